@@ -1,0 +1,82 @@
+"""Every error this project raises on purpose.
+
+The tree::
+
+    HolocronError
+    ├── ConfigurationError        the settings are wrong; nothing was attempted
+    ├── InputError                a file or line handed to `holocron ingest` cannot be used
+    ├── ExtractionError           one record has no readable text; it is quarantined, the run goes on
+    ├── MassChangeError           the guard stopped a run that would retire too much
+    ├── SpaceMismatchError        a provider no longer produces the vectors its space was registered with
+    ├── ProviderError             a provider refused or failed
+    │   ├── ModelMissingError     the model's files are not there
+    │   ├── InputRejectedError    this text will never be embedded; it is quarantined
+    │   └── ProviderUnavailableError (transient)
+    ├── VectorError               a provider returned a vector that must not be stored
+    └── StoreError                the database refused or failed
+        ├── SchemaError           the database does not look as the migrations left it
+        └── StoreBusyError (transient)
+
+A message says what failed, on which item, and what to do next. `TransientError` marks what a later
+attempt may clear: whoever retries asks for that type and nothing else.
+"""
+
+
+class HolocronError(Exception):
+    """Base of every deliberate error; its message is written for the person who reads it."""
+
+
+class TransientError(HolocronError):
+    """Mixed into errors that a later attempt may clear without anyone changing anything."""
+
+
+class ConfigurationError(HolocronError):
+    """`holocron.yaml`, the environment or an argument asks for something that cannot be."""
+
+
+class InputError(HolocronError):
+    """A file or line that was handed over for ingestion cannot be used."""
+
+
+class ExtractionError(HolocronError):
+    """One record has no readable text for a reason that a retry will not change."""
+
+
+class MassChangeError(HolocronError):
+    """A run would retire more than the guard allows, so nothing was retired."""
+
+
+class SpaceMismatchError(HolocronError):
+    """What a provider describes differs from the space that was registered."""
+
+
+class ProviderError(HolocronError):
+    """An embedding provider refused or failed."""
+
+
+class ModelMissingError(ProviderError):
+    """The model's files or its server-side entry are missing."""
+
+
+class InputRejectedError(ProviderError):
+    """The provider will never embed this text; retrying is pointless."""
+
+
+class ProviderUnavailableError(ProviderError, TransientError):
+    """The provider cannot be reached or is overloaded just now."""
+
+
+class VectorError(ProviderError):
+    """A provider returned a vector that is not finite, not of its dimension or not of unit length."""
+
+
+class StoreError(HolocronError):
+    """The database refused or failed."""
+
+
+class SchemaError(StoreError):
+    """The database's schema is not the one that the migrations recorded."""
+
+
+class StoreBusyError(StoreError, TransientError):
+    """Another process holds the store."""

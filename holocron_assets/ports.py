@@ -1,0 +1,107 @@
+"""What the pipeline asks of the outside world, as Protocols. Adapters live in `resources`."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from enum import StrEnum
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from holocron_assets.records import SpaceIdentity, Vectors
+
+
+class Session(Protocol):
+    """One open transaction. Statements are the named queries of `sql/<dialect>/`.
+
+    Parameters are strings, numbers, booleans, datetimes, UUIDs, and lists of those. Callers use the typed
+    functions in `holocron_assets.tables`, one per query.
+    """
+
+    def rows(self, query: str, **parameters: Any) -> list[dict[str, Any]]:
+        """All rows of a query, each by column name."""
+        ...
+
+    def stream(self, query: str, **parameters: Any) -> Iterator[pa.RecordBatch]:
+        """The rows of a query in batches, for results that should not be in memory at once."""
+        ...
+
+    def execute(self, query: str, **parameters: Any) -> int:
+        """Run a write; returns how many rows its last statement affected."""
+        ...
+
+    def stage(self, relation: str, rows: pa.Table) -> None:
+        """Make `rows` readable by this transaction's queries under the name `relation`."""
+        ...
+
+
+class Store(Protocol):
+    """A database that holds ingest records, and everything that was made of them."""
+
+    @property
+    def name(self) -> str:
+        """Where the store is, for messages: never a secret in it."""
+        ...
+
+    def session(self, *, write: bool = True) -> AbstractContextManager[Session]:
+        """Open, run one transaction, close: commits on leaving, rolls back on an exception.
+
+        Never hold one while embedding, parsing or talking to a network: other processes wait for it.
+        Raises `StoreBusyError` when another process holds the store for longer than this one waits.
+        """
+        ...
+
+    def pending_migrations(self) -> list[str]:
+        """The names of the migrations that `migrate` would apply; raises `SchemaError` on a changed one."""
+        ...
+
+    def migrate(self) -> list[str]:
+        """Apply what is pending, each migration in a transaction of its own; returns their names."""
+        ...
+
+
+class Progress(Protocol):
+    """Whoever wants to hear how far a stage is; called once per batch, never per row."""
+
+    def __call__(self, done: int, total: int) -> None:
+        """`done` of about `total` items are finished."""
+        ...
+
+
+class Purpose(StrEnum):
+    """Why a text is embedded: some models want another prefix for a query than for a document."""
+
+    DOCUMENT = "document"
+    QUERY = "query"
+
+
+class EmbeddingProvider(Protocol):
+    """Turns texts into vectors of one embedding space."""
+
+    @property
+    def batch_size(self) -> int:
+        """How many texts make one efficient call; also the most that one transaction commits."""
+        ...
+
+    def describe(self) -> SpaceIdentity:
+        """The whole identity of the space that `embed` produces vectors of."""
+        ...
+
+    def runtime(self) -> Mapping[str, str]:
+        """Names and versions of the engine below: recorded on each run, no part of the identity."""
+        ...
+
+    def embed(self, texts: Sequence[str], purpose: Purpose = Purpose.DOCUMENT) -> Vectors:
+        """Embed `texts` in order.
+
+        Raises `InputRejectedError` when a text of the batch will never be embedded (the caller finds
+        out which by halving the batch), and `ProviderUnavailableError` when a later attempt may succeed.
+        """
+        ...
+
+
+class ProviderCatalog(Protocol):
+    """Opens providers by name."""
+
+    def open(self, provider: str, model: str, options: Mapping[str, Any]) -> EmbeddingProvider:
+        """Raises `ConfigurationError` naming the known providers, models or options."""
+        ...

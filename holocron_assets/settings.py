@@ -1,0 +1,153 @@
+"""What a user may set: `holocron.yaml`, overridden by the environment. No component is opened here.
+
+`HOLOCRON_CONFIG` names the file, else `./holocron.yaml`, else the defaults below. Environment variables
+beat the file: `HOLOCRON_STORE_URL`, and for a section `HOLOCRON_EXTRACTION__WORKERS`. Relative paths
+belong to the file's folder. Secrets come from the environment only.
+"""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from holocron_assets.chunking import POLICIES, ChunkingPolicy
+from holocron_assets.errors import ConfigurationError
+
+SAMPLE = "sample"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DuckDBSettings(_Section):
+    """Limits for the embedded store; they bound memory, not the size of the data."""
+
+    memory_limit: str = "256MB"
+    threads: PositiveInt | None = None
+
+
+class ExtractionSettings(_Section):
+    """Limits that keep one hostile document from stopping the others."""
+
+    workers: PositiveInt | None = None
+    timeout_seconds: PositiveFloat = 30.0
+    max_payload_bytes: PositiveInt = 32 * 1024 * 1024
+    worker_memory_bytes: PositiveInt = 2 * 1024 * 1024 * 1024
+
+
+class SourceSettings(_Section):
+    """Which record speaks for a source (`docs/decisions/0003-which-record-speaks.md`)."""
+
+    html_preferred_hours: Annotated[float, Field(ge=0)] = 24.0
+    gone_status_retires: bool = False
+
+
+class ChunkingSettings(_Section):
+    """A built-in policy by its version, or sizes of your own under a version of your own."""
+
+    version: str = "2.0"
+    algorithm: Literal["1.0", "2.0"] | None = None
+    chunk_size: int | None = None
+    overlap: int | None = None
+    max_chunks_per_source: int | None = None
+
+    @model_validator(mode="after")
+    def _is_a_policy(self) -> "ChunkingSettings":
+        self.policy()
+        return self
+
+    def policy(self) -> ChunkingPolicy:
+        """The policy that these settings name; raises ValueError where a built-in version is redefined."""
+        chosen: dict[str, Any] = self.model_dump(exclude={"version"}, exclude_none=True)
+        builtin = POLICIES.get(self.version)
+        if builtin is None:
+            return replace(POLICIES[chosen.get("algorithm", "2.0")], version=self.version, **chosen)
+        if any(getattr(builtin, name) != value for name, value in chosen.items()):
+            raise ValueError(f"version {self.version} is built in and fixed; give your sizes another version")
+        return builtin
+
+
+class GuardSettings(_Section):
+    """How much one run may retire before it stops and asks."""
+
+    max_retired_share: Annotated[float, Field(ge=0, le=1)] = 0.2
+    always_allowed: Annotated[int, Field(ge=0)] = 20
+
+
+class SpaceDeclaration(_Section):
+    """A space to register when the store has none like it."""
+
+    provider: str
+    model: str
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class Settings(BaseSettings):
+    """Everything a user may set, with the defaults that a newcomer runs on."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, env_prefix="HOLOCRON_", env_nested_delimiter="__", env_ignore_empty=True
+    )
+
+    #: the folder that relative paths belong to; set by `load_settings`
+    base_dir: Path
+    store_url: str = "duckdb:///.holocron/store.duckdb"
+    ingest: tuple[str, ...] = (SAMPLE,)
+    duckdb: DuckDBSettings = DuckDBSettings()
+    extraction: ExtractionSettings = ExtractionSettings()
+    sources: SourceSettings = SourceSettings()
+    chunking: ChunkingSettings = ChunkingSettings()
+    guard: GuardSettings = GuardSettings()
+    spaces: tuple[SpaceDeclaration, ...] = (SpaceDeclaration(provider="embedded", model="all-minilm-l6-v2"),)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment first: what `load_settings` passes as arguments is the file's content."""
+        return env_settings, init_settings
+
+    def path(self, name: str) -> Path:
+        """A path from the settings, made absolute against the settings file's folder."""
+        return (self.base_dir / Path(name).expanduser()).resolve()
+
+
+def load_settings() -> Settings:
+    """Read the settings file and the environment; raises `ConfigurationError` that names every fault."""
+    path = _settings_file()
+    content: dict[str, Any] = {}
+    if path is not None:
+        try:
+            content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise ConfigurationError(f"cannot read the settings in {path}: {error}") from error
+        if not isinstance(content, dict):
+            raise ConfigurationError(f"{path} must hold settings by name, e.g. `store_url: duckdb:///store.duckdb`")
+    try:
+        return Settings(**(content | {"base_dir": (path.parent if path else Path.cwd()).resolve()}))
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(str(part) for part in fault['loc']) or 'settings'}: {fault['msg']}" for fault in error.errors()
+        )
+        raise ConfigurationError(f"{path or 'the environment'}: {faults}. See docs/configuration.md.") from error
+
+
+def _settings_file() -> Path | None:
+    named = os.environ.get("HOLOCRON_CONFIG")
+    if named:
+        path = Path(named).expanduser()
+        if not path.is_file():
+            raise ConfigurationError(f"HOLOCRON_CONFIG names {path}, and there is no such file")
+        return path
+    default = Path("holocron.yaml")
+    return default if default.is_file() else None
