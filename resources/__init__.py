@@ -1,0 +1,1 @@
+"""The outside world: databases and embedding providers. Nothing here knows Dagster assets."""
