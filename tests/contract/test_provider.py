@@ -21,8 +21,8 @@ MODELS = {
 TEXTS = [
     "The quick brown fox jumps over the lazy dog.",
     "a",
-    "The Galactic Empire was proclaimed in 19 BBY. " * 8,
-    "Ein Wookiee spricht Shyriiwook.",
+    "The tide turned back at the ninth pillar. " * 8,
+    "Die Fähre fährt bei Niedrigwasser über Land.",
     "a",
     "plain\ttext\nover\r\nlines",
     "The quick brown fox leaps over the lazy dog.",
@@ -39,9 +39,9 @@ ODD_TEXTS = {
     "emoji joined": "👩🏽\u200d🚀👨\u200d👩\u200d👧",
     "combining marks": "Z\u0351\u036b\u0343a\u0300\u0301\u0302l",
     "right to left": "\u202eأهلاً وسهلاً \u05e9\u05dc\u05d5\u05dd",
-    "no spaces": "銀河帝国" * 50,
+    "no spaces": "満潮時刻" * 50,
     "one long word": "a" * 5_000,
-    "100,000 characters": "What is a droid? " * 5_883,
+    "100,000 characters": "What is a lumbrel? " * 5_264,
     "the model's own marks": "[CLS] [SEP] [PAD] [MASK] <s> </s> <|endoftext|>",
 }
 

@@ -1,0 +1,124 @@
+"""Embeddings: what is pending, writing them, and the nearest to a vector."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from holocron_assets.ports import Session
+from holocron_assets.records import Embedding
+from holocron_assets.tables.staging import TEXT, table_of, vector_column
+
+_KEYS = dict.fromkeys(("embedding_id", "chunk_id", "input_content_sha256", "vector_sha256"), TEXT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingCount:
+    """Current chunks without a vector in a space; `quarantined` of them are held back."""
+
+    pending: int
+    quarantined: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingChunk:
+    """A chunk to embed; `position` says where it is stored, for reading neighbours together."""
+
+    position: int
+    chunk_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkContent:
+    """A current chunk's content."""
+
+    chunk_id: str
+    content: str
+    content_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NearChunk:
+    """A chunk and the cosine of the angle between its vector and the query's: 1 is the same direction."""
+
+    chunk_id: str
+    cosine_similarity: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HitDetail:
+    """What to show of a chunk that was found."""
+
+    chunk_id: str
+    source_id: str
+    title: str | None
+    content: str
+    source_ref_json: str
+    offsets_json: str
+
+
+def count_pending_chunks(session: Session, space_id: uuid.UUID) -> PendingCount:
+    """How many current chunks a space has no vector of."""
+    row = session.rows("count_pending_chunks", embedding_space_id=space_id, space_scope=str(space_id))[0]
+    return PendingCount(**row)
+
+
+def list_pending_chunks(session: Session, space_id: uuid.UUID, *, after: int, limit: int) -> list[PendingChunk]:
+    """The next chunks to embed stored beyond position `after` (-1 for the first)."""
+    rows = session.rows(
+        "list_pending_chunks", embedding_space_id=space_id, space_scope=str(space_id), after=after, limit=limit
+    )
+    return [PendingChunk(**row) for row in rows]
+
+
+def list_chunk_contents(session: Session, chunks: Sequence[PendingChunk]) -> list[ChunkContent]:
+    """The contents of chunks of one page, in order of position, without those retired since."""
+    rows = session.rows(
+        "list_chunk_contents",
+        first_position=chunks[0].position,
+        last_position=chunks[-1].position,
+        chunk_ids=[chunk.chunk_id for chunk in chunks],
+    )
+    contents = {row["chunk_id"]: ChunkContent(**row) for row in rows}
+    return [contents[chunk.chunk_id] for chunk in chunks if chunk.chunk_id in contents]
+
+
+def insert_embeddings(
+    session: Session,
+    embeddings: Sequence[Embedding],
+    vectors: NDArray[np.float32],
+    space_id: uuid.UUID,
+    run_id: uuid.UUID,
+    now: datetime,
+) -> int:
+    """Insert embeddings whose chunks still have the content that was embedded; returns how many were new.
+
+    `vectors` has shape (len(embeddings), dimensions).
+    """
+    rows = (
+        (str(item.embedding_id), item.chunk_id, item.input_content_sha256, item.vector_sha256) for item in embeddings
+    )
+    staged: pa.Table = table_of(_KEYS, rows).append_column("vector", vector_column(vectors))
+    session.stage("staged_embeddings", staged)
+    return session.execute("insert_embeddings", embedding_space_id=space_id, run_id=run_id, now=now)
+
+
+def mark_indexed_sources(session: Session, now: datetime) -> int:
+    """Mark the pending sources that every active space has completely; returns how many."""
+    return session.execute("mark_indexed_sources", now=now)
+
+
+def nearest_chunks(session: Session, space_id: uuid.UUID, vector: NDArray[np.float32], limit: int) -> list[NearChunk]:
+    """The current chunks nearest to a vector of shape (dimensions,), nearest first, ties by chunk id."""
+    rows = session.rows("nearest_chunks", embedding_space_id=space_id, vector=vector.tolist(), limit=limit)
+    return [NearChunk(**row) for row in rows]
+
+
+def list_hit_details(session: Session, chunk_ids: Sequence[str]) -> dict[str, HitDetail]:
+    """What to show of some chunks, by chunk id."""
+    rows = session.rows("list_hit_details", chunk_ids=list(chunk_ids))
+    return {row["chunk_id"]: HitDetail(**row) for row in rows}

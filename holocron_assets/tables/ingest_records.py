@@ -1,0 +1,119 @@
+"""`ingest.IngestRecords` and the files it was loaded from."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+
+from holocron_assets.ports import Session
+from holocron_assets.records import IngestRecord, RecordKey
+from holocron_assets.tables.staging import INTEGER, TEXT, TIME, table_of
+
+_TYPES = {"fetched_at_utc": TIME, "request_timestamp": TIME, "response_timestamp": TIME} | dict.fromkeys(
+    ("status_code", "content_length", "attempt", "duration_ms", "rank"), INTEGER
+)
+_COLUMNS = {field.name: _TYPES.get(field.name, TEXT) for field in fields(IngestRecord)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordCounts:
+    """How many records there are, and how many of them are not the bundled sample."""
+
+    records: int
+    records_from_elsewhere: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payload:
+    """A record's payload; None where it is larger than was asked for."""
+
+    ingest_id: uuid.UUID
+    payload_bytes: int
+    payload: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestFile:
+    """A file that was read to its end."""
+
+    path: str
+    size_bytes: int
+    modified_ns: int
+    record_count: int
+    rejected_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewestHash:
+    """What was last stored of a resource."""
+
+    source_system: str
+    source_name: str
+    resource_type: str
+    resource_id: str
+    variant: str | None
+    hash_sha256: str | None
+
+
+def insert_ingest_records(session: Session, records: Sequence[IngestRecord]) -> int:
+    """Insert what is not stored yet; returns how many were new. Stages them for `count_conflicting_records`."""
+    rows = ([_plain(getattr(record, name)) for name in _COLUMNS] for record in records)
+    session.stage("staged_records", table_of(_COLUMNS, rows))
+    return session.execute("insert_ingest_records")
+
+
+def count_conflicting_records(session: Session) -> int:
+    """How many of the staged records have an id that is stored with another content."""
+    return int(session.rows("count_conflicting_records")[0]["n"])
+
+
+def list_newest_hashes(session: Session, resource_ids: Sequence[str]) -> list[NewestHash]:
+    """The hash of the newest record of each resource and variant among these resource ids."""
+    return [NewestHash(**row) for row in session.rows("list_newest_hashes", resource_ids=list(resource_ids))]
+
+
+def count_ingest_records(session: Session, sample_source_name: str) -> RecordCounts:
+    """Count the records; those of another `source_name` than the sample's came from elsewhere."""
+    return RecordCounts(**session.rows("count_ingest_records", sample_source_name=sample_source_name)[0])
+
+
+def count_pending_records(session: Session, extractors: Sequence[str]) -> int:
+    """How many records wait for extraction; `extractors` are the current ones as `name/version`."""
+    return int(session.rows("count_pending_records", extractors=list(extractors))[0]["n"])
+
+
+def list_pending_records(
+    session: Session, extractors: Sequence[str], *, limit: int, offset: int = 0
+) -> list[RecordKey]:
+    """The next records to extract, those of one resource together; what is examined leaves the list."""
+    rows = session.rows("list_pending_records", extractors=list(extractors), limit=limit, offset=offset)
+    return [RecordKey(**row) for row in rows]
+
+
+def list_payloads(session: Session, ingest_ids: Sequence[uuid.UUID], max_bytes: int) -> list[Payload]:
+    """The payloads of some records, each at most `max_bytes` of UTF-8."""
+    rows = session.rows("list_payloads", ingest_ids=[str(key) for key in ingest_ids], max_bytes=max_bytes)
+    return [Payload(**row) for row in rows]
+
+
+def list_ingest_files(session: Session) -> list[IngestFile]:
+    """Every file that was read to its end."""
+    return [IngestFile(**row) for row in session.rows("list_ingest_files")]
+
+
+def upsert_ingest_file(session: Session, file: IngestFile, run_id: uuid.UUID, now: datetime) -> None:
+    """Remember that a file was read to its end."""
+    session.execute(
+        "upsert_ingest_file",
+        path=file.path,
+        size_bytes=file.size_bytes,
+        modified_ns=file.modified_ns,
+        record_count=file.record_count,
+        rejected_count=file.rejected_count,
+        run_id=run_id,
+        now=now,
+    )
+
+
+def _plain(value: object) -> object:
+    return str(value) if isinstance(value, uuid.UUID) else value

@@ -1,0 +1,158 @@
+"""Facts over keys, hashes and counts: set-based queries that read no text and no vector."""
+
+from collections.abc import Sequence
+
+from holocron_assets.ports import Session
+from holocron_assets.records import EmbeddingSpace, ItemType
+from holocron_assets.tables import checks, embeddings, quarantine
+from holocron_assets.verification.finding import Finding
+
+
+def ingest_ids_are_unique(session: Session) -> Finding:
+    """No two ingest records share an id."""
+    duplicates = checks.count_duplicate_records(session)
+    return Finding(
+        claim="ingest_ids_are_unique",
+        holds=duplicates == 0,
+        explanation=f"{duplicates} ingest records share the id of another."
+        if duplicates
+        else "Every ingest record has an id of its own.",
+        figures={"duplicates": duplicates},
+    )
+
+
+def sources_have_one_current_text(session: Session) -> Finding:
+    """Every source's registered text is stored, and is its only current one."""
+    return _none(
+        "sources_have_one_current_text",
+        checks.list_text_disagreements(session),
+        broken="Some sources and current texts disagree. Run `holocron verify --repair`, then materialise "
+        "extracted_texts.",
+        holds="Every source has at most one current text, the one it is registered with.",
+    )
+
+
+def chunk_ids_are_unique(session: Session) -> Finding:
+    """No two chunks share an id."""
+    duplicates = checks.count_duplicate_chunks(session)
+    return Finding(
+        claim="chunk_ids_are_unique",
+        holds=duplicates == 0,
+        explanation=f"{duplicates} chunks share the id of another."
+        if duplicates
+        else "Every chunk has an id of its own.",
+        figures={"duplicates": duplicates},
+    )
+
+
+def registry_counts_agree(session: Session) -> Finding:
+    """Every source has as many current chunks as the registry says."""
+    return _none(
+        "registry_counts_agree",
+        [
+            f"{one.source_id}: registered {one.registered}, current {one.n}"
+            for one in checks.list_count_disagreements(session)
+        ],
+        broken="Some sources have another number of current chunks than registered. "
+        "Run `holocron verify --repair`, then materialise chunks.",
+        holds="Every source has as many current chunks as the registry says.",
+    )
+
+
+def vanished_sources_have_no_current_chunks(session: Session) -> Finding:
+    """Every current chunk belongs to a source that still exists."""
+    return _none(
+        "vanished_sources_have_no_current_chunks",
+        [f"{one.chunk_id} of {one.source_id}" for one in checks.list_stray_chunks(session)],
+        broken="Some current chunks belong to sources that are gone; search would return them. "
+        "Run `holocron verify --repair`.",
+        holds="Every current chunk belongs to a source that exists.",
+    )
+
+
+def chunk_history_is_complete(session: Session) -> Finding:
+    """Every current chunk has exactly one open version, and only current chunks have one."""
+    return _none(
+        "chunk_history_is_complete",
+        [f"{one.chunk_id} of {one.source_id}" for one in checks.list_version_disagreements(session)],
+        broken="Some chunks and their open versions disagree. Run `holocron verify --repair`, then materialise chunks.",
+        holds="Every current chunk has one open version.",
+    )
+
+
+def embedding_keys_are_unique(session: Session) -> Finding:
+    """No chunk content is embedded twice in one space."""
+    return _none(
+        "embedding_keys_are_unique",
+        checks.list_duplicate_embeddings(session),
+        broken="Some (chunk, space, content) are embedded more than once. Run `holocron verify --repair`.",
+        holds="No (chunk, space, content) is embedded twice.",
+    )
+
+
+def embeddings_match_their_chunks(session: Session) -> Finding:
+    """Every embedding is of a content that its chunk has or had."""
+    return _none(
+        "embeddings_match_their_chunks",
+        checks.list_unmatched_embeddings(session),
+        broken="Some embeddings are of a content that their chunk never held. Run `holocron verify --repair`.",
+        holds="Every embedding is of a content that its chunk has or had.",
+    )
+
+
+def embeddings_have_lineage(session: Session) -> Finding:
+    """Every embedding names a recorded run of its space, and that run a job."""
+    return _none(
+        "embeddings_have_lineage",
+        checks.list_embeddings_without_lineage(session),
+        broken="The runs behind some embeddings are not recorded for their space, so nobody can say what made them. "
+        "`holocron verify --repair` deletes them, and the next run makes them anew.",
+        holds="Every embedding names the recorded run that made it.",
+    )
+
+
+def every_current_chunk_is_embedded(session: Session, spaces: Sequence[EmbeddingSpace]) -> Finding:
+    """Every active space has a vector of every current chunk, quarantined ones excepted."""
+    figures: dict[str, int] = {}
+    missing: list[str] = []
+    for space in spaces:
+        count = embeddings.count_pending_chunks(session, space.embedding_space_id)
+        figures[f"{space.slug} missing"] = count.pending - count.quarantined
+        figures[f"{space.slug} quarantined"] = count.quarantined
+        if count.pending > count.quarantined:
+            missing.append(f"{space.slug} lacks {count.pending - count.quarantined} chunks")
+    return Finding(
+        claim="every_current_chunk_is_embedded",
+        holds=not missing,
+        explanation=f"{'; '.join(missing)}. Materialise embeddings again; what is there is kept."
+        if missing
+        else "Every active space has a vector of every current chunk.",
+        figures=figures,
+        offenders=missing,
+    )
+
+
+def nothing_is_quarantined(session: Session, item_type: ItemType) -> Finding:
+    """No item of a type is held back; a warning, because the others are unharmed."""
+    count = sum(one.n for one in quarantine.count_quarantined(session) if one.item_type == item_type.value)
+    entries = [one for one in quarantine.list_quarantined(session, 1000) if one.item_type == item_type.value]
+    return Finding(
+        claim="nothing_is_quarantined",
+        holds=count == 0,
+        blocks=False,
+        explanation=f"{count} are held back, each with its reason. When the cause is mended: `holocron retry`."
+        if count
+        else "Nothing is held back.",
+        figures={"quarantined": count},
+        offenders=[f"{one.title or one.item_id}: {one.reason}" for one in entries[: checks.LISTED]],
+    )
+
+
+def _none(claim: str, offenders: Sequence[object], *, broken: str, holds: str) -> Finding:
+    """The finding of a query that lists offenders, of which there should be none."""
+    return Finding(
+        claim=claim,
+        holds=not offenders,
+        explanation=broken if offenders else holds,
+        offenders=[str(one) for one in offenders],
+    )

@@ -1,0 +1,205 @@
+"""The embedded store: one DuckDB file. Only connections, transactions and errors; statements are in `sql/duckdb`.
+
+DuckDB lets one process open a file for writing, so a session opens it, runs one transaction and closes it,
+and who comes too early waits.
+"""
+
+import random
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import psutil
+import pyarrow as pa
+from sqlalchemy import make_url
+
+from holocron_assets.errors import ConfigurationError, StoreBusyError, StoreError
+from holocron_assets.processors import usable_processors
+from holocron_assets.settings import Settings
+from resources.queries import Query, load_queries
+from resources.stores.base import SqlStore
+
+_HOLDER = re.compile(r"\(PID (\d+)\)")
+_LOCKED = ("Could not set lock", "Conflicting lock", "being used by another process")
+_RETRY_SECONDS = (0.02, 0.2)
+
+
+class DuckDBSession:
+    """One open transaction on a DuckDB connection."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+        self._queries = load_queries("duckdb")
+
+    def rows(self, query: str, **parameters: Any) -> list[dict[str, Any]]:
+        """See `holocron_assets.ports.Session`."""
+        cursor = self._run(self._queries[query], parameters)
+        columns = [column[0] for column in cursor.description or ()]
+        return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+
+    def stream(self, query: str, **parameters: Any) -> Iterator[pa.RecordBatch]:
+        """See `holocron_assets.ports.Session`."""
+        statement = self._queries[query]
+        yield from self._connection.sql(
+            statement.statements[0], params=_bound(statement, 0, parameters)
+        ).to_arrow_reader(batch_size=8192)
+
+    def execute(self, query: str, **parameters: Any) -> int:
+        """See `holocron_assets.ports.Session`."""
+        affected = self._run(self._queries[query], parameters).fetchone()
+        return int(affected[0]) if affected else 0
+
+    def stage(self, relation: str, rows: pa.Table) -> None:
+        """See `holocron_assets.ports.Session`."""
+        self._connection.register(relation, rows)
+
+    def run_script(self, text: str) -> None:
+        """See `resources.stores.base.ScriptSession`."""
+        self._connection.execute(text)
+
+    def _run(self, query: Query, parameters: dict[str, Any]) -> duckdb.DuckDBPyConnection:
+        for index, statement in enumerate(query.statements):
+            self._connection.execute(statement, _bound(query, index, parameters))
+        return self._connection
+
+
+class DuckDBStore(SqlStore):
+    """A DuckDB file and the limits under which it is opened."""
+
+    dialect = "duckdb"
+
+    def __init__(self, path: Path, *, memory_limit: str, threads: int, wait_seconds: float) -> None:
+        self._path = path
+        self._wait_seconds = wait_seconds
+        self._config: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": memory_limit,
+            "threads": threads,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        }
+        # Two sessions of one process would share DuckDB's instance, and conflict on writes instead of waiting.
+        self._one_at_a_time = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        """See `holocron_assets.ports.Store`."""
+        return str(self._path)
+
+    def exists(self) -> bool:
+        """See `resources.stores.base.SqlStore`."""
+        return self._path.exists()
+
+    @contextmanager
+    def session(self, *, write: bool = True) -> Iterator[DuckDBSession]:
+        """See `holocron_assets.ports.Store`."""
+        if not write and not self.exists():
+            raise StoreError(
+                f"there is no store at {self.name} yet. "
+                "Fill it with `dagster asset materialize --select '+key:embeddings'`."
+            )
+        deadline = time.monotonic() + self._wait_seconds
+        if not self._one_at_a_time.acquire(timeout=max(self._wait_seconds, 0.001)):
+            raise StoreBusyError(f"{self.name} is held by another thread of this process")
+        try:
+            with _named_errors(self.name):
+                connection = self._open(deadline, read_only=not write)
+                try:
+                    connection.begin()
+                    yield DuckDBSession(connection)
+                    connection.commit()
+                except BaseException:
+                    _roll_back(connection)
+                    raise
+                finally:
+                    connection.close()
+        finally:
+            self._one_at_a_time.release()
+
+    def _open(self, deadline: float, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        while True:
+            try:
+                return duckdb.connect(str(self._path), read_only=read_only, config=self._config)
+            except duckdb.IOException as error:
+                if not any(sign in str(error) for sign in _LOCKED):
+                    raise
+                if time.monotonic() >= deadline:
+                    raise StoreBusyError(
+                        f"{self.name} is in use by {_holder(error)}, and was still after {self._wait_seconds:g} s. "
+                        "DuckDB lets one process write at a time: try again when that one is done, or close it."
+                    ) from error
+                # Jitter, so that two who wait do not meet again and again.
+                time.sleep(random.uniform(*_RETRY_SECONDS))  # noqa: S311 - no secret depends on it
+
+
+def open_duckdb(settings: Settings, wait_seconds: float) -> DuckDBStore:
+    """The file that a URL like `duckdb:///store.duckdb` names; four slashes make its path absolute."""
+    url = make_url(settings.store_url)
+    if not url.database or url.database == ":memory:":
+        raise ConfigurationError(
+            f"{settings.store_url} names no file; write e.g. duckdb:///.holocron/store.duckdb. "
+            "A store in memory would be empty again at every step."
+        )
+    return DuckDBStore(
+        settings.path(url.database),
+        memory_limit=settings.duckdb.memory_limit,
+        threads=settings.duckdb.threads or usable_processors(),
+        wait_seconds=wait_seconds,
+    )
+
+
+def _bound(query: Query, index: int, parameters: dict[str, Any]) -> list[Any]:
+    return [parameters[name] for name in query.parameters[index]]
+
+
+def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
+    """A failed commit has ended the transaction already; the error that is under way matters more."""
+    try:
+        connection.rollback()
+    except duckdb.Error:
+        return
+
+
+def _holder(error: duckdb.IOException) -> str:
+    found = _HOLDER.search(str(error))
+    if found is None:
+        return "another process"
+    pid = int(found[1])
+    try:
+        return f"process {pid} ({' '.join(psutil.Process(pid).cmdline())[:120]})"
+    except psutil.Error:
+        return f"process {pid}"
+
+
+@contextmanager
+def _named_errors(name: str) -> Iterator[None]:
+    """Turn the driver's errors into ours, with the next step."""
+    try:
+        yield
+    except duckdb.Error as error:
+        text = str(error).strip()
+        for sign, hint in _HINTS.items():
+            if sign in text:
+                raise StoreError(f"{name}: {hint} ({text.splitlines()[0]})") from error
+        raise StoreError(f"{name}: {text}") from error
+
+
+_HINTS = {
+    "not a valid DuckDB database file": "this is not a DuckDB file. Restore it from a backup, or move it away and "
+    "run again: everything in it but the ingest records can be made anew",
+    "Corrupt": "the file is damaged. Restore it from a backup",
+    "checksum": "the file is damaged. Restore it from a backup",
+    "No space left": "the disk is full; nothing of this batch was written. Free some space and run again",
+    "Permission denied": "no permission to write there. Mend the permissions, or set HOLOCRON_STORE_URL",
+    "Read-only file system": "the file system is read-only. Set HOLOCRON_STORE_URL to a place that can be written",
+    "read-only mode": "the file can only be read. Mend its permissions",
+    "Out of Memory": "DuckDB needs more memory than `duckdb.memory_limit` in holocron.yaml allows. Raise it",
+    "memory_limit": "DuckDB needs more memory than `duckdb.memory_limit` in holocron.yaml allows. Raise it",
+    "could not allocate block": "DuckDB needs more memory than `duckdb.memory_limit` allows. Raise it",
+    "newer version": "it was written by a newer DuckDB. Upgrade the duckdb package",
+}

@@ -1,0 +1,88 @@
+-- name: count_pending_chunks
+-- Current chunks whose content this space has no vector of, and how many of them are quarantined there.
+with pending as (
+    select chunk_id, content_sha256 from vector.chunk where retired_utc is null
+    except
+    select chunk_id, input_content_sha256 from vector.embedding where embedding_space_id = :embedding_space_id
+)
+select count(*) as pending, count(q.item_id) as quarantined
+from pending p
+left join vector.quarantine q
+    on q.item_type = 'chunk' and q.item_id = p.chunk_id and q.item_version = p.content_sha256
+        and q.scope = :space_scope and q.released_utc is null;
+
+-- name: list_pending_chunks
+-- In storage order from a position on, so that contents are then read from few places. No content here:
+-- a page of keys costs one pass over the keys, so it should be large.
+with pending as (
+    select chunk_id, content_sha256 from vector.chunk where retired_utc is null
+    except
+    select chunk_id, input_content_sha256 from vector.embedding where embedding_space_id = :embedding_space_id
+    except
+    select item_id, item_version from vector.quarantine
+    where item_type = 'chunk' and scope = :space_scope and released_utc is null
+)
+select c.rowid as position, c.chunk_id
+from vector.chunk c
+join pending p on p.chunk_id = c.chunk_id
+where c.rowid > :after and c.retired_utc is null
+order by c.rowid
+limit :limit;
+
+-- name: list_chunk_contents
+-- Of current chunks among these ids, all of them stored between two positions.
+select chunk_id, content, content_sha256
+from vector.chunk
+where rowid between :first_position and :last_position
+    and retired_utc is null
+    and chunk_id in (select unnest(:chunk_ids));
+
+-- name: insert_embeddings
+-- Only for a content that is still the chunk's own, and never twice: a run that raced this one may have won.
+insert into vector.embedding (
+    embedding_id, chunk_id, embedding_space_id, input_content_sha256, run_id, vector, vector_sha256, created_utc
+)
+select
+    s.embedding_id, s.chunk_id, :embedding_space_id, s.input_content_sha256, :run_id, s.vector, s.vector_sha256, :now
+from staged_embeddings s
+join vector.chunk c on c.chunk_id = s.chunk_id and c.content_sha256 = s.input_content_sha256
+on conflict do nothing;
+
+-- name: mark_indexed_sources
+-- Pending sources whose every current chunk has a vector in every active space.
+update vector.source_registry as x
+set status = 'indexed', last_indexed_utc = :now, updated_utc = :now
+where x.status = 'pending'
+    and x.text_sha256 is not distinct from x.content_sha256
+    and not exists (
+        select 1
+        from (
+            select c.source_id, c.chunk_id, c.content_sha256, p.embedding_space_id
+            from vector.chunk c
+            cross join vector.embedding_space p
+            where c.retired_utc is null and p.is_active
+        ) wanted
+        where wanted.source_id = x.source_id
+            and not exists (
+                select 1 from vector.embedding e
+                where e.chunk_id = wanted.chunk_id
+                    and e.embedding_space_id = wanted.embedding_space_id
+                    and e.input_content_sha256 = wanted.content_sha256
+            )
+    );
+
+-- name: nearest_chunks
+-- Exact: every current vector of the one space is compared. Ties break by chunk id. Content is read
+-- afterwards, for the few that were found.
+select e.chunk_id, list_cosine_similarity(e.vector, cast(:vector as float[])) as cosine_similarity
+from vector.embedding e
+join vector.chunk c on c.chunk_id = e.chunk_id and c.content_sha256 = e.input_content_sha256
+where e.embedding_space_id = :embedding_space_id and c.retired_utc is null
+order by cosine_similarity desc, e.chunk_id
+limit :limit;
+
+-- name: list_hit_details
+select c.chunk_id, c.source_id, x.title, c.content, c.source_ref_json, c.offsets_json
+from vector.chunk c
+join vector.source_registry x on x.source_id = c.source_id
+where c.chunk_id in (select unnest(:chunk_ids));

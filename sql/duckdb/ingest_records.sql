@@ -1,0 +1,90 @@
+-- name: insert_ingest_records
+-- Records are immutable: an id that is stored already is left as it is.
+insert into ingest.IngestRecords (
+    ingest_id, source_system, source_name, resource_type, resource_id, variant, request_uri, request_method,
+    request_headers, request_body, status_code, response_headers, payload, content_type, content_length,
+    fetched_at_utc, hash_sha256, run_id, work_item_id, attempt, error_message, error_type, duration_ms,
+    file_path, request_timestamp, response_timestamp, rank
+)
+select
+    ingest_id, source_system, source_name, resource_type, resource_id, variant, request_uri, request_method,
+    request_headers, request_body, status_code, response_headers, payload, content_type, content_length,
+    fetched_at_utc, hash_sha256, run_id, work_item_id, attempt, error_message, error_type, duration_ms,
+    file_path, request_timestamp, response_timestamp, rank
+from staged_records
+on conflict do nothing;
+
+-- name: count_conflicting_records
+-- Staged records whose id is stored with another content: kept out, and worth a warning.
+select count(*) as n
+from staged_records s
+join ingest.IngestRecords r on r.ingest_id = cast(s.ingest_id as uuid)
+where r.hash_sha256 <> s.hash_sha256;
+
+-- name: list_newest_hashes
+-- What was last stored of some resources, for records that bring no fetch time of their own.
+select source_system, source_name, resource_type, resource_id, variant, hash_sha256
+from (
+    select
+        r.source_system, r.source_name, r.resource_type, r.resource_id, r.variant, r.hash_sha256,
+        row_number() over (
+            partition by r.source_system, r.source_name, r.resource_type, r.resource_id, r.variant
+            order by r.fetched_at_utc desc, r.ingest_id desc
+        ) as age
+    from ingest.IngestRecords r
+    where r.resource_id in (select unnest(:resource_ids))
+) newest
+where age = 1;
+
+-- name: count_ingest_records
+-- Every record, and those that did not come from the bundled sample.
+select
+    count(*) as records,
+    count(*) filter (where source_name <> :sample_source_name) as records_from_elsewhere
+from ingest.IngestRecords;
+
+-- name: count_pending_records
+-- Never examined, wanted now, or examined by an extractor that has changed since.
+select count(*) as n
+from ingest.IngestRecords r
+left join vector.ingest_seen s on s.ingest_id = r.ingest_id
+where s.ingest_id is null
+    or s.outcome = 'wanted'
+    or s.extractor || '/' || s.extractor_version not in (select unnest(:extractors));
+
+-- name: list_pending_records
+-- The records of one resource come together, so that only one of its variants need be read.
+select
+    r.ingest_id, r.source_system, r.source_name, r.resource_type, r.resource_id, r.variant, r.content_type,
+    r.request_uri, r.status_code, r.fetched_at_utc, coalesce(s.outcome = 'wanted', false) as wanted
+from ingest.IngestRecords r
+left join vector.ingest_seen s on s.ingest_id = r.ingest_id
+where s.ingest_id is null
+    or s.outcome = 'wanted'
+    or s.extractor || '/' || s.extractor_version not in (select unnest(:extractors))
+order by r.source_system, r.source_name, r.resource_id, r.fetched_at_utc, r.ingest_id
+limit :limit offset :offset;
+
+-- name: list_payloads
+-- A payload over the limit is measured and not returned.
+select
+    ingest_id,
+    strlen(payload) as payload_bytes,
+    case when strlen(payload) <= :max_bytes then payload end as payload
+from ingest.IngestRecords
+where ingest_id in (select unnest(cast(:ingest_ids as uuid[])));
+
+-- name: list_ingest_files
+select path, size_bytes, modified_ns, record_count, rejected_count
+from vector.ingest_file;
+
+-- name: upsert_ingest_file
+insert into vector.ingest_file (path, size_bytes, modified_ns, record_count, rejected_count, run_id, loaded_utc)
+values (:path, :size_bytes, :modified_ns, :record_count, :rejected_count, :run_id, :now)
+on conflict (path) do update set
+    size_bytes = excluded.size_bytes,
+    modified_ns = excluded.modified_ns,
+    record_count = excluded.record_count,
+    rejected_count = excluded.rejected_count,
+    run_id = excluded.run_id,
+    loaded_utc = excluded.loaded_utc;

@@ -1,0 +1,64 @@
+-- What a person sees: counts, samples and distributions. Never more than a screenful of rows.
+
+-- name: get_counts
+select
+    (select count(*) from ingest.IngestRecords) as records,
+    (select count(*) from vector.source_registry where presence = 'present') as present_sources,
+    (select count(*) from vector.source_registry where presence = 'vanished') as vanished_sources,
+    (select count(*) from vector.source_registry where presence = 'redirect') as redirects,
+    (select count(*) from vector.source_registry where presence = 'unread') as unread_sources,
+    (select count(*) from vector.source_registry where status = 'error') as sources_in_error,
+    (select count(*) from vector.source_registry where status = 'pending') as pending_sources,
+    (select count(*) from vector.extracted_text where current_since_utc is not null and retired_utc is null)
+        as current_texts,
+    (select count(*) from vector.extracted_text where retired_utc is not null) as retired_texts,
+    (select count(*) from vector.chunk where retired_utc is null) as current_chunks,
+    (select count(*) from vector.chunk where retired_utc is not null) as retired_chunks,
+    (select count(*) from vector.embedding) as embeddings;
+
+-- name: list_embedding_counts
+-- Per space, current and historic alike.
+select embedding_space_id, count(*) as n
+from vector.embedding
+group by embedding_space_id;
+
+-- name: list_record_kinds
+select source_system, source_name, resource_type, coalesce(variant, '') as variant, count(*) as n,
+    max(fetched_at_utc) as newest_fetch_utc
+from ingest.IngestRecords
+group by source_system, source_name, resource_type, coalesce(variant, '')
+order by n desc, 1, 2, 3, 4
+limit :limit;
+
+-- name: list_sample_texts
+-- The newest few, cut short.
+select x.source_id, t.title, t.character_count, t.extractor || '/' || t.extractor_version as extractor,
+    left(t.content, 160) as beginning
+from vector.extracted_text t
+join vector.source_registry x on x.source_id = t.source_id and x.text_sha256 = t.text_sha256
+order by t.created_utc desc, x.source_id
+limit :limit;
+
+-- name: list_sample_chunks
+select c.chunk_id, x.title, c.byte_count, left(c.content, 160) as beginning
+from vector.chunk c
+join vector.source_registry x on x.source_id = c.source_id
+where c.retired_utc is null
+order by c.created_utc desc, c.chunk_id
+limit :limit;
+
+-- name: list_text_lengths
+-- How many current texts have from `length` up to twice as many characters.
+select cast(pow(2, floor(log2(greatest(character_count, 1)))) as bigint) as length, count(*) as n
+from vector.extracted_text
+where current_since_utc is not null and retired_utc is null
+group by 1
+order by 1;
+
+-- name: list_chunk_lengths
+-- How many current chunks have from `length` up to 200 more bytes.
+select byte_count // 200 * 200 as length, count(*) as n
+from vector.chunk
+where retired_utc is null
+group by 1
+order by 1;

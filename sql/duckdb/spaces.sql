@@ -1,0 +1,18 @@
+-- name: insert_space
+-- The id is derived from the identity, so a space that is registered already is left alone.
+insert into vector.embedding_space (
+    embedding_space_id, provider, model_name, model_tag, model_digest, dimensions, normalize_flag, distance_metric,
+    preprocess_policy_json, transform_ref, description, is_active, created_utc
+)
+values (
+    :embedding_space_id, :provider, :model_name, :model_tag, :model_digest, :dimensions, :normalize_flag,
+    :distance_metric, :preprocess_policy_json, :transform_ref, :description, true, :now
+)
+on conflict do nothing;
+
+-- name: list_spaces
+select
+    embedding_space_id, provider, model_name, model_tag, model_digest, dimensions, normalize_flag, distance_metric,
+    preprocess_policy_json, transform_ref, description, is_active
+from vector.embedding_space
+order by created_utc, embedding_space_id;

@@ -1,0 +1,67 @@
+"""Fixtures: a store of each backend, and a small world in which records become vectors."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from holocron_assets.composition import InstalledProviders
+from holocron_assets.settings import ExtractionSettings, Settings, SpaceDeclaration
+from resources.stores import STORES, open_store
+from resources.stores.base import SqlStore
+from tests.world import World
+
+#: A backend's URL within a test's own folder; other servers are tested where the environment names one.
+BACKENDS: dict[str, Callable[[], str | None]] = {
+    "duckdb": lambda: "duckdb:///store.duckdb",
+}
+
+
+def pytest_report_header() -> str:
+    """The engines that the tests run on."""
+    import duckdb  # noqa: PLC0415 - only its version is wanted
+
+    return f"duckdb {duckdb.__version__}; stores: {', '.join(STORES)}"
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests depend on nobody's environment."""
+    for name in list(os.environ):
+        if name.startswith(("HOLOCRON_", "DAGSTER_")):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(params=BACKENDS)
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    """Settings of a fresh store, with one worker and a small hashing space."""
+    url = BACKENDS[request.param]()
+    if url is None:
+        pytest.skip(f"no URL for {request.param}")
+    return Settings(
+        base_dir=tmp_path,
+        store_url=url,
+        ingest=(),
+        extraction=ExtractionSettings(workers=1),
+        spaces=(SpaceDeclaration(provider="hashing", model="ngram", options={"dimensions": 32}),),
+    )
+
+
+@pytest.fixture
+def empty_store(settings: Settings) -> SqlStore:
+    """A store without a schema."""
+    return open_store(settings, wait_seconds=5)
+
+
+@pytest.fixture
+def store(empty_store: SqlStore) -> SqlStore:
+    """A store with its schema and nothing in it."""
+    empty_store.migrate()
+    return empty_store
+
+
+@pytest.fixture
+def world(store: SqlStore, settings: Settings) -> World:
+    """Everything between records and vectors, without Dagster."""
+    return World(store=store, settings=settings, providers=InstalledProviders())

@@ -1,0 +1,451 @@
+"""What every store keeps: sessions, transactions, migrations, and the meaning of the named queries."""
+
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from holocron_assets.chunking import POLICIES
+from holocron_assets.errors import SchemaError, StoreBusyError, StoreError
+from holocron_assets.identity import embedding_id, text_sha256, vector_sha256
+from holocron_assets.intake.rows import record_of
+from holocron_assets.records import (
+    Chunk,
+    ChunkedSource,
+    Embedding,
+    EmbeddingSpace,
+    ItemType,
+    JobType,
+    QuarantinedItem,
+)
+from holocron_assets.settings import Settings
+from holocron_assets.tables import (
+    checks,
+    chunks,
+    embeddings,
+    ingest_records,
+    overview,
+    planning,
+    quarantine,
+    runs,
+    spaces,
+)
+from resources.stores import open_store
+from resources.stores.base import SqlStore
+from tests.world import json_row
+
+NOW = datetime(2026, 3, 1, 12)  # noqa: DTZ001 - times are naive UTC throughout
+RUN = uuid.UUID(int=7)
+SPACE = EmbeddingSpace(
+    embedding_space_id=uuid.UUID(int=99),
+    slug="ngram-00000000",
+    provider="hashing",
+    model_name="ngram",
+    model_tag="1",
+    model_digest="d" * 64,
+    dimensions=3,
+    normalize=True,
+    distance_metric="cosine",
+    preprocess_policy={"a": 1},
+    transform_ref=None,
+)
+
+
+def test_a_fresh_store_wants_every_migration(empty_store: SqlStore) -> None:
+    """Before the first migration all are pending, and looking writes nothing."""
+    pending = empty_store.pending_migrations()
+
+    assert [name[:4] for name in pending] == [f"{number:04d}" for number in range(1, len(pending) + 1)]
+    assert not empty_store.exists()
+
+
+def test_migrating_twice_does_nothing_the_second_time(empty_store: SqlStore) -> None:
+    """Migrations are applied once, and recorded."""
+    first = empty_store.migrate()
+
+    assert first
+    assert empty_store.migrate() == []
+    assert empty_store.pending_migrations() == []
+
+
+def test_an_edited_migration_is_refused(store: SqlStore) -> None:
+    """A migration that was changed after it was applied is an error that names it."""
+    with store.session() as session:
+        session._connection.execute("update vector.schema_migration set sha256 = 'x' where version = 2")  # type: ignore[attr-defined]
+
+    with pytest.raises(SchemaError, match="migration 0002_create_vector_tables was changed after it was applied"):
+        store.migrate()
+
+
+def test_a_store_from_the_future_is_refused(store: SqlStore) -> None:
+    """A schema that this version does not know is not touched."""
+    with store.session() as session:
+        session.execute("insert_applied_migration", version=999, name="later", sha256="x", now=NOW)
+
+    with pytest.raises(SchemaError, match="schema is at version 999"):
+        store.migrate()
+
+
+def test_migrations_resume_where_they_were_interrupted(empty_store: SqlStore) -> None:
+    """After an interruption between two migrations, the rest is applied."""
+    empty_store.migrate()
+    with empty_store.session() as session:
+        session._connection.execute("delete from vector.schema_migration where version > 1")  # type: ignore[attr-defined]
+
+    assert [name[:4] for name in empty_store.migrate()] == ["0002", "0003"]
+
+
+def test_an_exception_rolls_everything_back(store: SqlStore) -> None:
+    """A transaction that fails leaves nothing behind."""
+    with pytest.raises(ZeroDivisionError), store.session() as session:
+        spaces.insert_space(session, SPACE, NOW)
+        _ = 1 / 0
+
+    with store.session(write=False) as session:
+        assert spaces.list_spaces(session) == []
+
+
+def test_a_store_that_is_not_there_cannot_be_read(empty_store: SqlStore) -> None:
+    """Reading creates nothing, and says how to fill the store."""
+    with pytest.raises(StoreError, match="there is no store at .* yet"), empty_store.session(write=False):
+        pass
+
+    assert not empty_store.exists()
+
+
+def test_a_reading_session_cannot_write(store: SqlStore) -> None:
+    """A session opened for reading refuses to write."""
+    with pytest.raises(StoreError), store.session(write=False) as session:
+        spaces.insert_space(session, SPACE, NOW)
+
+
+def test_two_threads_take_turns(store: SqlStore) -> None:
+    """Sessions of one process wait for each other instead of failing."""
+
+    def work(number: int) -> None:
+        with store.session() as session:
+            session.execute("create_migration_log")
+            time.sleep(0.01)
+            record = record_of(json_row(f"r{number}", {"n": number})).record
+            ingest_records.insert_ingest_records(session, [record])
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    with store.session(write=False) as session:
+        assert ingest_records.count_ingest_records(session, "").records == 8
+
+
+def test_a_thread_that_waits_too_long_is_told(settings: Settings, store: SqlStore) -> None:
+    """Whoever cannot wait gets an error that may pass."""
+    impatient = open_store(settings, wait_seconds=0)
+    held = impatient.session()
+
+    with held, pytest.raises(StoreBusyError), impatient.session():
+        pass
+
+
+def test_staged_rows_are_seen_by_their_transaction_only(store: SqlStore) -> None:
+    """What is staged is gone with its session."""
+    with store.session() as session:
+        session.stage("staged_text_keys", pa.table({"source_id": ["a"], "text_sha256": ["b"]}))
+        assert session.rows("list_text_contents") == []
+
+    with pytest.raises(StoreError), store.session() as session:
+        session.rows("list_text_contents")
+
+
+def test_records_are_stored_once_and_never_changed(store: SqlStore) -> None:
+    """An id that is stored already keeps its first content; the conflict is counted."""
+    row = json_row("a", {"n": 1}) | {"ingest_id": str(uuid.UUID(int=1))}
+    changed = row | {"payload": '{"n": 2}'}
+    with store.session() as session:
+        assert ingest_records.insert_ingest_records(session, [record_of(row).record]) == 1
+    with store.session() as session:
+        assert ingest_records.insert_ingest_records(session, [record_of(row).record]) == 0
+        assert ingest_records.count_conflicting_records(session) == 0
+    with store.session() as session:
+        assert ingest_records.insert_ingest_records(session, [record_of(changed).record]) == 0
+        assert ingest_records.count_conflicting_records(session) == 1
+        (payload,) = ingest_records.list_payloads(session, [uuid.UUID(int=1)], 1000)
+
+    assert payload.payload == row["payload"]
+
+
+def test_a_record_comes_back_as_it_went_in(store: SqlStore) -> None:
+    """Unicode of every plane, quotes and newlines survive; sizes are in bytes; large payloads are only measured."""
+    payload = '{"t": "\u00e9\u6f22\U0001f600\\n\'\\"\\\\ \u05e9"}'
+    record = record_of(json_row("\U0001f600 ' \" title ", payload)).record
+    with store.session() as session:
+        ingest_records.insert_ingest_records(session, [record])
+        (key,) = ingest_records.list_pending_records(session, [], limit=10)
+        (whole,) = ingest_records.list_payloads(session, [key.ingest_id], 10_000)
+        (measured,) = ingest_records.list_payloads(session, [key.ingest_id], 5)
+
+    assert (key.resource_id, key.fetched_at_utc) == (record.resource_id, record.fetched_at_utc)
+    assert whole.payload == payload
+    assert (measured.payload, measured.payload_bytes) == (None, len(payload.encode()))
+
+
+def test_the_newest_hash_of_a_resource_is_found(store: SqlStore) -> None:
+    """For undated records the store says what it saw of a resource last."""
+    rows = [json_row("a", {"n": n}, fetched_at=NOW + timedelta(hours=h)) for n, h in ((1, 0), (2, 5), (3, 2))]
+    with store.session() as session:
+        records = [record_of(row).record for row in rows]
+        ingest_records.insert_ingest_records(session, records)
+        (newest,) = ingest_records.list_newest_hashes(session, ["a", "b"])
+
+    assert newest.hash_sha256 == records[1].hash_sha256
+
+
+def test_spaces_are_registered_once(store: SqlStore) -> None:
+    """Registering a space again changes nothing, and it comes back whole."""
+    with store.session() as session:
+        assert spaces.insert_space(session, SPACE, NOW)
+        assert not spaces.insert_space(session, SPACE, NOW)
+        (back,) = spaces.list_spaces(session)
+
+    assert back == SPACE
+
+
+def test_runs_are_recorded_with_their_jobs(store: SqlStore) -> None:
+    """A run names its job, and ends with metrics or an error."""
+    job = uuid.uuid4()
+    with store.session() as session:
+        runs.insert_job(session, job, JobType.CHUNK_SOURCE, {"stage": "chunk"}, None, "dagster-1", NOW)
+        runs.insert_run(session, RUN, job, "host/1/2", None, {"k": 1}, NOW)
+        assert [run.run_id for run in runs.list_running_runs(session)] == [RUN]
+        assert [run.run_id for run in runs.list_runs_locked_by(session, "dagster-1")] == [RUN]
+        runs.finish_run(session, RUN, "FAILED", {"duration_ms": 5}, "why", NOW)
+        runs.finish_job(session, job, "FAILED", "why")
+        assert runs.list_running_runs(session) == []
+        (recent,) = runs.list_recent_runs(session, 5)
+
+    assert (recent.status, recent.error, recent.metrics_json) == ("FAILED", "why", '{"duration_ms":5}')
+
+
+def test_quarantine_counts_up_opens_again_and_releases(store: SqlStore) -> None:
+    """An item that fails again is the same entry with another attempt; released entries are not listed."""
+    item = QuarantinedItem(item_type=ItemType.RECORD, item_id="r", stage="extract", reason="first")
+    with store.session() as session:
+        quarantine.upsert_quarantined(session, [item], RUN, NOW)
+        assert quarantine.release_quarantined(session, ItemType.RECORD, ["r", "other"], NOW) == 1
+        assert quarantine.list_quarantined(session, 5) == []
+        quarantine.upsert_quarantined(session, [item], RUN, NOW + timedelta(hours=1))
+        (entry,) = quarantine.list_quarantined(session, 5)
+        (count,) = quarantine.count_quarantined(session)
+
+    assert (entry.attempt_count, entry.first_failed_utc, count.n) == (2, NOW, 1)
+
+
+# Chunks and embeddings need a source to belong to.
+
+
+@contextmanager
+def chunked(store: SqlStore, contents: dict[str, str], *, source: str = "s", text: str = "t") -> Iterator[Any]:
+    """A session in which a source was just cut into chunks of these ids and contents."""
+    with store.session() as session:
+        session._connection.execute(  # type: ignore[attr-defined]
+            "insert into vector.source_registry (source_id, source_type, source_ref_json, text_sha256, created_utc, "
+            f"updated_utc, title) values ('{source}', 'x', '{{}}', '{text}', now(), now(), 'Title') "
+            f"on conflict (source_id) do update set text_sha256 = '{text}'"
+        )
+        write_chunks(session, contents, source=source, text=text)
+        yield session
+
+
+def write_chunks(
+    session: Any, contents: dict[str, str], *, source: str = "s", text: str | None = "t"
+) -> tuple[int, ...]:
+    made = [
+        Chunk(
+            chunk_id=key,
+            source_id=source,
+            source_type="x",
+            source_ref_json="{}",
+            offsets_json='{"chunk_index":0}',
+            content=content,
+            content_sha256=text_sha256(content),
+            byte_count=len(content),
+            policy_json="{}",
+            text_sha256=text or "",
+            extractor="e",
+            extractor_version="1",
+        )
+        for key, content in contents.items()
+    ]
+    cut = ChunkedSource(source_id=source, text_sha256=text, chunk_count=len(made), omitted_character_count=0)
+    chunks.stage_chunks(session, [cut], made)
+    counts = (
+        chunks.retire_chunks(session, NOW),
+        chunks.close_chunk_versions(session, NOW),
+        chunks.update_chunks(session, RUN),
+        chunks.insert_chunks(session, RUN, NOW),
+        chunks.insert_chunk_versions(session, "2.0", RUN, NOW),
+    )
+    chunks.update_chunked_sources(session, "2.0", NOW)
+    return counts
+
+
+def embed(session: Any, contents: dict[str, str], vectors: list[list[float]]) -> int:
+    matrix = np.array(vectors, np.float32)
+    keys = [
+        Embedding(
+            embedding_id=embedding_id(key, SPACE.embedding_space_id, text_sha256(content)),
+            chunk_id=key,
+            input_content_sha256=text_sha256(content),
+            vector_sha256=vector_sha256(vector),
+        )
+        for (key, content), vector in zip(contents.items(), matrix, strict=True)
+    ]
+    return embeddings.insert_embeddings(session, keys, matrix, SPACE.embedding_space_id, RUN, NOW)
+
+
+def test_chunks_are_added_changed_retired_and_come_back(store: SqlStore) -> None:
+    """One transaction takes a source from one cut to another, and the history keeps every state."""
+    with chunked(store, {"a": "one", "b": "two"}):
+        pass
+    with chunked(store, {"a": "one!", "c": "three"}, text="u") as session:
+        states = {state.chunk_id: state.is_current for state in chunks.list_chunk_states(session, ["s"])}
+        assert states == {"a": True, "b": False, "c": True}
+    with chunked(store, {"a": "one", "b": "two"}, text="v") as session:
+        states = {state.chunk_id: state.is_current for state in chunks.list_chunk_states(session, ["s"])}
+        versions = session._connection.execute(  # type: ignore[attr-defined]
+            "select chunk_id, valid_to_utc is null from vector.chunk_version order by chunk_id, valid_from_utc"
+        ).fetchall()
+        assert checks.list_version_disagreements(session) == []
+        assert checks.list_count_disagreements(session) == []
+
+    assert states == {"a": True, "b": True, "c": False}
+    assert sorted(versions) == sorted(
+        [("a", False), ("a", False), ("a", True), ("b", False), ("b", True), ("c", False)]
+    )
+
+
+def test_writing_the_same_cut_again_changes_nothing(store: SqlStore) -> None:
+    """A cut that is stored already touches no row."""
+    with chunked(store, {"a": "one"}) as session:
+        assert write_chunks(session, {"a": "one"}) == (0, 0, 0, 0, 0)
+
+
+def test_a_policy_version_keeps_its_first_parameters(store: SqlStore) -> None:
+    """A version is bound once."""
+    with store.session() as session:
+        chunks.insert_chunk_policy(session, POLICIES["2.0"], NOW)
+        first = chunks.get_chunk_policy(session, "2.0")
+        chunks.insert_chunk_policy(session, POLICIES["2.0"], NOW)
+
+        assert chunks.get_chunk_policy(session, "2.0") == first
+        assert chunks.get_chunk_policy(session, "3.0") is None
+
+
+def test_pending_is_what_is_current_minus_what_is_embedded(store: SqlStore) -> None:
+    """Embedding takes a chunk off the list; a change of content, or of nothing else, puts it back."""
+    contents = {"a": "one", "b": "two", "c": "three"}
+    with chunked(store, contents) as session:
+        page = embeddings.list_pending_chunks(session, SPACE.embedding_space_id, after=-1, limit=2)
+        assert [chunk.chunk_id for chunk in page] == ["a", "b"]
+        rest = embeddings.list_pending_chunks(session, SPACE.embedding_space_id, after=page[-1].position, limit=2)
+        assert [chunk.chunk_id for chunk in rest] == ["c"]
+        assert [one.content for one in embeddings.list_chunk_contents(session, page)] == ["one", "two"]
+        assert embed(session, {"a": "one", "b": "two"}, [[1, 0, 0], [0, 1, 0]]) == 2
+        assert embeddings.count_pending_chunks(session, SPACE.embedding_space_id).pending == 1
+    with chunked(store, {"a": "one", "b": "TWO"}, text="u") as session:
+        pending = embeddings.list_pending_chunks(session, SPACE.embedding_space_id, after=-1, limit=9)
+        assert [chunk.chunk_id for chunk in pending] == ["b"]
+        other = embeddings.count_pending_chunks(session, uuid.UUID(int=1))
+        assert other.pending == 2
+
+
+def test_an_embedding_is_stored_once_and_only_for_the_content_of_now(store: SqlStore) -> None:
+    """A second copy, and a vector of a content that the chunk no longer has, are not stored."""
+    with chunked(store, {"a": "one"}) as session:
+        assert embed(session, {"a": "one"}, [[1, 0, 0]]) == 1
+        assert embed(session, {"a": "one"}, [[1, 0, 0]]) == 0
+        assert embed(session, {"a": "older"}, [[1, 0, 0]]) == 0
+        assert embed(session, {"unknown": "x"}, [[1, 0, 0]]) == 0
+
+
+def test_quarantined_chunks_are_not_pending_until_released(store: SqlStore) -> None:
+    """A chunk that one space cannot embed is held back there, in that content, and counted."""
+    item = QuarantinedItem(
+        item_type=ItemType.CHUNK,
+        item_id="a",
+        item_version=text_sha256("one"),
+        scope=str(SPACE.embedding_space_id),
+        stage="embed",
+        reason="no",
+    )
+    with chunked(store, {"a": "one"}) as session:
+        quarantine.upsert_quarantined(session, [item], RUN, NOW)
+        count = embeddings.count_pending_chunks(session, SPACE.embedding_space_id)
+        assert (count.pending, count.quarantined) == (1, 1)
+        assert embeddings.list_pending_chunks(session, SPACE.embedding_space_id, after=-1, limit=9) == []
+        assert embeddings.count_pending_chunks(session, uuid.UUID(int=1)).quarantined == 0
+    with chunked(store, {"a": "two"}, text="u") as session:
+        assert len(embeddings.list_pending_chunks(session, SPACE.embedding_space_id, after=-1, limit=9)) == 1
+        assert quarantine.list_quarantined(session, 9) == []
+
+
+def test_nearest_is_exact_ordered_and_current_only(store: SqlStore) -> None:
+    """Nearest first, ties by chunk id; retired chunks and vectors of older contents are never found."""
+    contents = {"b": "1", "a": "1", "c": "2", "d": "3"}
+    with chunked(store, contents) as session:
+        embed(session, contents, [[1, 0, 0], [1, 0, 0], [0.6, 0.8, 0], [0, 0, 1]])
+    with chunked(store, {"b": "1", "a": "1", "c": "2 changed"}, text="u") as session:
+        near = embeddings.nearest_chunks(session, SPACE.embedding_space_id, np.array([1, 0, 0], np.float32), 10)
+        details = embeddings.list_hit_details(session, ["a"])
+
+    assert [(hit.chunk_id, round(hit.cosine_similarity, 6)) for hit in near] == [("a", 1.0), ("b", 1.0)]
+    assert (details["a"].title, details["a"].content) == ("Title", "1")
+
+
+def test_sources_are_indexed_when_every_active_space_has_them(store: SqlStore) -> None:
+    """A source is pending until each active space has a vector of each of its chunks."""
+    with chunked(store, {"a": "one", "b": "two"}) as session:
+        spaces.insert_space(session, SPACE, NOW)
+        embed(session, {"a": "one"}, [[1, 0, 0]])
+        assert embeddings.mark_indexed_sources(session, NOW) == 0
+        embed(session, {"b": "two"}, [[0, 1, 0]])
+        assert embeddings.mark_indexed_sources(session, NOW) == 1
+        assert embeddings.mark_indexed_sources(session, NOW) == 0
+
+
+def test_planned_chunks_are_counted_per_space(store: SqlStore) -> None:
+    """What a space would have to embed: of untouched sources what is missing, of planned ones what is new."""
+    with chunked(store, {"a": "one", "b": "two"}) as session:
+        embed(session, {"a": "one"}, [[1, 0, 0]])
+        planning.stage_planned_chunks(session, [], [])
+        assert planning.count_chunks_to_embed(session, SPACE.embedding_space_id) == 1
+        planning.stage_planned_chunks(session, ["s"], [("a", text_sha256("one")), ("z", text_sha256("new"))])
+        assert planning.count_chunks_to_embed(session, SPACE.embedding_space_id) == 1
+        assert planning.count_chunks_to_embed(session, uuid.UUID(int=1)) == 2
+
+
+def test_counts_count(store: SqlStore) -> None:
+    """The overview counts current and retired apart."""
+    with chunked(store, {"a": "one", "b": "two"}):
+        pass
+    with chunked(store, {"a": "one"}, text="u") as session:
+        counts = overview.get_counts(session)
+
+    assert (counts.current_chunks, counts.retired_chunks, counts.present_sources) == (1, 1, 1)
+
+
+def test_a_file_that_is_no_store_is_named(settings: Settings, tmp_path: Path) -> None:
+    """Garbage where the store should be is an error that says what to do."""
+    (tmp_path / "store.duckdb").write_bytes(b"garbage" * 1000)
+
+    with pytest.raises(StoreError, match="is not a DuckDB file. Restore it from a backup"):
+        open_store(settings, wait_seconds=0).migrate()
