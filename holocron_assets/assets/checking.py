@@ -1,0 +1,55 @@
+"""From findings to Dagster's check results."""
+
+from collections.abc import Iterator, Sequence
+
+import dagster as dg
+
+from holocron_assets.ports import Session
+from holocron_assets.runs import stage_of
+from holocron_assets.tables import runs
+from holocron_assets.tables.checks import Written
+from holocron_assets.verification.finding import Finding
+
+
+def specs(asset: str, blocking: Sequence[str], warnings: Sequence[str] = ()) -> list[dg.AssetCheckSpec]:
+    """The checks of an asset: those whose violation stops what follows, and those that only tell."""
+    return [
+        *(dg.AssetCheckSpec(name, asset=asset, blocking=True) for name in blocking),
+        *(dg.AssetCheckSpec(name, asset=asset) for name in warnings),
+    ]
+
+
+def results(context: dg.AssetCheckExecutionContext, findings: Sequence[Finding]) -> Iterator[dg.AssetCheckResult]:
+    """The results of those findings that were asked for."""
+    by_claim = {finding.claim: finding for finding in findings}
+    for key in context.selected_asset_check_keys:
+        finding = by_claim[key.name]
+        metadata: dict[str, dg.MetadataValue] = {
+            name: dg.MetadataValue.int(figure) for name, figure in finding.figures.items()
+        }
+        if finding.offenders:
+            metadata["offenders"] = dg.MetadataValue.md("\n".join(f"- {one}" for one in finding.offenders))
+        yield dg.AssetCheckResult(
+            asset_key=key.asset_key,
+            check_name=key.name,
+            passed=finding.holds,
+            severity=dg.AssetCheckSeverity.ERROR if finding.blocks else dg.AssetCheckSeverity.WARN,
+            description=finding.explanation,
+            metadata=metadata,
+        )
+
+
+def written_for(context: dg.AssetCheckExecutionContext, session: Session, asset: str, stage: str) -> Written:
+    """The rows to read back: what this Dagster run wrote; for a check asked for alone, what the last run did."""
+    dagster_run = context.run
+    recorded = [
+        run for run in runs.list_runs_locked_by(session, dagster_run.run_id) if stage_of(run.input_json) == stage
+    ]
+    if not recorded and not _materialises(dagster_run, asset):
+        recent = [run for run in runs.list_recent_runs(session, 100) if stage_of(run.input_json) == stage]
+        return Written(run_ids=tuple(run.run_id for run in recent[:1]))
+    return Written(run_ids=tuple(run.run_id for run in recorded))
+
+
+def _materialises(run: dg.DagsterRun, asset: str) -> bool:
+    return run.asset_selection is None or dg.AssetKey(asset) in run.asset_selection

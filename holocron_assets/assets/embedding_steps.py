@@ -1,0 +1,117 @@
+"""What `embeddings` and `space_embeddings` share: embedding some spaces, telling of it, and their checks."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+
+import dagster as dg
+
+from holocron_assets.assets import checking, schemas
+from holocron_assets.assets.steps import logged_progress, origin_of, step_errors
+from holocron_assets.errors import HolocronError
+from holocron_assets.ports import ProviderCatalog, Session, Store
+from holocron_assets.records import EmbeddingSpace, ItemType
+from holocron_assets.stages.embed import STAGE, EmbeddingReport, embed_space
+from holocron_assets.tables import spaces
+from holocron_assets.verification import contents, keys
+from holocron_assets.verification.finding import Finding
+
+METADATA = schemas.table("vector.embedding", schemas.EMBEDDINGS, ["embedding_id"])
+LINEAGE = schemas.lineage(
+    {
+        "vector": [("chunks", "content"), ("embedding_spaces", "embedding_space_id")],
+        "chunk_id": [("chunks", "chunk_id")],
+        "input_content_sha256": [("chunks", "content_sha256")],
+    }
+)
+
+
+def embed_spaces(
+    context: dg.AssetExecutionContext, store: Store, providers: ProviderCatalog, wanted: Sequence[EmbeddingSpace]
+) -> tuple[list[EmbeddingReport], dict[str, str]]:
+    """Bring spaces up to date one after another; one that fails is reported, and the others go on."""
+    reports: list[EmbeddingReport] = []
+    failures: dict[str, str] = {}
+    for space in wanted:
+        opened = partial(providers.open, space.provider, space.model_name, space.preprocess_policy)
+        progress = logged_progress(context, f"{space.slug}: chunks embedded")
+        try:
+            report = embed_space(store, opened, space, origin_of(context), progress)
+        except HolocronError as error:
+            failures[space.slug] = str(error)
+            continue
+        reports.append(report)
+        if report.truncated_texts:
+            context.log.warning(
+                f"{space.slug}: {report.truncated_texts} of {report.embedded} texts are longer than the model reads; "
+                f"{report.truncated_tokens} tokens were left out. Smaller chunks would keep them."
+            )
+        if report.still_pending:
+            failures[space.slug] = f"{report.still_pending} current chunks have no vector yet; run again"
+    return reports, failures
+
+
+def fail_with(failures: Mapping[str, str]) -> None:
+    """End the step in failure, naming every space that is not up to date."""
+    if failures:
+        raise dg.Failure(
+            description="; ".join(f"{slug} is not up to date: {why}" for slug, why in failures.items()),
+            allow_retries=False,
+        )
+
+
+def space_metadata(report: EmbeddingReport, total: int) -> dict[str, int | float | str]:
+    """What embedding one space did, for its partition."""
+    return {
+        "dagster/partition_row_count": total,
+        "embedded": report.embedded,
+        "vectors per second": report.vectors_per_second,
+        "provider calls": report.api_calls,
+        "seconds in provider": round(report.seconds, 3),
+        "texts cut short": report.truncated_texts,
+        "quarantined": report.quarantined,
+        "still pending": report.still_pending,
+        "dimensions": report.space.dimensions,
+        "model": f"{report.space.provider} {report.space.model_name} {report.space.model_tag}",
+        "model digest": report.space.model_digest,
+    }
+
+
+def embedding_checks(asset: str) -> dg.AssetChecksDefinition:
+    """The checks of an asset that writes `vector.embedding`."""
+
+    @dg.multi_asset_check(
+        name=f"{asset}_checks",
+        specs=checking.specs(
+            asset,
+            [
+                "embedding_keys_are_unique",
+                "embeddings_match_their_chunks",
+                "embeddings_have_lineage",
+                "vectors_are_valid",
+                "every_current_chunk_is_embedded",
+            ],
+            ["nothing_is_quarantined"],
+        ),
+        can_subset=True,
+    )
+    def checks(context: dg.AssetCheckExecutionContext, store: dg.ResourceParam[Store]) -> Iterator[dg.AssetCheckResult]:
+        """Vectors are what they say, made once, of contents their chunks had, by runs that are recorded."""
+        with step_errors(), store.session(write=False) as session:
+            findings = _findings(context, session, asset)
+        yield from checking.results(context, findings)
+
+    return checks
+
+
+def _findings(context: dg.AssetCheckExecutionContext, session: Session, asset: str) -> list[Finding]:
+    registered = spaces.list_spaces(session)
+    written = checking.written_for(context, session, asset, STAGE)
+    vectors = {space.slug: contents.read_vectors(session, space, written) for space in registered}
+    return [
+        keys.embedding_keys_are_unique(session),
+        keys.embeddings_match_their_chunks(session),
+        keys.embeddings_have_lineage(session),
+        contents.vectors_are_valid(vectors),
+        keys.every_current_chunk_is_embedded(session, [space for space in registered if space.is_active]),
+        keys.nothing_is_quarantined(session, ItemType.CHUNK),
+    ]

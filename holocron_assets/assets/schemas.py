@@ -1,0 +1,105 @@
+"""What the assets' tables hold, in words: column schemas and lineage for Dagster's catalogue."""
+
+from collections.abc import Mapping, Sequence
+
+import dagster as dg
+
+
+def table(name: str, columns: Mapping[str, tuple[str, str]], key: Sequence[str]) -> dict[str, dg.MetadataValue | str]:
+    """Definition metadata of a table: name and columns as `{name: (type, meaning)}`, with the key's columns."""
+    return {
+        "dagster/table_name": name,
+        "dagster/column_schema": dg.MetadataValue.table_schema(
+            dg.TableSchema(
+                columns=[
+                    dg.TableColumn(
+                        column,
+                        type=kind,
+                        description=meaning,
+                        constraints=dg.TableColumnConstraints(nullable=column not in key, unique=[column] == list(key)),
+                    )
+                    for column, (kind, meaning) in columns.items()
+                ]
+            )
+        ),
+    }
+
+
+def lineage(columns: Mapping[str, Sequence[tuple[str, str]]]) -> dg.MetadataValue:
+    """Which columns of which upstream assets a column is made of, as `{column: [(asset, column)]}`."""
+    return dg.MetadataValue.column_lineage(
+        dg.TableColumnLineage(
+            {
+                column: [dg.TableColumnDep(asset_key=dg.AssetKey(asset), column_name=name) for asset, name in sources]
+                for column, sources in columns.items()
+            }
+        )
+    )
+
+
+def samples(rows: Sequence[object], names: Sequence[str]) -> dg.MetadataValue:
+    """A few rows as a table; `rows` are records that have these attributes."""
+    return dg.MetadataValue.table(
+        [dg.TableRecord({name: _cell(getattr(row, name)) for name in names}) for row in rows],
+        schema=dg.TableSchema(columns=[dg.TableColumn(name) for name in names]),
+    )
+
+
+def _cell(value: object) -> str | int | float | bool | None:
+    return value if value is None or isinstance(value, str | int | float | bool) else str(value)
+
+
+INGEST_RECORDS = {
+    "ingest_id": ("uuid", "Identifies the record for ever."),
+    "source_system": ("text", "Kind of server it came from: mediawiki, openalex, files."),
+    "source_name": ("text", "Which server of that kind."),
+    "resource_type": ("text", "What was asked for."),
+    "resource_id": ("text", "Its name there; for a wiki, the page's title."),
+    "variant": ("text", "raw or html, where a page was fetched both ways."),
+    "status_code": ("integer", "HTTP status of the answer."),
+    "payload": ("text", "The answer, as it was."),
+    "fetched_at_utc": ("timestamp", "When it was fetched."),
+    "hash_sha256": ("text", "Of the payload's JSON with sorted keys."),
+}
+EXTRACTED_TEXTS = {
+    "source_id": ("text", "The page or work that the text is of."),
+    "text_sha256": ("text", "Of the text's UTF-8; when it changes, the source changed."),
+    "title": ("text", "As the page shows it."),
+    "content": ("text", "The readable text, title first."),
+    "character_count": ("integer", "Length in code points."),
+    "extractor": ("text", "What read it."),
+    "extractor_version": ("text", "Another version reads every record again."),
+    "ingest_id": ("uuid", "The record it was read from."),
+    "current_since_utc": ("timestamp", "When it became its source's text; empty if it never did."),
+    "retired_utc": ("timestamp", "When it stopped being that; empty while it is."),
+}
+CHUNKS = {
+    "chunk_id": ("text", "SHA-256 of source, index, offsets and policy version."),
+    "source_id": ("text", "The source whose text it is cut from."),
+    "offsets_json": ("text", "chunk_index, start_offset, end_offset: code points, half-open."),
+    "content": ("text", "The characters between the offsets."),
+    "content_sha256": ("text", "Of the content's UTF-8."),
+    "policy_json": ("text", "chunk_size, overlap, max_chunks_per_source, version."),
+    "text_sha256": ("text", "Of the text it was cut from."),
+    "run_id": ("uuid", "The run that wrote it last."),
+    "retired_utc": ("timestamp", "When it stopped being current; empty while it is."),
+}
+EMBEDDINGS = {
+    "embedding_id": ("uuid", "Derived from chunk, space and content hash."),
+    "chunk_id": ("text", "The chunk that was embedded."),
+    "embedding_space_id": ("uuid", "The space in which the vector means something."),
+    "input_content_sha256": ("text", "Of the content that was embedded."),
+    "vector": ("float[]", "As the provider gave it; never compared across spaces."),
+    "vector_sha256": ("text", "Of the vector's little-endian float32 bytes."),
+    "run_id": ("uuid", "The run that made it."),
+}
+EMBEDDING_SPACES = {
+    "embedding_space_id": ("uuid", "Derived from everything below."),
+    "provider": ("text", "Who embeds."),
+    "model_name": ("text", "With what."),
+    "model_tag": ("text", "Which variant; +hash where settings depart from the provider's own."),
+    "model_digest": ("text", "SHA-256 of the weights."),
+    "dimensions": ("integer", "Numbers per vector."),
+    "preprocess_policy_json": ("text", "Whatever else the vectors depend on."),
+    "is_active": ("boolean", "Whether it is kept up to date."),
+}

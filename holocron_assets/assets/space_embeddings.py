@@ -1,0 +1,62 @@
+"""The `space_embeddings` asset: what `embeddings` does, for the embedding spaces that are asked for."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from holocron_assets.assets.chunks import chunks
+from holocron_assets.assets.embedding_spaces import embedding_spaces
+from holocron_assets.assets.embedding_steps import (
+    LINEAGE,
+    METADATA,
+    embed_spaces,
+    embedding_checks,
+    fail_with,
+    space_metadata,
+)
+from holocron_assets.assets.steps import step_errors
+from holocron_assets.clock import utc_now
+from holocron_assets.partitions import SPACES
+from holocron_assets.ports import ProviderCatalog, Store
+from holocron_assets.tables import embeddings as embedding_table
+from holocron_assets.tables import overview
+from holocron_assets.tables import spaces as space_table
+
+
+@dg.asset(
+    deps=[chunks, embedding_spaces],
+    partitions_def=SPACES,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    group_name="embeddings",
+    kinds={"python", "table"},
+    pool="embedding",
+    metadata=METADATA,
+)
+def space_embeddings(
+    context: dg.AssetExecutionContext,
+    store: dg.ResourceParam[Store],
+    providers: dg.ResourceParam[ProviderCatalog],
+) -> Iterator[dg.MaterializeResult[None]]:
+    """A vector of every current chunk, one partition per embedding space.
+
+    Filled by `embeddings` too; materialise a partition here to bring one space up to date by itself.
+    """
+    with step_errors():
+        store.migrate()
+        with store.session(write=False) as session:
+            registered = {space.slug: space for space in space_table.list_spaces(session)}
+        unknown = [slug for slug in context.partition_keys if slug not in registered]
+        wanted = [registered[slug] for slug in context.partition_keys if slug in registered]
+        reports, failures = embed_spaces(context, store, providers, wanted)
+        with store.session() as session:
+            embedding_table.mark_indexed_sources(session, utc_now())
+            totals = overview.list_embedding_counts(session)
+    for report in reports:
+        total = totals.get(report.space.embedding_space_id, 0)
+        metadata = space_metadata(report, total) | {"dagster/column_lineage": LINEAGE}
+        context.add_asset_metadata(metadata, partition_key=report.space.slug)
+    yield dg.MaterializeResult()
+    fail_with(failures | dict.fromkeys(unknown, "no such space is registered in the store"))
+
+
+space_embeddings_checks = embedding_checks("space_embeddings")

@@ -1,0 +1,44 @@
+"""What every asset's step does alike: progress in the log, our errors as Dagster's failures."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import dagster as dg
+
+from holocron_assets.errors import HolocronError, TransientError
+from holocron_assets.ports import Progress
+from holocron_assets.runs import Origin
+
+_LOG_EVERY_SECONDS = 10.0
+_RETRIES = 2
+_RETRY_SECONDS = 15.0
+
+
+@contextmanager
+def step_errors() -> Iterator[None]:
+    """A failure with the message a person needs; only what may pass by itself is tried again."""
+    try:
+        yield
+    except TransientError as error:
+        raise dg.RetryRequested(max_retries=_RETRIES, seconds_to_wait=_RETRY_SECONDS) from error
+    except HolocronError as error:
+        raise dg.Failure(description=str(error), allow_retries=False) from error
+
+
+def origin_of(context: dg.AssetExecutionContext) -> Origin:
+    """This Dagster run, as the store records it."""
+    return Origin(kind="dagster", reference=context.run.run_id)
+
+
+def logged_progress(context: dg.AssetExecutionContext, what: str) -> Progress:
+    """Says how far a stage is every ten seconds: each line is a write to Dagster's database."""
+    last = time.monotonic()
+
+    def report(done: int, total: int) -> None:
+        nonlocal last
+        if time.monotonic() - last >= _LOG_EVERY_SECONDS:
+            last = time.monotonic()
+            context.log.info(f"{what}: {done} of {total}" if total else f"{what}: {done}")
+
+    return report

@@ -1,0 +1,53 @@
+"""`holocron ingest`: load records from files."""
+
+from pathlib import Path
+
+import click
+
+from holocron_assets.cli.output import json_option, print_json, progress_bar, say
+from holocron_assets.composition import command_store
+from holocron_assets.runs import Origin, this_process
+from holocron_assets.settings import load_settings
+from holocron_assets.stages.ingest import ingest
+
+_SHOWN_REJECTS = 10
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@json_option
+@click.pass_context
+def command(context: click.Context, paths: tuple[Path, ...], *, as_json: bool) -> None:
+    """Load ingest records from PATHS: NDJSON files (also .gz), and folders of HTML, text or JSON files.
+
+    An NDJSON line has the columns of ingest.IngestRecords. Records that are stored already are skipped, and
+    files that did not change since are not opened. Lines that are no records are quarantined, with their
+    numbers, and make the exit code 1; everything else is loaded.
+    """
+    store = command_store(load_settings())
+    store.migrate()
+    origin = Origin(kind="cli", reference=f"holocron ingest {this_process()}")
+    with progress_bar("records read", quiet=as_json) as progress:
+        report = ingest(store, paths, origin, progress)
+    if as_json:
+        print_json(report)
+    else:
+        say(
+            f"{report.records_stored:,} new records of {report.records_read:,} read from {report.files:,} files; "
+            f"{report.unchanged_files:,} files had not changed."
+        )
+        if report.records_conflicting:
+            say(
+                f"{report.records_conflicting:,} records carry an id that is stored with another content; "
+                "the stored ones were kept.",
+                "yellow",
+            )
+        for warning in report.warnings:
+            say(warning, "yellow")
+        for reject in report.rejects[:_SHOWN_REJECTS]:
+            say(f"{reject.place}: {reject.reason}", "red")
+        if len(report.rejects) > _SHOWN_REJECTS:
+            say(f"... and {len(report.rejects) - _SHOWN_REJECTS:,} more; `holocron status` lists them.", "red")
+        say("Next: dagster asset materialize --select '+key:embeddings'")
+    if report.rejects:
+        context.exit(1)

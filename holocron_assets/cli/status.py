@@ -1,0 +1,75 @@
+"""`holocron status`: what there is, what waits, what failed."""
+
+import json
+
+import click
+from rich.console import Console
+
+from holocron_assets.cli.output import console, json_option, print_json, rows_table, say
+from holocron_assets.composition import command_store
+from holocron_assets.runs import stage_of
+from holocron_assets.settings import load_settings
+from holocron_assets.status import Status, status_of
+
+
+@click.command()
+@json_option
+def command(*, as_json: bool) -> None:
+    """Show what the store holds, what is pending per space, what is quarantined, and the last runs."""
+    settings = load_settings()
+    status = status_of(command_store(settings), settings)
+    if as_json:
+        print_json(status)
+    else:
+        _show(status, console())
+
+
+def _show(status: Status, out: Console) -> None:
+    counts = status.counts
+    say(status.store, "bold")
+    if status.pending_migrations:
+        say(f"schema upgrades wait: {', '.join(status.pending_migrations)}; run `holocron ensure`", "yellow")
+    say(
+        f"{counts.records:,} ingest records, {counts.present_sources:,} sources "
+        f"({counts.vanished_sources:,} vanished, {counts.redirects:,} redirects, "
+        f"{counts.sources_in_error:,} in error), "
+        f"{counts.current_chunks:,} current chunks ({counts.retired_chunks:,} retired), "
+        f"{counts.embeddings:,} embeddings"
+    )
+    if status.records_to_extract or status.sources_to_chunk or any(space.pending for space in status.spaces):
+        say(
+            f"waiting: {status.records_to_extract:,} records to extract, {status.sources_to_chunk:,} sources to chunk. "
+            "Bring everything up to date: dagster asset materialize --select '+key:embeddings'",
+            "yellow",
+        )
+    else:
+        say("everything is up to date", "green")
+    kinds = [
+        (kind.source_system, kind.source_name, kind.resource_type, kind.variant, kind.n, kind.newest_fetch_utc)
+        for kind in status.kinds
+    ]
+    out.print(rows_table("Records", ("system", "name", "type", "variant", "records", "newest fetch (UTC)"), kinds))
+    spaces = [
+        (
+            space.slug,
+            "active" if space.is_active else "inactive",
+            space.dimensions,
+            space.embeddings,
+            space.pending,
+            space.quarantined,
+        )
+        for space in status.spaces
+    ]
+    columns = ("space", "state", "dimensions", "embeddings", "pending", "quarantined")
+    out.print(rows_table("Embedding spaces", columns, spaces))
+    if status.quarantine:
+        held = [(one.item_type, one.item_id, one.title, one.reason) for one in status.quarantine]
+        out.print(rows_table("Quarantine (newest)", ("type", "item", "title", "reason"), held))
+    if status.recent_runs:
+        runs = []
+        for run in status.recent_runs:
+            metrics = json.loads(run.metrics_json or "{}")
+            seconds = metrics.pop("duration_ms", 0) / 1000
+            done = ", ".join(f"{name} {value:,}" for name, value in metrics.items() if value and "ms" not in name)
+            runs.append((run.started_utc, stage_of(run.input_json), run.status, seconds, run.error or done))
+        out.print(rows_table("Last runs with work", ("started (UTC)", "stage", "status", "seconds", "what"), runs))

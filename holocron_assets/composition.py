@@ -1,0 +1,47 @@
+"""Putting the parts together without Dagster: from settings to an open store and providers.
+
+The only module of this package that sees `resources`. `definitions.py` builds Dagster's definitions on it;
+commands use it as it is, and need not wait for Dagster to be imported (docs/decisions/0002-composition.md).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from holocron_assets.ports import EmbeddingProvider, ProviderCatalog, Store
+from holocron_assets.settings import Settings
+from resources.providers import open_provider
+from resources.stores import open_store
+
+#: How long a session waits for a store that another process holds. A step of a run can afford to wait;
+#: a person cannot, and is told who holds it.
+STEP_WAIT_SECONDS = 120.0
+COMMAND_WAIT_SECONDS = 15.0
+
+
+class InstalledProviders:
+    """The providers of `resources.providers`, each opened once: a model is loaded once per process."""
+
+    def __init__(self) -> None:
+        self._opened: dict[str, EmbeddingProvider] = {}
+
+    def open(self, provider: str, model: str, options: Mapping[str, Any]) -> EmbeddingProvider:
+        """See `holocron_assets.ports.ProviderCatalog`."""
+        key = repr((provider, model, sorted(options.items())))
+        if key not in self._opened:
+            self._opened[key] = open_provider(provider, model, options)
+        return self._opened[key]
+
+
+def command_store(settings: Settings) -> Store:
+    """The store as a command uses it."""
+    return open_store(settings, wait_seconds=COMMAND_WAIT_SECONDS)
+
+
+def step_store(settings: Settings) -> Store:
+    """The store as a step of a Dagster run uses it."""
+    return open_store(settings, wait_seconds=STEP_WAIT_SECONDS)
+
+
+def installed_providers() -> ProviderCatalog:
+    """Every provider that this installation has."""
+    return InstalledProviders()

@@ -1,0 +1,58 @@
+"""Dagster's entry: `build_defs()` puts assets, checks and resources together. Nothing is implemented here."""
+
+import dagster as dg
+
+from holocron_assets.assets.chunks import chunks, chunks_checks
+from holocron_assets.assets.embedding_spaces import embedding_spaces
+from holocron_assets.assets.embeddings import embeddings, embeddings_checks
+from holocron_assets.assets.extracted_texts import extracted_texts, extracted_texts_checks
+from holocron_assets.assets.ingest_records import ingest_records, ingest_records_checks
+from holocron_assets.assets.space_embeddings import space_embeddings, space_embeddings_checks
+from holocron_assets.composition import installed_providers, step_store
+from holocron_assets.extraction import current_extractors
+from holocron_assets.identity import canonical_json
+from holocron_assets.ports import ProviderCatalog, Store
+from holocron_assets.recovery import recovering_in_process_executor
+from holocron_assets.settings import Settings, load_settings
+
+ASSETS = [ingest_records, extracted_texts, chunks, embedding_spaces, embeddings, space_embeddings]
+CHECKS = [
+    ingest_records_checks,
+    extracted_texts_checks,
+    chunks_checks,
+    embeddings_checks,
+    space_embeddings_checks,
+]
+
+
+def build_defs(
+    settings: Settings | None = None, store: Store | None = None, providers: ProviderCatalog | None = None
+) -> dg.Definitions:
+    """The code location, by default for the settings of the folder that Dagster was started in."""
+    settings = settings or load_settings()
+    store = store or step_store(settings)
+    code_versions = {
+        "extracted_texts": ",".join(current_extractors()),
+        "chunks": canonical_json(settings.chunking.policy().parameters()),
+    }
+
+    def finished(spec: dg.AssetSpec) -> dg.AssetSpec:
+        code_version = code_versions.get(spec.key.to_user_string(), spec.code_version)
+        dialect = settings.store_url.partition("://")[0].partition("+")[0]
+        return spec.replace_attributes(code_version=code_version, kinds={*spec.kinds, dialect})
+
+    return dg.Definitions(
+        assets=dg.map_asset_specs(finished, ASSETS),
+        asset_checks=CHECKS,
+        resources={
+            "store": dg.ResourceDefinition.hardcoded_resource(store, f"The store at {store.name}"),
+            "providers": dg.ResourceDefinition.hardcoded_resource(
+                providers or installed_providers(), "Embedding providers, opened when a space needs one"
+            ),
+            "settings": dg.ResourceDefinition.hardcoded_resource(settings, "holocron.yaml and the environment"),
+        },
+        executor=recovering_in_process_executor,
+    )
+
+
+defs = build_defs()

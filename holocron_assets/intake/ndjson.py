@@ -1,0 +1,95 @@
+"""Streaming NDJSON files, gzipped or not: one JSON object a line."""
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import IO, cast
+
+from holocron_assets.errors import InputError
+from holocron_assets.intake.rows import ReadRow, RowError, record_of, unknown_columns
+
+SUFFIXES = (".ndjson", ".jsonl", ".ndjson.gz", ".jsonl.gz")
+
+#: Longer lines are refused unread: memory is bounded by the longest line.
+MAX_LINE_BYTES = 512 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reject:
+    """A line, or a file, that gave no record."""
+
+    place: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IgnoredColumns:
+    """Columns of a file that the contract does not know, said once per file."""
+
+    names: tuple[str, ...]
+
+
+def read_ndjson(path: Path, read_at: datetime) -> Iterator[ReadRow | Reject | IgnoredColumns]:
+    """The records of a file in its order, with a `Reject` for each line that is none.
+
+    Raises `InputError` after the last good line when the file ends in the middle or cannot be read.
+    """
+    number = 0
+    ignored: set[str] = set()
+    try:
+        with _opened(path) as lines:
+            while line := lines.readline(MAX_LINE_BYTES):
+                number += 1
+                if len(line) == MAX_LINE_BYTES and not line.endswith(b"\n"):
+                    _skip_rest(lines)
+                    yield _reject(path, number, f"the line is longer than {MAX_LINE_BYTES} bytes")
+                elif line.strip():
+                    item = _row(path, number, line, read_at, ignored)
+                    yield item
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(
+            f"{path} is damaged or incomplete: {error} (after line {number}). The records before that are stored. "
+            "Fetch the file again and repeat: what is stored already is skipped."
+        ) from error
+    except OSError as error:
+        raise InputError(f"cannot read {path} (after line {number}): {error}") from error
+    if ignored:
+        yield IgnoredColumns(names=tuple(sorted(ignored)))
+
+
+def _opened(path: Path) -> AbstractContextManager[IO[bytes]]:
+    if path.suffix == ".gz":
+        return cast(AbstractContextManager[IO[bytes]], gzip.open(path, "rb"))
+    return path.open("rb")
+
+
+def _row(path: Path, number: int, line: bytes, read_at: datetime, ignored: set[str]) -> ReadRow | Reject:
+    try:
+        row = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
+        result = record_of(row, read_at)
+    except UnicodeDecodeError as error:
+        return _reject(path, number, f"not UTF-8 at byte {error.start} of the line")
+    except json.JSONDecodeError as error:
+        return _reject(path, number, f"not JSON: {error.msg} at character {error.pos + 1} of the line")
+    except RecursionError:
+        return _reject(path, number, "its JSON is nested too deeply")
+    except RowError as error:
+        return _reject(path, number, str(error))
+    except ValueError as error:  # e.g. an integer of more digits than Python reads
+        return _reject(path, number, f"not JSON that can be read: {error}")
+    ignored.update(unknown_columns(row))
+    return result
+
+
+def _reject(path: Path, number: int, reason: str) -> Reject:
+    return Reject(place=f"{path}:{number}", reason=reason)
+
+
+def _skip_rest(lines: IO[bytes]) -> None:
+    while (part := lines.readline(1024 * 1024)) and not part.endswith(b"\n"):
+        pass

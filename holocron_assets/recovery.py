@@ -1,0 +1,65 @@
+"""Ending Dagster runs whose process is gone, before a new run meets what they left behind.
+
+A run that was killed keeps its slots in the concurrency pools, and nobody gives them back while no daemon
+watches: the next run would wait for ever. So the executor looks first (docs/decisions/0006-dead-runs.md).
+"""
+
+import dagster as dg
+import psutil
+
+_ALIVE_STATUSES = [
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+
+def _recover_and_create(context: dg.InitExecutorContext) -> dg.Executor:
+    end_dead_dagster_runs(context.instance)
+    create = dg.in_process_executor.executor_creation_fn
+    if create is None:
+        raise NotImplementedError("this version of Dagster creates its in-process executor in another way")
+    return create(context)
+
+
+#: Dagster's in-process executor, which ends dead runs before it begins. In process, because DuckDB lets one
+#: process write.
+recovering_in_process_executor = dg.ExecutorDefinition(
+    name="in_process",
+    config_schema=dg.in_process_executor.config_schema.config_type,
+    requirements=[],
+    executor_creation_fn=_recover_and_create,
+    description="Runs every step in the run's own process, after ending runs whose process is gone.",
+)
+
+
+def end_dead_dagster_runs(instance: dg.DagsterInstance) -> list[str]:
+    """Mark runs failed whose process on this machine is gone, and free their pools; returns their ids."""
+    ended = []
+    for run in instance.get_runs(filters=dg.RunsFilter(statuses=_ALIVE_STATUSES)):
+        if _process_is_gone(instance, run.run_id):
+            instance.report_run_failed(run, "Its process ended without finishing it. The next run continues its work.")
+            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+            ended.append(run.run_id)
+    return ended
+
+
+def _process_is_gone(instance: dg.DagsterInstance, run_id: str) -> bool:
+    """Of a run that has not said which process it is in, nothing can be told."""
+    said = [
+        (record.timestamp, int(str(named.value)))
+        for record in instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT).records
+        if record.event_log_entry.dagster_event is not None
+        and (named := record.event_log_entry.dagster_event.engine_event_data.metadata.get("pid")) is not None
+        and str(named.value).isdigit()
+    ]
+    if not said:
+        return False
+    timestamp, pid = max(said)
+    try:
+        # A process that began after the run spoke was given the number of the one that is gone.
+        return psutil.Process(pid).create_time() > timestamp + 1
+    except psutil.NoSuchProcess:
+        return True
+    except psutil.AccessDenied:
+        return False

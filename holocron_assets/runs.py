@@ -1,0 +1,122 @@
+"""Recording executions: a job and a run for whatever had work, and the end of those whose process is gone."""
+
+import json
+import os
+import platform
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import psutil
+
+from holocron_assets.clock import utc_now
+from holocron_assets.errors import StoreError
+from holocron_assets.ports import Store
+from holocron_assets.records import EmbeddingSpace, JobType
+from holocron_assets.tables import runs as run_table
+
+_MAX_ERROR_CHARACTERS = 4000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Who started the work: `kind` is `dagster` or `cli`, `reference` the Dagster run id or the command."""
+
+    kind: str
+    reference: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Run:
+    """A run under way; stages count into `metrics`, which are stored when it ends."""
+
+    run_id: uuid.UUID
+    metrics: dict[str, int] = field(default_factory=dict)
+
+    def count(self, **amounts: int) -> None:
+        """Add to the metrics."""
+        for name, amount in amounts.items():
+            self.metrics[name] = self.metrics.get(name, 0) + amount
+
+
+@contextmanager
+def recorded_run(
+    store: Store,
+    origin: Origin,
+    job_type: JobType,
+    *,
+    stage: str,
+    options: Mapping[str, Any] | None = None,
+    space: EmbeddingSpace | None = None,
+) -> Iterator[Run]:
+    """Record the work done inside: RUNNING from here on, then SUCCEEDED or FAILED with metrics and error."""
+    end_dead_runs(store)
+    run = Run(run_id=uuid.uuid4())
+    job_id = uuid.uuid4()
+    with store.session() as session:
+        now = utc_now()
+        job_input = {"stage": stage, "origin": origin.kind, "reference": origin.reference}
+        space_id = space.embedding_space_id if space else None
+        run_table.insert_job(session, job_id, job_type, job_input, space_id, origin.reference, now)
+        run_table.insert_run(session, run.run_id, job_id, this_process(), space, dict(options or {}), now)
+    started = time.monotonic()
+    try:
+        yield run
+    except BaseException as error:
+        # A store that cannot be written just now must not hide why; the next run ends this one as dead.
+        with suppress(StoreError):
+            _finish(store, run, job_id, started, error=f"{type(error).__name__}: {error}"[:_MAX_ERROR_CHARACTERS])
+        raise
+    _finish(store, run, job_id, started, error=None)
+
+
+def end_dead_runs(store: Store) -> int:
+    """Mark runs FAILED whose process on this machine is gone; returns how many.
+
+    What they had committed stays; what they had not is pending again by definition.
+    """
+    with store.session(write=False) as session:
+        dead = [run for run in run_table.list_running_runs(session) if _is_dead(run.worker_id)]
+    if not dead:
+        return 0
+    with store.session() as session:
+        for run in dead:
+            error = f"its process {run.worker_id} ended without finishing it; the next run continues its work"
+            run_table.finish_run(session, run.run_id, "FAILED", {}, error, utc_now())
+            run_table.finish_job(session, run.job_id, "FAILED", error)
+    return len(dead)
+
+
+def this_process() -> str:
+    """Names this process so that another can tell whether it still lives, even if its number was given again."""
+    return f"{platform.node()}/{os.getpid()}/{int(psutil.Process().create_time())}"
+
+
+def stage_of(input_json: str) -> str:
+    """The stage that a job's input names."""
+    return str(json.loads(input_json).get("stage", ""))
+
+
+def _is_dead(worker_id: str) -> bool:
+    """Only of a process of this machine can it be told."""
+    host, _, rest = worker_id.partition("/")
+    pid, _, created = rest.partition("/")
+    if host != platform.node() or not pid.isdigit() or not created.isdigit():
+        return False
+    try:
+        return abs(psutil.Process(int(pid)).create_time() - int(created)) > 2
+    except psutil.NoSuchProcess:
+        return True
+    except psutil.AccessDenied:
+        return False
+
+
+def _finish(store: Store, run: Run, job_id: uuid.UUID, started: float, *, error: str | None) -> None:
+    status = "SUCCEEDED" if error is None else "FAILED"
+    run.metrics["duration_ms"] = round((time.monotonic() - started) * 1000)
+    with store.session() as session:
+        run_table.finish_run(session, run.run_id, status, run.metrics, error, utc_now())
+        run_table.finish_job(session, job_id, status, error)

@@ -1,0 +1,92 @@
+"""Finding the chunks nearest to a query: exact cosine, in one space, among what is current."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from holocron_assets.errors import ConfigurationError
+from holocron_assets.ports import ProviderCatalog, Purpose, Store
+from holocron_assets.records import EmbeddingSpace
+from holocron_assets.spaces import require_same_space
+from holocron_assets.tables import embeddings, spaces
+from holocron_assets.vectors import require_valid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """A chunk that was found. `cosine_similarity` is 1 for the same direction, and comparable in one space only."""
+
+    rank: int
+    chunk_id: str
+    source_id: str
+    title: str | None
+    cosine_similarity: float
+    text: str
+    url: str | None
+    start_offset: int
+    end_offset: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchResult:
+    """The hits of a query, the nearest first, and how many current chunks the space lacked when it was asked."""
+
+    query: str
+    space: str
+    hits: tuple[Hit, ...]
+    chunks_not_embedded: int
+
+
+def search(store: Store, providers: ProviderCatalog, query: str, *, space: str | None, top_k: int) -> SearchResult:
+    """The `top_k` current chunks nearest to `query` in `space` (by any unmistakable part of its name).
+
+    Raises `ConfigurationError` when it is not clear which space is meant, and `SpaceMismatchError` when the
+    provider's vectors are no longer those of the space.
+    """
+    with store.session(write=False) as session:
+        chosen = choose_space(spaces.list_spaces(session), space)
+    provider = providers.open(chosen.provider, chosen.model_name, chosen.preprocess_policy)
+    require_same_space(chosen, provider.describe())
+    vectors = provider.embed([query], Purpose.QUERY)
+    require_valid(vectors.values, chosen, 1)
+    with store.session(write=False) as session:
+        near = embeddings.nearest_chunks(session, chosen.embedding_space_id, vectors.values[0], top_k)
+        details = embeddings.list_hit_details(session, [one.chunk_id for one in near])
+        backlog = embeddings.count_pending_chunks(session, chosen.embedding_space_id)
+    hits = []
+    for rank, one in enumerate(near, start=1):
+        detail = details[one.chunk_id]
+        offsets: dict[str, Any] = json.loads(detail.offsets_json)
+        hits.append(
+            Hit(
+                rank=rank,
+                chunk_id=one.chunk_id,
+                source_id=detail.source_id,
+                title=detail.title,
+                cosine_similarity=one.cosine_similarity,
+                text=detail.content,
+                url=json.loads(detail.source_ref_json).get("url"),
+                start_offset=offsets["start_offset"],
+                end_offset=offsets["end_offset"],
+            )
+        )
+    return SearchResult(query=query, space=chosen.slug, hits=tuple(hits), chunks_not_embedded=backlog.pending)
+
+
+def choose_space(registered: list[EmbeddingSpace], wanted: str | None) -> EmbeddingSpace:
+    """The active space whose name contains `wanted`; the only active one when nothing is said."""
+    active = [space for space in registered if space.is_active]
+    if not active:
+        raise ConfigurationError(
+            "the store has no active embedding space. Fill it with "
+            "`dagster asset materialize --select '+key:embeddings'`."
+        )
+    exact = [space for space in active if wanted in (space.slug, str(space.embedding_space_id))]
+    fitting = exact or [space for space in active if wanted is None or wanted in space.slug]
+    if len(fitting) == 1:
+        return fitting[0]
+    names = ", ".join(space.slug for space in (fitting or active))
+    if wanted is None:
+        raise ConfigurationError(f"there are several active spaces; say which with --space: {names}")
+    problem = "no active space is called" if not fitting else "more than one active space fits"
+    raise ConfigurationError(f"{problem} {wanted!r}; there are: {names}")

@@ -1,0 +1,191 @@
+"""From current texts to current chunks: the switch after which search serves the new and never the old."""
+
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from holocron_assets.chunking import ChunkingPolicy, cut
+from holocron_assets.clock import utc_now
+from holocron_assets.errors import ConfigurationError, MassChangeError
+from holocron_assets.identity import canonical_json, chunk_id, text_sha256
+from holocron_assets.ports import Progress, Store
+from holocron_assets.records import Chunk, ChunkedSource, JobType
+from holocron_assets.runs import Origin, Run, recorded_run
+from holocron_assets.settings import GuardSettings
+from holocron_assets.tables import chunks
+from holocron_assets.tables.chunks import ChunkingBacklog, PendingText
+
+STAGE = "chunk"
+
+_PAGE_SOURCES = 2048
+_BATCH_CHARACTERS = 4 * 1024 * 1024
+
+
+@dataclass(slots=True, kw_only=True)
+class ChunkingReport:
+    """What one chunking did."""
+
+    run_id: uuid.UUID | None = None
+    sources: int = 0
+    added: int = 0
+    changed: int = 0
+    retired: int = 0
+    omitted_characters: int = 0
+    bytes_processed: int = 0
+
+
+def chunk(
+    store: Store,
+    policy: ChunkingPolicy,
+    guard: GuardSettings,
+    origin: Origin,
+    progress: Progress,
+    *,
+    allow_mass_change: bool = False,
+) -> ChunkingReport:
+    """Cut every source whose chunks are not those of its current text.
+
+    Raises `MassChangeError` before anything is retired when that would retire too much, and
+    `ConfigurationError` when the policy's version was used with other parameters before.
+    """
+    report = ChunkingReport()
+    with store.session(write=False) as session:
+        backlog = chunks.get_chunking_backlog(session, policy.version)
+    if not backlog.pending_sources:
+        return report
+    _bind_policy(store, policy)
+    if not allow_mass_change:
+        require_no_mass_change(backlog, guard)
+    options = {"policy": policy.parameters(), "allow_mass_change": allow_mass_change}
+    with recorded_run(store, origin, JobType.CHUNK_SOURCE, stage=STAGE, options=options) as run:
+        report.run_id = run.run_id
+        for batch in _pending_batches(store, policy):
+            _chunk_batch(store, policy, batch, run, report)
+            progress(report.sources, backlog.pending_sources)
+        run.count(
+            sources_chunked=report.sources,
+            chunks_processed=report.added + report.changed,
+            chunks_retired=report.retired,
+            omitted_characters=report.omitted_characters,
+            bytes_processed=report.bytes_processed,
+        )
+    return report
+
+
+def require_no_mass_change(backlog: ChunkingBacklog, guard: GuardSettings) -> None:
+    """Raise `MassChangeError`, with the figures and the way on, when chunking would retire too much."""
+    allowed_sources = max(guard.always_allowed, int(backlog.current_sources * guard.max_retired_share))
+    allowed_chunks = max(guard.always_allowed, int(backlog.current_chunks * guard.max_retired_share))
+    faults = []
+    if backlog.vanishing_sources > allowed_sources:
+        faults.append(
+            f"{backlog.vanishing_sources} of {backlog.current_sources} sources would lose all their chunks "
+            f"(allowed: {allowed_sources})"
+        )
+    if backlog.recut_chunks > allowed_chunks:
+        faults.append(
+            f"{backlog.recut_chunks} of {backlog.current_chunks} chunks would be replaced although their source's "
+            f"text did not change (allowed: {allowed_chunks}): the chunking policy is another one"
+        )
+    if faults:
+        raise MassChangeError(
+            f"{'; '.join(faults)}. Nothing was retired; search serves what it served before. If an ingest was "
+            "incomplete, mend it and run again. If this is what you want, set allow_mass_change: "
+            "`dagster asset materialize --select chunks --config-json "
+            '\'{"ops": {"chunks": {"config": {"allow_mass_change": true}}}}\'`.'
+        )
+
+
+def chunks_of(pending: PendingText, text: str, policy: ChunkingPolicy) -> tuple[ChunkedSource, list[Chunk]]:
+    """The whole cut of one source's text. Pure."""
+    digest, extractor, version = pending.text_sha256, pending.extractor, pending.extractor_version
+    if digest is None or extractor is None or version is None:
+        return ChunkedSource(
+            source_id=pending.source_id, text_sha256=None, chunk_count=0, omitted_character_count=0
+        ), []
+    policy_json = canonical_json(policy.parameters())
+    result = cut(text, policy)
+    cut_chunks = []
+    for span in result.spans:
+        content = text[span.start : span.end]
+        offsets = {"chunk_index": span.index, "start_offset": span.start, "end_offset": span.end}
+        cut_chunks.append(
+            Chunk(
+                chunk_id=chunk_id(pending.source_id, span.index, span.start, span.end, policy.version),
+                source_id=pending.source_id,
+                source_type=pending.source_type,
+                source_ref_json=pending.source_ref_json,
+                offsets_json=canonical_json(offsets),
+                content=content,
+                content_sha256=text_sha256(content),
+                byte_count=len(content.encode()),
+                policy_json=policy_json,
+                text_sha256=digest,
+                extractor=extractor,
+                extractor_version=version,
+            )
+        )
+    source = ChunkedSource(
+        source_id=pending.source_id,
+        text_sha256=digest,
+        chunk_count=len(cut_chunks),
+        omitted_character_count=result.omitted_characters,
+    )
+    return source, cut_chunks
+
+
+def _bind_policy(store: Store, policy: ChunkingPolicy) -> None:
+    """A version that meant other sizes before would make ids ambiguous."""
+    with store.session() as session:
+        chunks.insert_chunk_policy(session, policy, utc_now())
+        bound = chunks.get_chunk_policy(session, policy.version)
+    if bound != canonical_json(policy.parameters()):
+        raise ConfigurationError(
+            f"chunking policy {policy.version!r} was used before with other parameters: {bound}. A version means one "
+            "set of parameters for ever; give the new ones another `chunking.version` in holocron.yaml."
+        )
+
+
+def _pending_batches(store: Store, policy: ChunkingPolicy) -> Iterator[list[PendingText]]:
+    """Pending sources in batches of about equal length of text; each must be chunked before the next is taken."""
+    while True:
+        with store.session(write=False) as session:
+            page = chunks.list_pending_texts(session, policy.version, _PAGE_SOURCES)
+        if not page:
+            return
+        batch: list[PendingText] = []
+        characters = 0
+        for pending in page:
+            batch.append(pending)
+            characters += pending.character_count or 0
+            if characters >= _BATCH_CHARACTERS:
+                yield batch
+                batch, characters = [], 0
+        if batch:
+            yield batch
+
+
+def _chunk_batch(
+    store: Store, policy: ChunkingPolicy, batch: Sequence[PendingText], run: Run, report: ChunkingReport
+) -> None:
+    with store.session(write=False) as session:
+        keys = [(one.source_id, one.text_sha256) for one in batch if one.text_sha256 is not None]
+        texts = chunks.list_text_contents(session, keys)
+    cuts = [chunks_of(one, texts[one.source_id] if one.text_sha256 else "", policy) for one in batch]
+    chunked_sources = [source for source, _ in cuts]
+    new_chunks = [item for _, items in cuts for item in items]
+    now = utc_now()
+    with store.session() as session:
+        chunks.stage_chunks(session, chunked_sources, new_chunks)
+        changes = chunks.get_chunk_changes(session)
+        report.added += changes.added
+        report.changed += changes.changed
+        report.retired += chunks.retire_chunks(session, now)
+        chunks.close_chunk_versions(session, now)
+        chunks.update_chunks(session, run.run_id)
+        chunks.insert_chunks(session, run.run_id, now)
+        chunks.insert_chunk_versions(session, policy.version, run.run_id, now)
+        chunks.update_chunked_sources(session, policy.version, now)
+    report.sources += len(batch)
+    report.omitted_characters += sum(source.omitted_character_count for source in chunked_sources)
+    report.bytes_processed += sum(item.byte_count for item in new_chunks)

@@ -1,0 +1,101 @@
+"""Examining ingest records in worker processes: reading payloads, handing them out, gathering what was found.
+
+Writes nothing; `extract` stores what is found here, `holocron plan` only counts it.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from holocron_assets.extraction.examination import failed, judge_without_payload
+from holocron_assets.extraction.resource import resource_key
+from holocron_assets.ports import Store
+from holocron_assets.processors import usable_processors
+from holocron_assets.records import Examination, RawRecord, RecordKey
+from holocron_assets.settings import ExtractionSettings
+from holocron_assets.tables import ingest_records
+from holocron_assets.workers import WorkerLimits, WorkerPool
+
+_READ_BYTES = 8 * 1024 * 1024
+_MIN_READ_RECORDS, _MAX_READ_RECORDS = 16, 256
+_WORKER_BATCH_BYTES = 1024 * 1024
+
+
+class Examiner:
+    """Examines the records of a page of keys; counts the payload bytes that it read."""
+
+    def __init__(self, store: Store, settings: ExtractionSettings) -> None:
+        self._store = store
+        self._settings = settings
+        self._records_read = 0
+        self.bytes_read = 0
+
+    def examine(self, page: Sequence[RecordKey]) -> Iterator[list[Examination]]:
+        """What examining the records finds, in the order in which it is found; one for every record."""
+        verdicts = [judge_without_payload(key) for key in page]
+        yield [verdict for verdict in verdicts if verdict is not None]
+        readable = [key for key, verdict in zip(page, verdicts, strict=True) if verdict is None]
+        if not readable:
+            return
+        pool = WorkerPool[list[RawRecord], list[Examination]](
+            "holocron_assets.extraction.examination:examine_groups",
+            workers=self._settings.workers or usable_processors(),
+            limits=WorkerLimits(
+                timeout_seconds=self._settings.timeout_seconds, memory_bytes=self._settings.worker_memory_bytes
+            ),
+            split=lambda group: [[record] for record in group] if len(group) > 1 else None,
+            blame=lambda group, reason: [failed(record.key, reason) for record in group],
+        )
+        too_large: list[Examination] = []
+        for answers in pool.answers(self._batches(readable, too_large)):
+            yield [examination for group in answers for examination in group]
+        yield too_large
+
+    def _batches(self, keys: Sequence[RecordKey], too_large: list[Examination]) -> Iterator[list[list[RawRecord]]]:
+        """Whole resources, about a megabyte of payloads together; those over the limit go to `too_large`."""
+        batch: list[list[RawRecord]] = []
+        batch_bytes = 0
+        for group in self._groups(keys, too_large):
+            batch.append(group)
+            batch_bytes += sum(len(record.payload) for record in group)
+            if batch_bytes >= _WORKER_BATCH_BYTES:
+                yield batch
+                batch, batch_bytes = [], 0
+        if batch:
+            yield batch
+
+    def _groups(self, keys: Sequence[RecordKey], too_large: list[Examination]) -> Iterator[list[RawRecord]]:
+        """The records of one resource at a time, with their payloads."""
+        resources = [list(records) for _, records in groupby(keys, key=resource_key)]
+        while resources:
+            wanted = self._records_at_once()
+            taken = 0
+            while taken < len(resources) and sum(map(len, resources[:taken])) < wanted:
+                taken += 1
+            ids = [key.ingest_id for records in resources[:taken] for key in records]
+            with self._store.session(write=False) as session:
+                payloads = ingest_records.list_payloads(session, ids, self._settings.max_payload_bytes)
+            by_id = {payload.ingest_id: payload for payload in payloads}
+            self._records_read += len(payloads)
+            self.bytes_read += sum(payload.payload_bytes for payload in payloads)
+            for records in resources[:taken]:
+                group = []
+                for key in records:
+                    payload = by_id[key.ingest_id]
+                    if payload.payload is None:
+                        too_large.append(failed(key, self._too_large(payload.payload_bytes)))
+                    else:
+                        group.append(RawRecord(key=key, payload=payload.payload))
+                if group:
+                    yield group
+            resources = resources[taken:]
+
+    def _records_at_once(self) -> int:
+        """How many payloads to read together follows their size so far: memory is bounded by bytes."""
+        if not self._records_read:
+            return _MIN_READ_RECORDS
+        average = max(1, self.bytes_read // self._records_read)
+        return min(max(_READ_BYTES // average, _MIN_READ_RECORDS), _MAX_READ_RECORDS)
+
+    def _too_large(self, payload_bytes: int) -> str:
+        limit = self._settings.max_payload_bytes
+        return f"its payload has {payload_bytes} bytes, and extraction.max_payload_bytes allows {limit}"

@@ -1,0 +1,166 @@
+"""From ingest records to the current text of each source."""
+
+import time
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from holocron_assets.clock import utc_now
+from holocron_assets.extraction import current_extractors
+from holocron_assets.extraction.resource import resource_key
+from holocron_assets.ports import Progress, Store
+from holocron_assets.records import Examination, ItemType, JobType, Outcome, QuarantinedItem, RecordKey
+from holocron_assets.resolution import ResolutionRule, resolve
+from holocron_assets.runs import Origin, Run, recorded_run
+from holocron_assets.settings import ExtractionSettings, SourceSettings
+from holocron_assets.stages.examining import Examiner
+from holocron_assets.tables import ingest_records, quarantine, sources
+
+STAGE = "extract"
+
+_PAGE_RECORDS = 8192
+_COMMIT_RECORDS = 512
+_COMMIT_CHARACTERS = 8 * 1024 * 1024
+_RESOLVE_RESOURCES = 4096
+
+
+@dataclass(slots=True, kw_only=True)
+class ExtractionReport:
+    """What one extraction did."""
+
+    run_id: uuid.UUID | None = None
+    examined: int = 0
+    outcomes: dict[str, int] = field(default_factory=dict)
+    new_texts: int = 0
+    current_texts: int = 0
+    retired_texts: int = 0
+    bytes_processed: int = 0
+    seconds: float = 0.0
+
+    @property
+    def records_per_second(self) -> float:
+        """How fast records were examined; 0 when there were none."""
+        return round(self.examined / self.seconds, 1) if self.seconds else 0.0
+
+    def count(self, examinations: Iterable[Examination]) -> None:
+        """Count what was found."""
+        for found in examinations:
+            self.examined += 1
+            self.outcomes[found.outcome.value] = self.outcomes.get(found.outcome.value, 0) + 1
+
+
+def rule_of(settings: SourceSettings) -> ResolutionRule:
+    """The rule that the settings ask for."""
+    return ResolutionRule(
+        html_preferred=timedelta(hours=settings.html_preferred_hours), gone_retires=settings.gone_status_retires
+    )
+
+
+def extract(
+    store: Store,
+    extraction: ExtractionSettings,
+    source_settings: SourceSettings,
+    origin: Origin,
+    progress: Progress,
+) -> ExtractionReport:
+    """Examine every pending record, and bring the sources it decides up to date."""
+    rule = rule_of(source_settings)
+    report = ExtractionReport()
+    with store.session(write=False) as session:
+        pending = ingest_records.count_pending_records(session, current_extractors())
+        unresolved = sources.count_unresolved_records(session, rule.label)
+    if not pending and not unresolved:
+        return report
+    started = time.monotonic()
+    options = extraction.model_dump(mode="json") | {"rule": rule.label, "extractors": current_extractors()}
+    with recorded_run(store, origin, JobType.CHUNK_SOURCE, stage=STAGE, options=options) as run:
+        report.run_id = run.run_id
+        examiner = Examiner(store, extraction)
+        while True:
+            _examine_pending(store, examiner, run, report, progress)
+            if not _resolve_sources(store, rule, report):
+                break
+        report.bytes_processed = examiner.bytes_read
+        report.seconds = time.monotonic() - started
+        run.count(
+            records_examined=report.examined,
+            texts_created=report.new_texts,
+            texts_retired=report.retired_texts,
+            bytes_processed=report.bytes_processed,
+        )
+    return report
+
+
+def whole_resources(page: Sequence[RecordKey], limit: int) -> Sequence[RecordKey]:
+    """A page without its last resource, whose other records may be on the next one."""
+    if len(page) < limit:
+        return page
+    last = resource_key(page[-1])
+    return [key for key in page if resource_key(key) != last] or page
+
+
+def _examine_pending(store: Store, examiner: Examiner, run: Run, report: ExtractionReport, progress: Progress) -> None:
+    """Examine until nothing is pending; every commit stands alone."""
+    with store.session(write=False) as session:
+        total = ingest_records.count_pending_records(session, current_extractors())
+    while True:
+        with store.session(write=False) as session:
+            page = ingest_records.list_pending_records(session, current_extractors(), limit=_PAGE_RECORDS)
+        if not page:
+            return
+        found: list[Examination] = []
+        for answer in examiner.examine(whole_resources(page, _PAGE_RECORDS)):
+            found.extend(answer)
+            if len(found) >= _COMMIT_RECORDS or sum(len(one.text or "") for one in found) >= _COMMIT_CHARACTERS:
+                _write(store, found, run, report)
+                progress(report.examined, total)
+                found = []
+        _write(store, found, run, report)
+        progress(report.examined, total)
+
+
+def _write(store: Store, found: Sequence[Examination], run: Run, report: ExtractionReport) -> None:
+    if not found:
+        return
+    now = utc_now()
+    broken = [
+        QuarantinedItem(
+            item_type=ItemType.RECORD, item_id=str(one.ingest_id), stage=STAGE, reason=one.reason or "unknown"
+        )
+        for one in found
+        if one.outcome is Outcome.FAILED
+    ]
+    healthy = [str(one.ingest_id) for one in found if one.outcome is not Outcome.FAILED]
+    with store.session() as session:
+        report.new_texts += sources.insert_extracted_texts(session, found, run.run_id, now)
+        sources.upsert_examinations(session, found, run.run_id, now)
+        if broken:
+            quarantine.upsert_quarantined(session, broken, run.run_id, now)
+        quarantine.release_quarantined(session, ItemType.RECORD, healthy, now)
+    report.count(found)
+
+
+def _resolve_sources(store: Store, rule: ResolutionRule, report: ExtractionReport) -> bool:
+    """Decide which record speaks for each source touched; True when that needs a record that was not read."""
+    any_wanted = False
+    while True:
+        with store.session() as session:
+            resource_keys = sources.list_unresolved_resources(session, rule.label, _RESOLVE_RESOURCES)
+            if not resource_keys:
+                return any_wanted
+            affected = sources.list_affected_sources(session, resource_keys)
+            records = sources.list_resolution_candidates(session, affected)
+            resolutions = resolve(affected, [record.candidate for record in records], rule)
+            wanted = [found.wanted for found in resolutions if found.wanted is not None]
+            any_wanted = any_wanted or bool(wanted)
+            now = utc_now()
+            sources.stage_resolutions(session, [found for found in resolutions if found.wanted is None])
+            sources.insert_new_sources(session, now)
+            sources.update_sources(session, now)
+            report.retired_texts += sources.retire_replaced_texts(session, now)
+            report.current_texts += sources.establish_current_texts(session, now)
+            sources.upsert_source_aliases(session, now)
+            sources.delete_stale_aliases(session)
+            sources.mark_wanted(session, wanted)
+            sources.mark_resolved(session, resource_keys, rule.label)

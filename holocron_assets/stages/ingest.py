@@ -1,0 +1,206 @@
+"""From files to ingest records: streamed, deduplicated, never changed once stored."""
+
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from holocron_assets import sample as bundled
+from holocron_assets.clock import utc_now
+from holocron_assets.errors import InputError
+from holocron_assets.intake.discovery import FoundFile, discover
+from holocron_assets.intake.documents import read_document
+from holocron_assets.intake.ndjson import IgnoredColumns, Reject, read_ndjson
+from holocron_assets.intake.rows import ReadRow
+from holocron_assets.ports import Progress, Session, Store
+from holocron_assets.records import IngestRecord, ItemType, JobType, QuarantinedItem
+from holocron_assets.runs import Origin, Run, recorded_run
+from holocron_assets.settings import SAMPLE, Settings
+from holocron_assets.tables import ingest_records, quarantine
+from holocron_assets.tables.ingest_records import IngestFile
+
+STAGE = "ingest"
+
+_BATCH_RECORDS = 1000
+_BATCH_CHARACTERS = 8 * 1024 * 1024
+#: A file changed this recently may change again within the same tick of its clock, so it is not remembered.
+_SETTLED_NS = 2_000_000_000
+
+
+@dataclass(slots=True, kw_only=True)
+class IngestReport:
+    """What one ingestion did. `rejects` are in quarantine, `failures` are files that ended early."""
+
+    run_id: uuid.UUID | None = None
+    files: int = 0
+    unchanged_files: int = 0
+    records_read: int = 0
+    records_stored: int = 0
+    records_conflicting: int = 0
+    bytes_processed: int = 0
+    rejects: list[Reject] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+
+def ingest(store: Store, paths: Sequence[Path], origin: Origin, progress: Progress) -> IngestReport:
+    """Load every record at or below `paths` that is not stored yet; files that did not change are not opened.
+
+    Raises `InputError` before anything is loaded when a path does not exist or holds nothing to load.
+    """
+    report = IngestReport()
+    files: list[FoundFile] = []
+    for path in paths:
+        found = discover(path)
+        files.extend(found.files)
+        if found.skipped:
+            report.warnings.append(f"{path}: passed over {len(found.skipped)} files, e.g. {found.skipped[0].name}")
+    with store.session(write=False) as session:
+        known = {file.path: file for file in ingest_records.list_ingest_files(session)}
+    changed = [file for file in files if not _is_unchanged(file, known)]
+    report.unchanged_files = len(files) - len(changed)
+    if not changed:
+        return report
+    options = {"paths": [str(path) for path in paths]}
+    with recorded_run(store, origin, JobType.CHUNK_SOURCE, stage=STAGE, options=options) as run:
+        report.run_id = run.run_id
+        _Loading(store, run, report).load(changed, progress)
+        run.count(
+            files_read=report.files,
+            records_read=report.records_read,
+            records_stored=report.records_stored,
+            records_rejected=len(report.rejects),
+            bytes_processed=report.bytes_processed,
+        )
+        if report.failures:
+            raise InputError("; ".join(report.failures))
+    return report
+
+
+def named_paths(store: Store, settings: Settings) -> list[Path]:
+    """The paths that the settings name; the sample only while the store has no record from elsewhere."""
+    with store.session(write=False) as session:
+        elsewhere = ingest_records.count_ingest_records(session, bundled.SOURCE_NAME).records_from_elsewhere
+    return [
+        bundled.RECORDS if name == SAMPLE else settings.path(name)
+        for name in settings.ingest
+        if name != SAMPLE or not elsewhere
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _FileEnd:
+    """A file was read to its end."""
+
+    file: IngestFile
+    settled: bool
+
+
+class _Loading:
+    """Gathers rows of many small files, or parts of a large one, into transactions of even size."""
+
+    def __init__(self, store: Store, run: Run, report: IngestReport) -> None:
+        self._store = store
+        self._run = run
+        self._report = report
+        self._read_at = utc_now()
+        self._rows: list[ReadRow] = []
+        self._characters = 0
+        self._rejects: list[Reject] = []
+        self._ended: list[_FileEnd] = []
+
+    def load(self, files: Sequence[FoundFile], progress: Progress) -> None:
+        for file in files:
+            try:
+                for item in self._items(file):
+                    self._add(item)
+                    if len(self._rows) >= _BATCH_RECORDS or self._characters >= _BATCH_CHARACTERS:
+                        self._flush()
+                        progress(self._report.records_read, 0)
+            except InputError as error:
+                self._report.failures.append(str(error))
+        self._flush()
+        progress(self._report.records_read, 0)
+
+    def _items(self, file: FoundFile) -> Iterator[ReadRow | Reject | IgnoredColumns | _FileEnd]:
+        records = rejects = 0
+        items = (
+            read_ndjson(file.path, self._read_at)
+            if file.kind == "ndjson"
+            else iter([read_document(file.path, file.root, self._read_at)])
+        )
+        for item in items:
+            records += isinstance(item, ReadRow)
+            rejects += isinstance(item, Reject)
+            yield item
+        yield _FileEnd(
+            file=IngestFile(
+                path=str(file.path),
+                size_bytes=file.size_bytes,
+                modified_ns=file.modified_ns,
+                record_count=records,
+                rejected_count=rejects,
+            ),
+            settled=time.time_ns() - file.modified_ns > _SETTLED_NS,
+        )
+
+    def _add(self, item: ReadRow | Reject | IgnoredColumns | _FileEnd) -> None:
+        match item:
+            case ReadRow():
+                self._rows.append(item)
+                self._characters += len(item.record.payload)
+                self._report.records_read += 1
+                self._report.bytes_processed += len(item.record.payload)
+            case Reject():
+                self._rejects.append(item)
+            case IgnoredColumns():
+                self._report.warnings.append(
+                    f"ignored columns that the contract does not know: {', '.join(item.names)}"
+                )
+            case _FileEnd():
+                self._ended.append(item)
+                self._report.files += 1
+
+    def _flush(self) -> None:
+        now = utc_now()
+        with self._store.session() as session:
+            records = _new_records(session, self._rows)
+            if records:
+                stored = ingest_records.insert_ingest_records(session, records)
+                self._report.records_stored += stored
+                if stored < len(records):
+                    self._report.records_conflicting += ingest_records.count_conflicting_records(session)
+            if self._rejects:
+                items = [
+                    QuarantinedItem(item_type=ItemType.LINE, item_id=one.place, stage=STAGE, reason=one.reason)
+                    for one in self._rejects
+                ]
+                quarantine.upsert_quarantined(session, items, self._run.run_id, now)
+            for end in self._ended:
+                quarantine.release_quarantined_lines(session, end.file.path, self._read_at, now)
+                if end.settled:
+                    ingest_records.upsert_ingest_file(session, end.file, self._run.run_id, now)
+        self._report.rejects.extend(self._rejects)
+        self._rows, self._characters, self._rejects, self._ended = [], 0, [], []
+
+
+def _is_unchanged(file: FoundFile, known: Mapping[str, IngestFile]) -> bool:
+    before = known.get(str(file.path))
+    return before is not None and (before.size_bytes, before.modified_ns) == (file.size_bytes, file.modified_ns)
+
+
+def _new_records(session: Session, rows: Sequence[ReadRow]) -> list[IngestRecord]:
+    """Leaves out undated records that are what the store last saw of their resource."""
+    undated = {row.record.resource_id for row in rows if row.undated}
+    newest = {
+        (one.source_system, one.source_name, one.resource_type, one.resource_id, one.variant): one.hash_sha256
+        for one in (ingest_records.list_newest_hashes(session, sorted(undated)) if undated else ())
+    }
+    return [
+        row.record for row in rows if not (row.undated and newest.get(_identity(row.record)) == row.record.hash_sha256)
+    ]
+
+
+def _identity(record: IngestRecord) -> tuple[str, str, str, str, str | None]:
+    return record.source_system, record.source_name, record.resource_type, record.resource_id, record.variant

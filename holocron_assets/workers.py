@@ -1,0 +1,168 @@
+"""Running a function over batches in processes of their own, so that no document can stop the others.
+
+A batch that takes too long, or whose process dies, is taken apart until the guilty item stands alone.
+Why not `multiprocessing`: `docs/decisions/0005-worker-processes.md`.
+"""
+
+import os
+import pickle
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+#: Batches under way per worker: one in work, the others ready while the main process writes to the store.
+_QUEUED_PER_WORKER = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerLimits:
+    """What one batch may take before its process is ended."""
+
+    timeout_seconds: float
+    memory_bytes: int
+
+
+class WorkerPool(Generic[Item, Answer]):
+    """Worker processes that call `target`, a `"module:function"` from a list of items to a list of answers.
+
+    `split` takes an item that failed alone further apart (None: it cannot be); `blame` makes the answer
+    for an item that failed with a given reason.
+    """
+
+    def __init__(
+        self,
+        target: str,
+        *,
+        workers: int,
+        limits: WorkerLimits,
+        split: Callable[[Item], Sequence[Item] | None],
+        blame: Callable[[Item, str], Answer],
+    ) -> None:
+        self._target = target
+        self._workers = workers
+        self._limits = limits
+        self._split = split
+        self._blame = blame
+        self._local = threading.local()
+        self._processes: list[_Worker] = []
+        self._is_closed = False
+        self._lock = threading.Lock()
+
+    def answers(self, batches: Iterable[Sequence[Item]]) -> Iterator[list[Answer]]:
+        """The answers to each batch, in the order in which they are ready; takes batches as it needs them."""
+        executor = ThreadPoolExecutor(self._workers, thread_name_prefix="worker")
+        under_way: set[Future[list[Answer]]] = set()
+        try:
+            for batch in batches:
+                under_way.add(executor.submit(self._answer, batch))
+                if len(under_way) >= self._workers * _QUEUED_PER_WORKER:
+                    done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+                    for future in done:
+                        yield future.result()
+            while under_way:
+                done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield future.result()
+        finally:
+            with self._lock:
+                self._is_closed = True
+            for worker in self._processes:
+                worker.kill()
+            executor.shutdown(wait=True, cancel_futures=True)
+
+    def _answer(self, batch: Sequence[Item]) -> list[Answer]:
+        try:
+            answers: list[Answer] = self._worker().call(batch)
+        except _BatchFailedError as error:
+            if self._is_closed:
+                return []
+            parts = [[item] for item in batch] if len(batch) > 1 else self._apart(batch[0])
+            if parts is None:
+                return [self._blame(batch[0], str(error))]
+            return [answer for part in parts for answer in self._answer(part)]
+        return answers
+
+    def _apart(self, item: Item) -> list[list[Item]] | None:
+        parts = self._split(item)
+        return None if parts is None else [[part] for part in parts]
+
+    def _worker(self) -> "_Worker":
+        """This thread's worker, started when there is none or the last one died."""
+        worker: _Worker | None = getattr(self._local, "worker", None)
+        if worker is None or not worker.is_alive():
+            # Under the lock, so that none is started after everything was ended.
+            with self._lock:
+                if self._is_closed:
+                    raise _BatchFailedError("was given up")
+                worker = _Worker(self._target, self._limits)
+                self._processes.append(worker)
+            self._local.worker = worker
+        return worker
+
+
+class _BatchFailedError(Exception):
+    """A worker gave no answer to a batch; the message says how it failed."""
+
+
+class _Worker:
+    """One worker process and the pipes to it."""
+
+    def __init__(self, target: str, limits: WorkerLimits) -> None:
+        self._limits = limits
+        arguments = [target, str(limits.timeout_seconds), str(limits.memory_bytes)]
+        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            [sys.executable, "-m", "holocron_assets.worker_main", *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        )
+
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with suppress(OSError):  # what was not sent yet has nobody to go to
+                    pipe.close()
+
+    def call(self, batch: object) -> list:  # type: ignore[type-arg]
+        """Send a batch and wait for its answers; raises `_BatchFailedError`."""
+        stdin, stdout = self._process.stdin, self._process.stdout
+        if stdin is None or stdout is None:
+            raise _BatchFailedError("has no pipes to its worker process")
+        timed_out = threading.Event()
+
+        def end() -> None:
+            timed_out.set()
+            self._process.kill()
+
+        timer = threading.Timer(self._limits.timeout_seconds, end)
+        timer.daemon = True
+        timer.start()
+        try:
+            pickle.dump(batch, stdin, protocol=pickle.HIGHEST_PROTOCOL)
+            stdin.flush()
+            succeeded, answer = pickle.load(stdout)  # noqa: S301 - from our own process
+        except (EOFError, OSError, pickle.UnpicklingError) as error:
+            self.kill()
+            if timed_out.is_set():
+                raise _BatchFailedError(f"took longer than {self._limits.timeout_seconds:g} s") from error
+            code = self._process.returncode
+            raise _BatchFailedError(f"ended its worker process (exit code {code})") from error
+        finally:
+            timer.cancel()
+        if not succeeded:
+            raise _BatchFailedError(answer)
+        return answer  # type: ignore[no-any-return]

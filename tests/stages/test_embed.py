@@ -1,0 +1,245 @@
+"""From chunks to vectors: batches, failures, quarantine and spaces."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from holocron_assets.errors import (
+    InputRejectedError,
+    ProviderError,
+    ProviderUnavailableError,
+    SpaceMismatchError,
+)
+from holocron_assets.ports import EmbeddingProvider, Purpose
+from holocron_assets.records import SpaceIdentity, Vectors
+from holocron_assets.tables import quarantine
+from resources.providers import open_provider
+from tests.world import World, page_row, prose
+
+
+@dataclass
+class Unreliable(EmbeddingProvider):
+    """A provider as the outside world has them: the hashing one, with faults of its own."""
+
+    batch_size: int = 4
+    poison: str = "poison"
+    unavailable: int = 0
+    digest: str | None = None
+    spoil: Any = None
+    calls: list[int] = field(default_factory=list)
+    inner: EmbeddingProvider = field(default_factory=lambda: open_provider("hashing", "ngram", {"dimensions": 32}))
+
+    def describe(self) -> SpaceIdentity:
+        described = self.inner.describe()
+        return replace(described, model_digest=self.digest) if self.digest else described
+
+    def runtime(self) -> Mapping[str, str]:
+        return {"engine": "unreliable"}
+
+    def embed(self, texts: Sequence[str], purpose: Purpose = Purpose.DOCUMENT) -> Vectors:
+        self.calls.append(len(texts))
+        if self.unavailable:
+            self.unavailable -= 1
+            raise ProviderUnavailableError("the server is away")
+        if any(self.poison in text for text in texts):
+            raise InputRejectedError("the model will not have it")
+        vectors = self.inner.embed(texts, purpose)
+        return (
+            Vectors(values=self.spoil(vectors.values), truncated_tokens=vectors.truncated_tokens)
+            if self.spoil
+            else vectors
+        )
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pauses between attempts are not what is tested."""
+    monkeypatch.setattr("holocron_assets.stages.embed._RETRY_SECONDS", (0.0, 0.0, 0.0))
+
+
+def with_pages(world: World, *texts: str) -> None:
+    world.add(*[page_row(f"Page {n}", n, text) for n, text in enumerate(texts, start=1)])
+    world.extract()
+    world.chunk()
+
+
+def embedded(world: World) -> int:
+    return int(world.rows("select count(*) from vector.embedding")[0][0])
+
+
+def test_every_chunk_is_embedded_once(world: World) -> None:
+    """A first run embeds everything, a second one nothing, and opens no provider for it."""
+    with_pages(world, prose("alpha", 5000), prose("beta"))
+
+    first, second = world.embed(), world.embed()
+
+    assert first.embedded == len(world.current_chunks()) == embedded(world)
+    assert (second.embedded, second.run_id, second.api_calls) == (0, None, 0)
+
+
+def test_batches_fill_across_documents(world: World) -> None:
+    """Chunks of many short documents share a call."""
+    with_pages(world, *[prose(f"topic {n}", 300) for n in range(10)])
+    provider = Unreliable()
+
+    world.embed(provider)
+
+    assert provider.calls == [4, 4, 2]
+
+
+def test_a_poisonous_text_stands_alone_in_quarantine(world: World) -> None:
+    """A batch that is rejected is halved until the guilty text is alone; the others are embedded."""
+    with_pages(world, *[prose(f"topic {n}", 300) for n in range(6)], "poison " + prose("x", 300))
+
+    report = world.embed(Unreliable(batch_size=8))
+
+    assert (report.embedded, report.rejected, report.quarantined, report.still_pending) == (6, 1, 1, 0)
+    with world.store.session(write=False) as session:
+        (entry,) = quarantine.list_quarantined(session, 5)
+    assert (entry.item_type, entry.reason) == ("chunk", "the model will not have it")
+
+
+def test_a_quarantined_chunk_is_tried_again_when_its_text_changes(world: World) -> None:
+    """Quarantine holds a content, not a chunk for ever."""
+    with_pages(world, "poison " + prose("x", 300))
+    world.embed(Unreliable())
+    world.add(page_row("Page 1", 1, "harmless " + prose("x", 300), revision=2, fetched_at=world.next_day()))
+    world.extract()
+    world.chunk()
+
+    report = world.embed(Unreliable())
+
+    assert (report.embedded, report.quarantined) == (1, 0)
+
+
+def test_when_everything_is_rejected_nothing_is_quarantined(world: World) -> None:
+    """A provider that rejects every text is broken: the texts are not to blame."""
+    with_pages(world, *[prose(f"topic {n}", 300) for n in range(20)])
+
+    with pytest.raises(ProviderError, match="the first 16 texts of a batch were all rejected"):
+        world.embed(Unreliable(batch_size=20, poison="topic"))
+
+    assert world.rows("select * from vector.quarantine") == []
+    assert embedded(world) == 0
+
+
+def test_a_provider_that_comes_back_is_waited_for(world: World) -> None:
+    """A few failed calls are tried again."""
+    with_pages(world, prose("alpha", 300))
+
+    assert world.embed(Unreliable(unavailable=3)).embedded == 1
+
+
+def test_a_provider_that_stays_away_loses_nothing(world: World) -> None:
+    """What was committed stays, the run is recorded as failed, and the next run continues."""
+    with_pages(world, *[prose(f"topic {n}", 300) for n in range(10)])
+    provider = Unreliable()
+    original = provider.embed
+
+    def fail_from_the_second_call(texts: Sequence[str], purpose: Purpose = Purpose.DOCUMENT) -> Vectors:
+        if provider.calls:
+            raise ProviderUnavailableError("the server is away")
+        return original(texts, purpose)
+
+    provider.embed = fail_from_the_second_call  # type: ignore[method-assign]
+    with pytest.raises(ProviderUnavailableError):
+        world.embed(provider)
+
+    assert embedded(world) == 4
+    assert world.rows("select status, error from vector.run order by started_utc desc limit 1") == [
+        ("FAILED", "ProviderUnavailableError: the server is away")
+    ]
+    assert world.embed(Unreliable()).embedded == 6
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (lambda values: np.where(np.arange(len(values))[:, None] == 0, np.nan, values), "is not finite"),
+        (lambda values: np.where(np.arange(len(values))[:, None] == 0, 0, values), "is not of unit length"),
+        (lambda values: np.where(np.arange(len(values))[:, None] == 0, values * 2, values), "is not of unit length"),
+    ],
+)
+def test_bad_vectors_are_never_stored(world: World, spoil: Any, reason: str) -> None:
+    """A vector that is not finite or not of unit length is an error of its text, and is not stored."""
+    with_pages(world, prose("alpha", 300))
+
+    report = world.embed(Unreliable(spoil=lambda values: spoil(values).astype(np.float32)))
+
+    assert (report.embedded, report.quarantined) == (0, 1)
+    assert reason in world.rows("select reason from vector.quarantine")[0][0]
+
+
+def test_vectors_of_another_dimension_stop_the_space(world: World) -> None:
+    """No text is to blame for vectors of another dimension: nothing is stored, nothing quarantined."""
+    with_pages(world, prose("alpha", 300))
+
+    with pytest.raises(SpaceMismatchError, match=r"returned an array of shape \(1, 16\) for 1 texts"):
+        world.embed(Unreliable(spoil=lambda values: values[:, :16]))
+
+    assert (embedded(world), world.rows("select * from vector.quarantine")) == (0, [])
+
+
+def test_a_model_that_changed_under_its_name_embeds_nothing(world: World) -> None:
+    """When the provider describes another digest than the space has, the run stops before anything is embedded."""
+    with_pages(world, prose("alpha", 300))
+    provider = Unreliable()
+    described = provider.describe()
+    answers = iter([described, replace(described, model_digest="f" * 64)])
+    provider.describe = lambda: next(answers)  # type: ignore[method-assign]
+
+    with pytest.raises(SpaceMismatchError, match=r"model_digest is 'ffff.*registered as"):
+        world.embed(provider)
+
+    assert embedded(world) == 0
+
+
+def test_two_spaces_hold_the_same_chunks_apart(world: World) -> None:
+    """A second space is filled beside the first, which is not touched."""
+    with_pages(world, prose("alpha", 300), prose("beta", 300))
+    world.embed()
+
+    report = world.embed(Unreliable(digest="e" * 64))
+
+    assert report.embedded == 2
+    assert world.rows("select count(*) from vector.embedding group by embedding_space_id") == [(2,), (2,)]
+
+
+def test_runs_say_what_they_did(world: World) -> None:
+    """A run has options, metrics and the Dagster run it belongs to; each embedding has its run."""
+    with_pages(world, prose("alpha", 300))
+    report = world.embed()
+
+    ((options, metrics, locked_by, job_type),) = world.rows(
+        "select r.options_json, r.metrics_json, j.locked_by, j.job_type from vector.run r "
+        f"join vector.job j using (job_id) where run_id = '{report.run_id}'"
+    )
+    assert '"engine"' in options
+    for name in (
+        "duration_ms",
+        "chunks_processed",
+        "embeddings_created",
+        "api_calls",
+        "api_duration_ms",
+        "bytes_processed",
+    ):
+        assert f'"{name}":' in metrics
+    assert (locked_by, job_type) == ("test-run", "EMBED_CHUNKS")
+    assert world.rows("select distinct run_id from vector.embedding") == [(report.run_id,)]
+
+
+def test_an_edit_embeds_only_what_changed(world: World) -> None:
+    """After an edit, exactly the chunks with another content are embedded; a reverted edit costs nothing."""
+    world.add(page_row("Alpha", 1, prose("alpha", 5000)), page_row("Beta", 2, prose("beta", 5000)))
+    world.run()
+    total = len(world.current_chunks())
+    world.add(page_row("Alpha", 1, prose("alpha", 5000) + " A postscript.", revision=2, fetched_at=world.next_day()))
+
+    changed = world.run()
+
+    assert 0 < changed.embedded < total / 2
+    world.add(page_row("Alpha", 1, prose("alpha", 5000), revision=3, fetched_at=world.next_day()))
+    assert world.run().embedded == 0
