@@ -1,0 +1,333 @@
+"""The commands, as a user types them: what they print, what they exit with."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from holocron_assets.cli import BUSY, COMMANDS, FAILED, MISUSED, main
+from holocron_assets.composition import InstalledProviders
+from holocron_assets.settings import load_settings
+from resources.stores import open_store
+from tests.graph.test_interruptions import held
+from tests.world import World, page_row, prose
+
+SETTINGS = """
+ingest: []
+extraction: {workers: 1}
+spaces: [{provider: hashing, model: ngram, options: {dimensions: 64}}]
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A user's folder, with settings and nothing else."""
+    (tmp_path / "holocron.yaml").write_text(SETTINGS)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def filled(folder: Path) -> World:
+    """A store of two pages, everything up to date."""
+    settings = load_settings()
+    world = World(store=open_store(settings, wait_seconds=5), settings=settings, providers=InstalledProviders())
+    world.store.migrate()
+    world.add(page_row("Tides", 1, prose("the tides", 4000)), page_row("Lamps", 2, prose("miners' lamps", 300)))
+    world.run()
+    return world
+
+
+def holocron(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments)
+
+
+def parsed(*arguments: str) -> Any:
+    result = holocron(*arguments, "--json")
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command: str) -> None:
+    """Each command has help that says more than its name, and can answer in JSON."""
+    result = holocron(command, "--help")
+
+    assert result.exit_code == 0
+    assert len(result.output) > 200
+    assert "--json" in result.output
+
+
+def test_ingest_loads_and_skips(folder: Path) -> None:
+    """`ingest` loads a file once; the same file again is not opened, the same records again are not stored."""
+    path = folder / "records.ndjson"
+    path.write_text(json.dumps(page_row("Page", 1, prose("topic"))))
+    os.utime(path, (1_700_000_000,) * 2)
+
+    first, again = parsed("ingest", str(path)), parsed("ingest", str(path))
+    os.utime(path, (1_700_000_001,) * 2)
+    touched = parsed("ingest", str(path))
+
+    assert (first["records_stored"], again["unchanged_files"], touched["records_read"]) == (1, 1, 1)
+    assert (again["records_stored"], touched["records_stored"]) == (0, 0)
+
+
+def test_ingest_names_bad_lines_and_exits_with_one(folder: Path) -> None:
+    """A bad line is told with file and number, the good ones are loaded, and the exit code is 1."""
+    path = folder / "records.ndjson"
+    path.write_text("{}\n" + json.dumps(page_row("Page", 1, prose("topic"))))
+
+    result = holocron("ingest", str(path))
+
+    assert result.exit_code == 1
+    assert f"{path}:1: columns source_system, source_name, " in result.output
+    assert "1 new records of 1 read" in result.output
+    assert parsed("status")["quarantine"][0]["item_type"] == "line"
+
+
+def test_a_mended_line_leaves_quarantine(folder: Path) -> None:
+    """When the file is mended and ingested again, its lines are no longer held."""
+    path = folder / "records.ndjson"
+    path.write_text("not json\n")
+    holocron("ingest", str(path))
+    path.write_text(json.dumps(page_row("Page", 1, prose("topic"))))
+
+    parsed("ingest", str(path))
+
+    assert parsed("status")["quarantine"] == []
+
+
+def test_ingest_of_nothing_is_an_error(folder: Path) -> None:
+    """A path that does not exist is one clear line."""
+    result = holocron("ingest", "nowhere.ndjson")
+
+    assert result.exit_code == FAILED
+    assert "error: there is no file or folder" in result.stderr
+
+
+def test_status_before_anything(folder: Path) -> None:
+    """Without a store, `status` says how to fill it, and creates nothing."""
+    result = holocron("status")
+
+    assert result.exit_code == FAILED
+    assert "there is no store at" in result.stderr
+    assert not (folder / ".holocron" / "store.duckdb").exists()
+
+
+def test_status_tells_what_there_is(filled: World) -> None:
+    """`status` counts sources, chunks and vectors per space, and lists the last runs."""
+    status = parsed("status")
+
+    assert status["counts"]["present_sources"] == 2
+    (space,) = status["spaces"]
+    assert (space["pending"], space["embeddings"]) == (0, status["counts"]["current_chunks"])
+    assert [run["status"] for run in status["recent_runs"]] == ["SUCCEEDED"] * 3
+    assert "everything is up to date" in holocron("status").output
+
+
+def test_search_finds_and_explains(filled: World) -> None:
+    """`search` gives title, source, score and text of the nearest chunks."""
+    result = parsed("search", "facts about miners' lamps", "-k", "2")
+
+    best = result["hits"][0]
+    assert (best["title"], best["source_id"], best["rank"]) == ("Lamps", "mediawiki:testwiki:page/2", 1)
+    assert best["cosine_similarity"] > result["hits"][1]["cosine_similarity"]
+    assert "miners' lamps" in best["text"]
+    assert "1. Lamps  cosine 0." in holocron("search", "facts about miners' lamps").output
+
+
+def test_search_says_what_it_could_not_search(filled: World) -> None:
+    """Chunks that the space lacks are counted, and not passed over in silence."""
+    filled.add(page_row("New", 3, prose("news", 300)))
+    filled.extract()
+    filled.chunk()
+
+    assert parsed("search", "news")["chunks_not_embedded"] == 1
+    assert "lacks 1 current chunks" in holocron("search", "news").output
+
+
+@pytest.mark.parametrize(
+    ("space", "message"), [("nonsense", "no active space is called 'nonsense'; there are: ngram-")]
+)
+def test_search_in_an_unknown_space(filled: World, space: str, message: str) -> None:
+    """An unknown space is a misuse, answered with the known ones."""
+    result = holocron("search", "x", "--space", space)
+
+    assert result.exit_code == MISUSED
+    assert message in result.stderr
+
+
+def test_plan_writes_nothing_and_is_exact(filled: World) -> None:
+    """`plan` foretells what the next run does, per space, and changes no row."""
+    filled.add(
+        page_row("Tides", 1, prose("the tides", 2500), revision=2, fetched_at=filled.next_day()),
+        page_row("New", 3, prose("news", 300)),
+    )
+    before = filled.rows("select count(*) from vector.ingest_seen"), filled.rows("select count(*) from vector.run")
+
+    plan = parsed("plan")
+
+    assert before == (
+        filled.rows("select count(*) from vector.ingest_seen"),
+        filled.rows("select count(*) from vector.run"),
+    )
+    extraction, chunking = filled.extract(), filled.chunk()
+    report = filled.embed()
+    assert plan["outcomes"] == extraction.outcomes
+    assert (plan["chunks_added"], plan["chunks_changed"], plan["chunks_retired"]) == (
+        chunking.added,
+        chunking.changed,
+        chunking.retired,
+    )
+    assert [space["to_embed"] for space in plan["spaces"]] == [report.embedded]
+    assert (plan["sources_new"], plan["sources_changed"]) == (1, 1)
+
+
+def test_verify_exits_with_one_when_something_is_wrong(filled: World) -> None:
+    """`verify` is silent success on a healthy store, and exit code 1 with the fault on another; repair mends it."""
+    assert holocron("verify").exit_code == 0
+    filled.rows("update vector.embedding set vector = list_transform(vector, lambda x: x * 2)")
+
+    broken = holocron("verify")
+    repaired = holocron("verify", "--repair")
+    filled.embed()
+
+    assert broken.exit_code == repaired.exit_code == 1
+    assert "FAIL vectors_are_valid" in broken.output
+    assert "embeddings deleted" in repaired.output
+    assert holocron("verify").exit_code == 0
+
+
+def test_lineage_prints_the_chain(filled: World) -> None:
+    """`lineage` leads from the ingest record to the vector, with runs and hashes, by the beginning of a chunk id."""
+    chunk = sorted(filled.current_chunks())[0]
+
+    chain = parsed("lineage", chunk[:10])
+
+    assert chain["chunk"]["chunk_id"] == chunk
+    (record,) = chain["records"]
+    (text,) = chain["texts"]
+    (version,) = chain["versions"]
+    (embedding,) = chain["embeddings"]
+    assert record["ingest_id"] == text["ingest_id"]
+    assert text["text_sha256"] == version["text_sha256"]
+    assert version["content_sha256"] == embedding["input_content_sha256"]
+    runs = {run["run_id"] for run in chain["runs"]}
+    assert {record["run_id"], version["run_id"], embedding["run_id"]} <= runs
+    assert chunk in holocron("lineage", chunk).output.replace("\n", "")
+
+
+def test_lineage_recovers_earlier_contents(filled: World) -> None:
+    """Of a chunk that changed, the earlier content is shown too."""
+    filled.add(page_row("Lamps", 2, prose("sailors' lamps", 300), revision=2, fetched_at=filled.next_day()))
+    filled.run()
+    chunk = next(key for key, content in filled.current_chunks().items() if "sailors" in content)
+
+    chain = parsed("lineage", chunk)
+
+    assert len(chain["versions"]) in (1, 2)
+    if len(chain["versions"]) == 2:
+        assert any("miners" in content for content in chain["earlier_contents"].values())
+
+
+@pytest.mark.parametrize(("prefix", "message"), [("abc", "at least the first 6"), ("ffffffffff", "no chunk has an id")])
+def test_lineage_of_nothing(filled: World, prefix: str, message: str) -> None:
+    """An id that names no chunk is one clear line."""
+    result = holocron("lineage", prefix)
+
+    assert (result.exit_code, message in result.stderr) == (FAILED, True)
+
+
+def test_retry_lets_records_go(filled: World) -> None:
+    """A quarantined record is tried again after `retry`, by its id or all at once."""
+    bad = page_row("Broken", 4, "x")
+    filled.add(bad | {"payload": '{"parse": '})
+    filled.extract()
+    ((item,),) = filled.rows("select item_id from vector.quarantine")
+
+    unknown = holocron("retry", "nonsense")
+    released = parsed("retry", item)
+    again = filled.extract()
+
+    assert unknown.exit_code == FAILED
+    assert released == {"released": {"record": 1, "chunk": 0}}
+    assert again.outcomes == {"failed": 1}
+    assert filled.rows("select attempt_count, released_utc from vector.quarantine") == [(2, None)]
+
+
+def test_ensure_shows_and_applies(folder: Path) -> None:
+    """`ensure --dry-run` lists the migrations and applies none; `ensure` applies them once."""
+    shown = parsed("ensure", "--dry-run")["migrations"]
+    assert not (folder / ".holocron" / "store.duckdb").exists()
+
+    applied = parsed("ensure")["migrations"]
+
+    assert shown == applied != []
+    assert parsed("ensure")["migrations"] == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ("nonsense: 1", "nonsense: Extra inputs are not permitted"),
+        ("store_url: mysql://x", "there is no store for URLs that begin with 'mysql'"),
+        ("store_url: 'duckdb:///:memory:'", "names no file"),
+        ("chunking: {chunk_size: 5}", "version 2.0 is built in and fixed"),
+        ("[1", "cannot read the settings in"),
+        ("extraction: {workers: many}", "extraction.workers: Input should be a valid integer"),
+    ],
+)
+def test_wrong_settings_are_named(folder: Path, settings: str, message: str) -> None:
+    """A mistake in the settings is told with its place, and is exit code 2."""
+    (folder / "holocron.yaml").write_text(settings)
+
+    result = holocron("ensure")
+
+    assert result.exit_code == MISUSED
+    assert message in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("space", "message"),
+    [
+        ("{provider: nonsense, model: x}", "there is no embedding provider 'nonsense'. Known: embedded, hashing"),
+        ("{provider: hashing, model: x}", "x"),
+        ("{provider: hashing, model: ngram, options: {dimension: 3}}", "dimension"),
+    ],
+)
+def test_wrong_spaces_are_named(filled: World, folder: Path, space: str, message: str) -> None:
+    """A space that cannot be opened is told with what is wrong, and the others are planned."""
+    (folder / "holocron.yaml").write_text(SETTINGS.replace("spaces: [", f"spaces: [{space}, "))
+
+    plan = parsed("plan")
+
+    ((_, why),) = plan["unavailable_spaces"].items()
+    assert message in why
+    assert len(plan["spaces"]) == 1
+
+
+def test_a_busy_store_is_exit_code_75(filled: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scripts can tell "try again" from failure."""
+    monkeypatch.setattr("holocron_assets.composition.COMMAND_WAIT_SECONDS", 0.2)
+    with held(Path(filled.store.name)):
+        result = holocron("status")
+
+    assert result.exit_code == BUSY
+    assert "is in use by process" in result.stderr
+
+
+def test_settings_come_from_where_they_say(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """HOLOCRON_CONFIG names the file; the environment beats it; relative paths belong to the file's folder."""
+    elsewhere = folder / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "mine.yaml").write_text("store_url: duckdb:///mine.duckdb")
+    monkeypatch.setenv("HOLOCRON_CONFIG", str(elsewhere / "mine.yaml"))
+    from_file = parsed("ensure")["store"]
+    monkeypatch.setenv("HOLOCRON_STORE_URL", "duckdb:///other.duckdb")
+    from_environment = parsed("ensure")["store"]
+
+    assert from_file == str(elsewhere / "mine.duckdb")
+    assert from_environment == str(elsewhere / "other.duckdb")

@@ -1,0 +1,210 @@
+"""Breaking it on purpose: killed half-way, run twice at once, held by another, out of space, out of permission."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from holocron_assets.errors import StoreBusyError, StoreError
+from holocron_assets.settings import Settings
+from resources.stores import open_store
+from resources.stores.base import SqlStore
+from tests.graph.test_checks import contents
+from tests.world import World, page_row, prose
+
+ROOT = Path(__file__).parents[2]
+PAGES = 60
+SETTINGS = """
+ingest: [records.ndjson]
+extraction: {workers: 1}
+spaces: [{provider: hashing, model: ngram, options: {dimensions: 32}}]
+"""
+DAGSTER = """
+storage: {sqlite: {base_dir: .dagster/storage}}
+local_artifact_storage: {module: dagster.core.storage.root, class: LocalArtifactStorage, config: {base_dir: .dagster}}
+concurrency: {pools: {default_limit: 1, granularity: op}}
+telemetry: {enabled: false}
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A folder like a user's: settings, an instance of its own, records to load."""
+    (tmp_path / "holocron.yaml").write_text(SETTINGS)
+    (tmp_path / "dagster.yaml").write_text(DAGSTER)
+    rows = [page_row(f"Page {n}", n, prose(f"topic {n}", 2500)) for n in range(1, PAGES + 1)]
+    (tmp_path / "records.ndjson").write_text("\n".join(json.dumps(row) for row in rows))
+    os.utime(tmp_path / "records.ndjson", (1_700_000_000, 1_700_000_000))
+    return tmp_path
+
+
+def environment(**more: str) -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": str(ROOT)} | more
+
+
+def command(selection: str = "+key:embeddings") -> list[str]:
+    return [
+        *(sys.executable, "-m", "dagster", "asset", "materialize"),
+        *("-m", "holocron_assets.definitions", "--select", selection),
+    ]
+
+
+def run(project: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(), cwd=project, env=environment(**more), capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+def store_of(project: Path) -> SqlStore:
+    return open_store(Settings(base_dir=project, store_url="duckdb:///.holocron/store.duckdb"), wait_seconds=10)
+
+
+def count(project: Path, table: str) -> int:
+    with store_of(project).session(write=False) as session:
+        return int(session._connection.execute(f"select count(*) from {table}").fetchone()[0])  # type: ignore[attr-defined]
+
+
+@contextmanager
+def killed_when(project: Path, marker: str) -> Iterator[None]:
+    """Run the main job and kill it, with SIGKILL, when its log says `marker`."""
+    with subprocess.Popen(
+        command(), cwd=project, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if marker in line:
+                process.send_signal(signal.SIGKILL)
+                break
+    assert process.returncode == -signal.SIGKILL
+    yield
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "marker",
+    [
+        "ingest_records - STEP_START",
+        "extracted_texts - STEP_START",
+        "chunks - STEP_START",
+        "embeddings - STEP_START",
+        "embeddings_checks - STEP_START",
+    ],
+)
+def test_a_killed_run_is_continued_to_the_same_store(
+    project: Path, marker: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Killed at any step, the next run takes over at once, and the store ends as if nothing had happened."""
+    undisturbed = tmp_path_factory.mktemp("undisturbed")
+    for name in ("holocron.yaml", "dagster.yaml", "records.ndjson"):
+        (undisturbed / name).write_bytes((project / name).read_bytes())
+    assert run(undisturbed).returncode == 0
+
+    with killed_when(project, marker):
+        after = run(project)
+
+    assert after.returncode == 0, after.stderr[-3000:]
+    assert "blocked by limit" not in after.stderr
+    assert identical(project) == identical(undisturbed)
+    with store_of(project).session(write=False) as session:
+        assert session.rows("list_running_runs") == []
+
+
+def identical(project: Path) -> object:
+    class Wrapped:
+        world = World(store=store_of(project), settings=Settings(base_dir=project), providers=None)  # type: ignore[arg-type]
+
+    return contents(Wrapped())  # type: ignore[arg-type]
+
+
+@pytest.mark.slow
+def test_two_runs_at_once_give_one_result(project: Path) -> None:
+    """Two runs of everything, started together, both succeed and store everything once."""
+    # Two first runs would race in creating Dagster's own database, which Dagster does not survive.
+    subprocess.run(command("embedding_spaces"), cwd=project, env=environment(), check=True, capture_output=True)
+    processes = [
+        subprocess.Popen(
+            command(), cwd=project, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        for _ in range(2)
+    ]
+
+    codes = [process.wait(timeout=180) for process in processes]
+
+    assert codes == [0, 0]
+    assert count(project, "vector.embedding") == count(project, "vector.chunk") > PAGES
+    assert count(project, "ingest.IngestRecords") == PAGES
+
+
+@contextmanager
+def held(path: Path, seconds: float = 60) -> Iterator[int]:
+    """Another process that has the file open for a while."""
+    code = f"import duckdb, time; c = duckdb.connect({str(path)!r}); print('ready', flush=True); time.sleep({seconds})"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield process.pid
+        process.kill()
+
+
+def test_a_held_store_is_told_with_its_holder(store: SqlStore, settings: Settings) -> None:
+    """While another process holds the file, whoever cannot wait is told who it is."""
+    impatient = open_store(settings, wait_seconds=0.3)
+
+    with held(Path(store.name)) as pid, pytest.raises(StoreBusyError, match=f"is in use by process {pid} "):
+        impatient.migrate()
+
+
+def test_a_held_store_is_waited_for(store: SqlStore, settings: Settings) -> None:
+    """Whoever can wait gets the store when the other process is done."""
+    with held(Path(store.name), seconds=1):
+        started = time.monotonic()
+        with open_store(settings, wait_seconds=20).session() as session:
+            session.rows("count_migration_logs")
+
+    assert 0.5 < time.monotonic() - started < 15
+
+
+def test_a_full_disk_is_told_and_loses_nothing(tmp_path: Path) -> None:
+    """When the disk is full, the error says so, nothing of the batch is stored, and with space it goes on."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if (
+        os.geteuid() != 0
+        or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", disk], check=False).returncode
+    ):
+        pytest.skip("needs to mount a small file system")
+    try:
+        settings = Settings(base_dir=disk, store_url="duckdb:///store.duckdb", ingest=())
+        world = World(store=open_store(settings, wait_seconds=5), settings=settings, providers=None)  # type: ignore[arg-type]
+        world.store.migrate()
+        row = page_row("Page", 1, prose("topic"))
+        world.add(row)
+        huge = [page_row(f"Page {n}", n, prose(f"topic {n}", 300_000)) for n in range(2, 60)]
+        with pytest.raises(StoreError, match=r"(?i)disk is full|no space"):
+            world.add(*huge)
+
+        subprocess.run(["mount", "-o", "remount,size=300m", disk], check=True)
+        assert world.rows("select count(*) from ingest.IngestRecords") == [(1,)]
+        assert world.add(*huge) == len(huge)
+    finally:
+        subprocess.run(["umount", "-l", disk], check=True)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions are POSIX's")
+def test_a_read_only_store_is_told(store: SqlStore, settings: Settings, tmp_path: Path) -> None:
+    """A store that may not be written is an error that names the file and the setting, and it can still be read."""
+    if os.geteuid() == 0:
+        pytest.skip("root may write anything")
+    Path(store.name).chmod(0o444)
+
+    with store.session(write=False) as session:
+        session.rows("list_applied_migrations")
+    with pytest.raises(StoreError, match=r"HOLOCRON_STORE_URL|permission"), store.session():
+        pass

@@ -1,0 +1,277 @@
+"""The main job in Dagster: from files to vectors, incrementally, with everything it tells."""
+
+import gzip
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from holocron_assets.settings import SpaceDeclaration
+from tests.graph.conftest import Graph
+from tests.world import missing_row, page_row, prose
+
+TABLES = (
+    "ingest.IngestRecords",
+    "vector.ingest_seen",
+    "vector.source_registry",
+    "vector.extracted_text",
+    "vector.chunk",
+    "vector.chunk_version",
+    "vector.embedding_space",
+    "vector.embedding",
+    "vector.job",
+    "vector.run",
+    "vector.quarantine",
+    "vector.ingest_file",
+)
+
+
+def everything(graph: Graph) -> dict[str, list[tuple[Any, ...]]]:
+    return {table: sorted(graph.world.rows(f"select * from {table}"), key=repr) for table in TABLES}
+
+
+def write_records(graph: Graph, *rows: dict[str, Any], name: str = "records.ndjson") -> None:
+    """Records in a file that the settings name, old enough to be remembered as read."""
+    path = graph.world.settings.path(name)
+    path.write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")
+    os.utime(path, (1_700_000_000, 1_700_000_000 + len(rows)))
+    graph.world.settings = graph.world.settings.model_copy(update={"ingest": (name,)})
+
+
+def metadata(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, Any]:
+    return {name: value.value for name, value in materialization(result, asset).metadata.items()}
+
+
+def materialization(result: dg.ExecuteInProcessResult, asset: str) -> dg.AssetMaterialization:
+    events = result.asset_materializations_for_node(asset)
+    (event,) = [event for event in events if event.asset_key == dg.AssetKey(asset)]
+    return event
+
+
+def warnings(result: dg.ExecuteInProcessResult, instance: dg.DagsterInstance) -> list[str]:
+    logs = instance.all_logs(result.run_id)
+    return [entry.user_message for entry in logs if entry.level == 30]
+
+
+def test_files_become_vectors(graph: Graph) -> None:
+    """One selection takes records from a file to checked vectors, and says what it did."""
+    write_records(graph, *[page_row(f"Page {n}", n, prose(f"topic {n}")) for n in (1, 2, 3)])
+
+    result = graph.materialize()
+
+    assert result.success
+    assert metadata(result, "ingest_records")["new records"] == 3
+    assert metadata(result, "extracted_texts")["outcomes"] == {"text": 3}
+    assert metadata(result, "chunks")["dagster/row_count"] == 6
+    assert metadata(result, "embeddings")["embedded"] == 6
+    assert all(evaluation.passed for evaluation in result.get_asset_check_evaluations())
+
+
+def test_a_second_run_writes_nothing(graph: Graph) -> None:
+    """With nothing new, a run changes no row of any table."""
+    write_records(graph, *[page_row(f"Page {n}", n, prose(f"topic {n}")) for n in (1, 2, 3)])
+    graph.materialize()
+    before = everything(graph)
+
+    result = graph.materialize()
+
+    assert result.success
+    assert everything(graph) == before
+
+
+def test_a_change_costs_what_changed(graph: Graph) -> None:
+    """After one page of three was edited, one record, one text and its chunks are worked on."""
+    pages = [page_row(f"Page {n}", n, prose(f"topic {n}", 1500)) for n in (1, 2, 3)]
+    write_records(graph, *pages)
+    graph.materialize()
+    write_records(
+        graph, *pages, page_row("Page 2", 2, prose("news", 1500), revision=2, fetched_at=graph.world.next_day())
+    )
+
+    result = graph.materialize()
+
+    assert metadata(result, "ingest_records")["new records"] == 1
+    assert metadata(result, "extracted_texts")["records examined"] == 1
+    assert metadata(result, "chunks")["sources chunked"] == 1
+    assert metadata(result, "embeddings")["embedded"] == 1
+
+
+def test_standard_metadata_has_the_types_that_dagster_shows(graph: Graph) -> None:
+    """Row counts are numbers, samples tables, lineage lineage: Dagster accepts anything and shows nothing else."""
+    write_records(graph, page_row("Page", 1, prose("topic")))
+    result = graph.materialize()
+    expected = {
+        "dagster/row_count": dg.IntMetadataValue,
+        "dagster/column_lineage": dg.TableColumnLineageMetadataValue,
+        "samples": dg.TableMetadataValue,
+        "lengths": dg.MarkdownMetadataValue,
+    }
+
+    for asset in ("ingest_records", "extracted_texts", "chunks", "embeddings", "embedding_spaces"):
+        event = materialization(result, asset)
+        assert "dagster/row_count" in event.metadata
+        for name, value in event.metadata.items():
+            assert isinstance(value, expected.get(name, dg.MetadataValue)), (asset, name)
+        assert len(str(event.metadata)) < 20_000
+
+
+def test_the_plain_command_fills_the_partitions(graph: Graph) -> None:
+    """`embeddings` reports every space as a materialised partition of `space_embeddings`."""
+    write_records(graph, page_row("Page", 1, prose("topic")))
+    graph.materialize()
+
+    slugs = graph.instance.get_dynamic_partitions("embedding_spaces")
+    filled = graph.instance.get_materialized_partitions(dg.AssetKey("space_embeddings"))
+    assert len(slugs) == 1
+    assert filled == set(slugs)
+
+
+def test_a_partition_can_be_filled_by_itself(graph: Graph) -> None:
+    """Materialising one partition of `space_embeddings` does the work for that space."""
+    write_records(graph, page_row("Page", 1, prose("topic")))
+    graph.materialize("key:ingest_records or key:extracted_texts or key:chunks or key:embedding_spaces")
+    (slug,) = graph.instance.get_dynamic_partitions("embedding_spaces")
+
+    result = graph.materialize("key:space_embeddings", partition=slug)
+
+    assert result.success
+    assert graph.world.rows("select count(*) from vector.embedding") == [(2,)]
+    event = materialization(result, "space_embeddings")
+    assert event.partition == slug
+    assert event.metadata["embedded"].value == 2
+
+
+def test_embeddings_alone_works_on_nothing(graph: Graph) -> None:
+    """On an empty store `embeddings` creates the schema, registers the spaces, embeds nothing and says so."""
+    result = graph.materialize("key:embeddings")
+
+    assert result.success
+    assert metadata(result, "embeddings")["dagster/row_count"] == 0
+    assert graph.world.rows("select count(*) from vector.embedding_space") == [(1,)]
+    assert any("there are 0 chunks to embed from" in text for text in warnings(result, graph.instance))
+
+
+def test_embeddings_alone_tells_what_waits(graph: Graph) -> None:
+    """`embeddings` runs nothing upstream, but says how much waits there and the command that brings it."""
+    graph.world.add(page_row("Page", 1, prose("topic")))
+
+    result = graph.materialize("key:embeddings")
+
+    (text,) = [text for text in warnings(result, graph.instance) if "wait for extraction" in text]
+    assert text.startswith("1 ingest records wait for extraction and 0 texts for chunking")
+    assert "dagster asset materialize --select '+key:embeddings'" in text
+    assert metadata(result, "embeddings")["records waiting for extraction"] == 1
+
+
+def test_the_sample_is_loaded_only_while_it_is_alone(graph: Graph) -> None:
+    """The bundled sample is for newcomers: with records from elsewhere it is left out."""
+    graph.world.settings = graph.world.settings.model_copy(update={"ingest": ("sample",)})
+    graph.world.add(page_row("Mine", 1, prose("topic")))
+
+    result = graph.materialize("key:ingest_records")
+
+    assert metadata(result, "ingest_records")["new records"] == 0
+
+
+def test_a_failing_space_does_not_stop_the_others(graph: Graph) -> None:
+    """Every space that can be is brought up to date; then the run fails and names those that were not."""
+    good, bad = graph.world.settings.spaces[0], SpaceDeclaration(provider="hashing", model="nonsense")
+    graph.world.settings = graph.world.settings.model_copy(update={"spaces": (bad, good)})
+    write_records(graph, page_row("Page", 1, prose("topic")))
+
+    result = graph.materialize("key:ingest_records or key:extracted_texts or key:chunks or key:embeddings")
+
+    assert not result.success
+    assert graph.world.rows("select count(*) from vector.embedding") == [(2,)]
+    failure = next(event for event in result.all_events if event.is_step_failure)
+    description = failure.step_failure_data.user_failure_data.description
+    assert description.startswith("hashing nonsense is not up to date: ")
+
+
+def test_the_guard_stops_the_job_and_the_config_lets_it_pass(graph: Graph) -> None:
+    """A mass change fails `chunks` with its reason and skips what follows; run config allows it."""
+    pages = [page_row(f"Page {n}", n, prose(f"topic {n}", 300)) for n in range(1, 31)]
+    write_records(graph, *pages)
+    graph.materialize()
+    write_records(graph, *pages, *[missing_row(f"Page {n}", fetched_at=graph.world.next_day()) for n in range(1, 26)])
+
+    stopped = graph.materialize()
+    still_there = graph.world.rows("select count(*) from vector.chunk where retired_utc is null")
+    allowed = graph.materialize(config={"ops": {"chunks": {"config": {"allow_mass_change": True}}}})
+
+    assert (stopped.success, still_there) == (False, [(30,)])
+    assert allowed.success
+    assert graph.world.rows("select count(*) from vector.chunk where retired_utc is null") == [(5,)]
+
+
+def test_an_inactive_space_loses_its_partition(graph: Graph) -> None:
+    """A space that the database says is inactive is not embedded, and its partition goes when nothing runs."""
+    write_records(graph, page_row("Page", 1, prose("topic")))
+    graph.materialize()
+    graph.world.rows("update vector.embedding_space set is_active = false")
+
+    result = graph.materialize("key:embeddings")
+
+    assert result.success
+    assert graph.instance.get_dynamic_partitions("embedding_spaces") == []
+
+
+def test_rejected_lines_are_told(graph: Graph) -> None:
+    """Lines that are no records end in quarantine, with a warning and a check that says so; the rest is loaded."""
+    graph.world.settings = graph.world.settings.model_copy(update={"ingest": ("records.ndjson",)})
+    graph.world.settings.path("records.ndjson").write_text(
+        json.dumps(page_row("Page", 1, prose("topic"))) + "\nnot json\n", encoding="utf-8"
+    )
+
+    result = graph.materialize()
+
+    assert result.success
+    assert metadata(result, "ingest_records")["lines rejected"] == 1
+    check = next(
+        one
+        for one in result.get_asset_check_evaluations()
+        if (one.asset_key, one.check_name) == (dg.AssetKey("ingest_records"), "nothing_is_quarantined")
+    )
+    assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
+
+
+def test_a_truncated_file_fails_after_loading_what_it_could(graph: Graph) -> None:
+    """A file that ends in the middle fails the asset with the line; what came before is stored."""
+    path = graph.world.settings.path("records.ndjson.gz")
+    rows = [page_row(f"Page {n}", n, prose(f"topic {n}")) for n in range(1, 200)]
+    path.write_bytes(gzip.compress("\n".join(json.dumps(row) for row in rows).encode())[:-50])
+    graph.world.settings = graph.world.settings.model_copy(update={"ingest": (path.name,)})
+
+    result = graph.materialize("key:ingest_records")
+
+    failure = next(event for event in result.all_events if event.is_step_failure)
+    assert "damaged or incomplete" in failure.step_failure_data.user_failure_data.description
+    assert graph.world.rows("select count(*) > 100 from ingest.IngestRecords") == [(True,)]
+
+
+@pytest.mark.parametrize("kind", ["html", "txt", "json"])
+def test_folders_of_documents_are_loaded(graph: Graph, kind: str, tmp_path: Path) -> None:
+    """A folder of documents is loaded, an edited file again, an untouched one not."""
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    contents = {
+        "html": "<html><body><article><h1>Tides</h1><p>{}</p></article></body></html>",
+        "txt": "Tides\n\n{}",
+        "json": '{{"title": "Tides", "body": "{}"}}',
+    }[kind]
+    for name in ("a", "b"):
+        (folder / f"{name}.{kind}").write_text(contents.format(prose(f"file {name}", 600)))
+    graph.world.settings = graph.world.settings.model_copy(update={"ingest": ("notes",)})
+    first = graph.materialize()
+    (folder / f"a.{kind}").write_text(contents.format(prose("another thing", 600)))
+
+    second = graph.materialize()
+
+    assert metadata(first, "ingest_records")["new records"] == 2
+    assert metadata(second, "ingest_records")["new records"] == 1
+    texts = graph.world.texts().values()
+    assert any("another thing" in text for text in texts)
+    assert not any("file a" in text for text in texts)
