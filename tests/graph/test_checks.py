@@ -36,7 +36,7 @@ FAULTS: list[tuple[str, str, list[str]]] = [
     (
         "chunks",
         "chunk_ids_recompute",
-        ["update vector.chunk set offsets_json = replace(offsets_json, '\"start_offset\":0', '\"start_offset\":1')"],
+        ["update vector.chunk set offsets_json = replace(offsets_json, 'start_offset\":0', 'start_offset\":1')"],
     ),
     (
         "chunks",
@@ -62,7 +62,8 @@ FAULTS: list[tuple[str, str, list[str]]] = [
         "embeddings",
         "embeddings_match_their_chunks",
         [
-            "update vector.embedding set input_content_sha256 = 'x' where chunk_id = (select min(chunk_id) from vector.chunk)"
+            "update vector.embedding set input_content_sha256 = 'x' "
+            "where chunk_id = (select min(chunk_id) from vector.chunk)"
         ],
     ),
     ("embeddings", "embeddings_have_lineage", [f"update vector.embedding set run_id = '{RUN}'"]),

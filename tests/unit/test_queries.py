@@ -91,11 +91,12 @@ def test_nothing_in_the_files_can_be_misread(dialect: str) -> None:
 def test_names_say_what_a_query_does(dialect: str) -> None:
     """Names begin with a verb that tells the shape of the result."""
     verbs = (
-        "count create delete end establish finish get insert list mark nearest release request retire close update upsert"
-    ).split()
+        "count create delete end establish finish get insert list mark nearest",
+        "release request retire close update upsert",
+    )
 
     for name in load_queries(dialect):
-        assert name.split("_")[0] in verbs, name
+        assert name.split("_")[0] in " ".join(verbs).split(), name
 
 
 def test_migrations_are_numbered_without_gaps() -> None:

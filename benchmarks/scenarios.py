@@ -1,0 +1,179 @@
+"""What is measured, each against its floor: cold runs, nothing to do, one per cent changed, memory, a kill."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+
+from benchmarks.corpus import write_records
+from benchmarks.measure import Cost, cost_of, environment, peak_of
+from benchmarks.project import EVERYTHING, FROM_RECORDS, Project
+
+
+def cold(folder: Path, documents: int, kind: str) -> Iterator[str]:
+    """Everything new, against the floor; with one worker and with two."""
+    records = folder / "records.ndjson"
+    write_records(records, documents, kind)
+    yield f"{documents:,} {kind} documents, {records.stat().st_size / 1e6:,.0f} MB of NDJSON"
+
+    start_up = _empty_run(folder / "empty", FROM_RECORDS)
+    yield f"start-up, subtracted below: {start_up.wall:.1f} s wall, {start_up.cpu:.1f} s CPU"
+    floor = _floor(folder, records)
+    yield _line("floor: one plain loop", documents, floor, None)
+
+    loaded = Project.create(folder / "loaded", records=records, workers=1)
+    ingest = loaded.materialize("ingest_records").minus(_empty_run(folder / "empty2", "ingest_records"))
+    yield _line("ingest_records (the floor only reads the file)", documents, ingest, None)
+    costs = {}
+    for workers in (1, 2):
+        project = loaded.copy(folder / f"workers{workers}", workers=workers)
+        costs[workers] = project.materialize(FROM_RECORDS).minus(start_up)
+        yield _line(f"from records to vectors, {workers} worker{'s'[: workers - 1]}", documents, costs[workers], floor)
+    yield f"two workers are {costs[1].wall / costs[2].wall:.2f} times as fast as one"
+    whole = Cost(wall=costs[1].wall + ingest.wall, cpu=costs[1].cpu + ingest.cpu, peak_mb=0)
+    yield _line("from file to vectors, 1 worker", documents, whole, floor)
+
+
+def noop(folder: Path, documents: int, kind: str) -> Iterator[str]:
+    """Nothing to do over many sources, against the same run over an empty store."""
+    project = _filled(folder, documents, kind)
+    empty = min((_empty_run(folder / f"empty{n}", EVERYTHING) for n in range(3)), key=lambda cost: cost.cpu)
+    costs = [project.materialize() for _ in range(3)]
+    best = min(costs, key=lambda cost: cost.cpu)
+    yield f"{documents:,} sources, {_count(project.store, 'vector.chunk'):,} chunks"
+    yield f"empty run: {empty.cpu:.2f} s CPU, {empty.wall:.2f} s wall"
+    yield f"no-op run: {best.cpu:.2f} s CPU, {best.wall:.2f} s wall (three runs: {_list(cost.cpu for cost in costs)})"
+    yield f"beyond an empty run: {best.cpu - empty.cpu:.2f} s CPU"
+
+
+def change(folder: Path, documents: int, kind: str) -> Iterator[str]:
+    """One per cent of the documents changed, against its share of the cold run."""
+    records = folder / "records.ndjson"
+    write_records(records, documents, kind)
+    start_up = _empty_run(folder / "empty", EVERYTHING)
+    project = Project.create(folder / "project", records=records, workers=1)
+    full = project.materialize().minus(start_up)
+    nothing = project.materialize().minus(start_up)
+    write_records(folder / "more.ndjson", documents, kind, changed=range(documents // 100))
+    _keep_changed(folder / "more.ndjson", records, documents // 100)
+    os.utime(records, (1_700_000_100, 1_700_000_100))
+    partial = project.materialize().minus(start_up)
+    share = full.cpu / 100
+    yield f"cold: {full.cpu:.1f} s CPU; its hundredth: {share:.2f} s; no-op: {nothing.cpu:.2f} s"
+    yield f"1 % changed: {partial.cpu:.2f} s CPU = no-op + {(partial.cpu - nothing.cpu) / share:.2f} times its share"
+
+
+def memory(folder: Path, documents: int, kind: str) -> Iterator[str]:
+    """Peak memory of a cold run in all its processes, at a fiftieth of the documents and at all of them."""
+    for amount in (documents // 50, documents):
+        records = folder / f"records{amount}.ndjson"
+        write_records(records, amount, kind)
+        project = Project.create(folder / f"project{amount}", records=records, workers=2)
+        cost = project.materialize()
+        yield f"{amount:,} documents: peak {cost.peak_mb:,.0f} MB, all processes together, 2 workers"
+        records.unlink()
+
+
+def crash(folder: Path, documents: int, kind: str) -> Iterator[str]:
+    """Killed at half of a cold run: how much the next run does again, and whether the store ends the same."""
+    records = folder / "records.ndjson"
+    write_records(records, documents, kind)
+    start_up = _empty_run(folder / "empty", EVERYTHING)
+    undisturbed = Project.create(folder / "undisturbed", records=records, workers=1)
+    whole = undisturbed.materialize()
+    disturbed = Project.create(folder / "disturbed", records=records, workers=1)
+    _kill_after(disturbed, start_up.wall + (whole.wall - start_up.wall) / 2)
+    rest = disturbed.materialize()
+    redone = (rest.wall - start_up.wall) / (whole.wall - start_up.wall)
+    same = _contents(disturbed.store) == _contents(undisturbed.store)
+    yield f"undisturbed {whole.wall:.1f} s; after a kill at half of it the next run took {rest.wall:.1f} s"
+    yield f"redone: {redone:.0%} of the work, start-up aside; the stores are {'identical' if same else 'DIFFERENT'}"
+
+
+def _empty_run(folder: Path, selection: str) -> Cost:
+    """The same job over an empty store whose schema is there: what Dagster and the imports cost."""
+    project = Project.create(folder, records=None, workers=1)
+    project.materialize(selection)
+    return min((project.materialize(selection) for _ in range(2)), key=lambda cost: cost.cpu)
+
+
+def _floor(folder: Path, records: Path) -> Cost:
+    none = folder / "none.ndjson"
+    none.touch()
+    command = [sys.executable, "-m", "benchmarks.floor"]
+    start_up = cost_of([*command, str(none), str(folder / "none.duckdb")], folder, environment())
+    return cost_of([*command, str(records), str(folder / "floor.duckdb")], folder, environment()).minus(start_up)
+
+
+def _filled(folder: Path, documents: int, kind: str) -> Project:
+    records = folder / "records.ndjson"
+    write_records(records, documents, kind)
+    project = Project.create(folder / "project", records=records, workers=2)
+    project.materialize()
+    return project
+
+
+def _keep_changed(source: Path, target: Path, count: int) -> None:
+    with source.open(encoding="utf-8") as lines, target.open("a", encoding="utf-8") as file:
+        for _, line in zip(range(count), lines, strict=False):
+            file.write(line)
+
+
+def _kill_after(project: Project, seconds: float) -> None:
+    with (
+        subprocess.Popen(
+            project.command(),
+            cwd=project.folder,
+            env=environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as process,
+        peak_of(process.pid),
+    ):
+        time.sleep(seconds)
+        process.send_signal(signal.SIGKILL)
+
+
+def _contents(store: Path) -> list[object]:
+    """Keys, texts, hashes and vectors: what makes two stores identical."""
+    with duckdb.connect(str(store), read_only=True) as connection:
+        return [
+            connection.execute(query).fetchall()
+            for query in (
+                "select source_id, content_sha256, chunk_count, presence from vector.source_registry order by all",
+                "select chunk_id, content_sha256, offsets_json from vector.chunk order by all",
+                "select embedding_id, input_content_sha256, vector_sha256 from vector.embedding order by all",
+            )
+        ]
+
+
+def _count(store: Path, table: str) -> int:
+    with duckdb.connect(str(store), read_only=True) as connection:
+        row = connection.execute(f"select count(*) from {table}").fetchone()
+        return int(row[0]) if row else 0
+
+
+def _line(what: str, documents: int, cost: Cost, floor: Cost | None) -> str:
+    text = f"{what}: {cost.wall:.1f} s wall, {cost.cpu:.1f} s CPU, {documents / cost.wall:,.0f} documents/s"
+    if floor is not None:
+        text += f" = {floor.wall / cost.wall:.2f} of the floor's throughput ({floor.cpu / cost.cpu:.2f} per CPU second)"
+    return text + (f", peak {cost.peak_mb:,.0f} MB" if cost.peak_mb else "")
+
+
+def _list(values: Iterator[float]) -> str:
+    return json.dumps([round(value, 2) for value in values])
+
+
+SCENARIOS = {
+    "cold": (cold, 10_000),
+    "noop": (noop, 50_000),
+    "change": (change, 10_000),
+    "memory": (memory, 50_000),
+    "crash": (crash, 5_000),
+}
