@@ -23,7 +23,7 @@ from holocron_assets.tables.ingest_records import IngestFile
 STAGE = "ingest"
 
 _BATCH_RECORDS = 1000
-_BATCH_CHARACTERS = 8 * 1024 * 1024
+_BATCH_CHARACTERS = 16 * 1024 * 1024
 #: A file changed this recently may change again within the same tick of its clock, so it is not remembered.
 _SETTLED_NS = 2_000_000_000
 

@@ -81,6 +81,8 @@ class DuckDBStore(SqlStore):
             "threads": threads,
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
+            # Merging small row groups would pin 2048 payloads at once, whatever the memory limit says, and then fail.
+            "max_vacuum_tasks": 0,
         }
         # Two sessions of one process would share DuckDB's instance, and conflict on writes instead of waiting.
         self._one_at_a_time = threading.Lock()

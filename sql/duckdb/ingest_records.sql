@@ -62,7 +62,7 @@ left join vector.ingest_seen s on s.ingest_id = r.ingest_id
 where s.ingest_id is null
     or s.outcome = 'wanted'
     or s.extractor || '/' || s.extractor_version not in (select unnest(:extractors))
-order by r.source_system, r.source_name, r.resource_id, r.fetched_at_utc, r.ingest_id
+order by r.source_system, r.source_name, r.resource_type, r.resource_id, r.fetched_at_utc, r.ingest_id
 limit :limit offset :offset;
 
 -- name: list_payloads
