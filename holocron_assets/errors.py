@@ -6,6 +6,7 @@ The tree::
     ├── ConfigurationError        the settings are wrong; nothing was attempted
     ├── InputError                a file or line handed to `holocron ingest` cannot be used
     ├── ExtractionError           one record has no readable text; it is quarantined, the run goes on
+    ├── WorkerStartError          worker processes cannot be started, so no document can be blamed
     ├── MassChangeError           the guard stopped a run that would retire too much
     ├── SpaceMismatchError        a provider no longer produces the vectors its space was registered with
     ├── ProviderError             a provider refused or failed
@@ -40,6 +41,10 @@ class InputError(HolocronError):
 
 class ExtractionError(HolocronError):
     """One record has no readable text for a reason that a retry will not change."""
+
+
+class WorkerStartError(HolocronError):
+    """A worker process ended, or said nothing, before it was given anything to do."""
 
 
 class MassChangeError(HolocronError):

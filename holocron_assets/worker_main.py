@@ -11,6 +11,9 @@ import pkgutil
 import signal
 import sys
 
+#: What a worker says before anything else: it has imported its function, and time may be counted against batches.
+READY = "ready"
+
 _GRACE_SECONDS = 10
 
 
@@ -22,6 +25,8 @@ def main(target: str, timeout_seconds: float, memory_bytes: int) -> None:
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     _limit_memory(memory_bytes)
+    pickle.dump(READY, answers)
+    answers.flush()
     while True:
         try:
             batch = pickle.load(requests)  # noqa: S301 - written by our own parent process

@@ -8,18 +8,23 @@ import os
 import pickle
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import IO, Generic, TypeVar
+
+from holocron_assets.errors import WorkerStartError
+from holocron_assets.worker_main import READY
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
 #: Batches under way per worker: one in work, the others ready while the main process writes to the store.
 _QUEUED_PER_WORKER = 4
+_START_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +62,10 @@ class WorkerPool(Generic[Item, Answer]):
         self._lock = threading.Lock()
 
     def answers(self, batches: Iterable[Sequence[Item]]) -> Iterator[list[Answer]]:
-        """The answers to each batch, in the order in which they are ready; takes batches as it needs them."""
+        """The answers to each batch, in the order in which they are ready; takes batches as it needs them.
+
+        Raises `WorkerStartError` when a worker cannot even be started.
+        """
         executor = ThreadPoolExecutor(self._workers, thread_name_prefix="worker")
         under_way: set[Future[list[Answer]]] = set()
         try:
@@ -104,6 +112,7 @@ class WorkerPool(Generic[Item, Answer]):
                     raise _BatchFailedError("was given up")
                 worker = _Worker(self._target, self._limits)
                 self._processes.append(worker)
+            worker.wait_until_ready()
             self._local.worker = worker
         return worker
 
@@ -117,14 +126,18 @@ class _Worker:
 
     def __init__(self, target: str, limits: WorkerLimits) -> None:
         self._limits = limits
+        self._last_words: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by kill()
         arguments = [target, str(limits.timeout_seconds), str(limits.memory_bytes)]
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             [sys.executable, "-m", "holocron_assets.worker_main", *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=self._last_words,
             env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
         )
+        if self._process.stdin is None or self._process.stdout is None:
+            raise WorkerStartError("a worker process has no pipes")
+        self._stdin, self._stdout = self._process.stdin, self._process.stdout
 
     def is_alive(self) -> bool:
         return self._process.poll() is None
@@ -132,37 +145,58 @@ class _Worker:
     def kill(self) -> None:
         self._process.kill()
         self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with suppress(OSError):  # what was not sent yet has nobody to go to
-                    pipe.close()
+        for pipe in (self._stdin, self._stdout, self._last_words):
+            with suppress(OSError):  # what was not sent yet has nobody to go to
+                pipe.close()
+
+    def wait_until_ready(self) -> None:
+        """Wait until the worker has imported what it needs; raises `WorkerStartError` with its last words."""
+        timed_out = threading.Event()
+        try:
+            with self._ended_after(_START_SECONDS, timed_out):
+                said = pickle.load(self._stdout)  # noqa: S301 - from our own process
+        except (EOFError, OSError, pickle.UnpicklingError) as error:
+            how = f"said nothing for {_START_SECONDS:g} s" if timed_out.is_set() else "ended while starting"
+            self._last_words.seek(0)
+            words = self._last_words.read().decode(errors="replace").strip().splitlines()
+            self.kill()
+            raise WorkerStartError(
+                f"a worker process {how}: {words[-1] if words else 'without a word'}. No document is to blame, and "
+                "none was held back: mend the installation, or free some memory, and run again."
+            ) from error
+        if said != READY:
+            raise WorkerStartError(f"a worker process began with {said!r} instead of {READY!r}")
 
     def call(self, batch: object) -> list:  # type: ignore[type-arg]
         """Send a batch and wait for its answers; raises `_BatchFailedError`."""
-        stdin, stdout = self._process.stdin, self._process.stdout
-        if stdin is None or stdout is None:
-            raise _BatchFailedError("has no pipes to its worker process")
         timed_out = threading.Event()
-
-        def end() -> None:
-            timed_out.set()
-            self._process.kill()
-
-        timer = threading.Timer(self._limits.timeout_seconds, end)
-        timer.daemon = True
-        timer.start()
         try:
-            pickle.dump(batch, stdin, protocol=pickle.HIGHEST_PROTOCOL)
-            stdin.flush()
-            succeeded, answer = pickle.load(stdout)  # noqa: S301 - from our own process
+            with self._ended_after(self._limits.timeout_seconds, timed_out):
+                pickle.dump(batch, self._stdin, protocol=pickle.HIGHEST_PROTOCOL)
+                self._stdin.flush()
+                succeeded, answer = pickle.load(self._stdout)  # noqa: S301 - from our own process
         except (EOFError, OSError, pickle.UnpicklingError) as error:
             self.kill()
             if timed_out.is_set():
                 raise _BatchFailedError(f"took longer than {self._limits.timeout_seconds:g} s") from error
             code = self._process.returncode
             raise _BatchFailedError(f"ended its worker process (exit code {code})") from error
-        finally:
-            timer.cancel()
         if not succeeded:
             raise _BatchFailedError(answer)
         return answer  # type: ignore[no-any-return]
+
+    @contextmanager
+    def _ended_after(self, seconds: float, timed_out: threading.Event) -> Iterator[None]:
+        """Ends the process, and says so in `timed_out`, when the block takes longer."""
+
+        def end() -> None:
+            timed_out.set()
+            self._process.kill()
+
+        timer = threading.Timer(seconds, end)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()

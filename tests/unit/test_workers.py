@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from holocron_assets.errors import WorkerStartError
 from holocron_assets.workers import WorkerLimits, WorkerPool
 
 LIMITS = WorkerLimits(timeout_seconds=1.5, memory_bytes=1024**3)
@@ -62,6 +63,33 @@ def test_every_item_is_answered() -> None:
 def test_a_bad_item_is_blamed_and_the_others_are_answered(item: str, reason: str) -> None:
     """Whatever one item does, its neighbours in the batch and the next batch are answered."""
     assert answers([["a", item, "b"], ["c"]]) == {"a done", "b done", "c done", f"{item} {reason}"}
+
+
+def test_nothing_is_blamed_when_workers_cannot_start() -> None:
+    """A worker that cannot import what it should run is an error with its last words, not a fault of every item."""
+    pool = WorkerPool[str, str](
+        "tests.unit.no_such_module:behave",
+        workers=1,
+        limits=LIMITS,
+        split=lambda item: None,
+        blame=lambda item, reason: reason,
+    )
+
+    with pytest.raises(WorkerStartError, match=r"No module named 'tests\.unit\.no_such_module'.*none was held back"):
+        list(pool.answers([["a"]]))
+
+
+def test_starting_is_not_counted_as_work() -> None:
+    """However short the time limit of a batch, a worker may take longer to start."""
+    pool = WorkerPool[str, str](
+        "tests.unit.slow_to_import:behave",
+        workers=1,
+        limits=WorkerLimits(timeout_seconds=0.5, memory_bytes=1024**3),
+        split=lambda item: None,
+        blame=lambda item, reason: reason,
+    )
+
+    assert list(pool.answers([["a"]])) == [["a done"]]
 
 
 def test_an_item_that_can_be_split_is() -> None:
