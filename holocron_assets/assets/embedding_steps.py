@@ -7,7 +7,7 @@ import dagster as dg
 
 from holocron_assets.assets import checking, schemas
 from holocron_assets.assets.steps import logged_progress, origin_of, step_errors
-from holocron_assets.errors import HolocronError
+from holocron_assets.errors import HolocronError, StoreError
 from holocron_assets.ports import ProviderCatalog, Session, Store
 from holocron_assets.records import EmbeddingSpace, ItemType
 from holocron_assets.stages.embed import STAGE, EmbeddingReport, embed_space
@@ -36,6 +36,8 @@ def embed_spaces(
         progress = logged_progress(context, f"{space.slug}: chunks embedded")
         try:
             report = embed_space(store, opened, space, origin_of(context), progress)
+        except StoreError:
+            raise  # the store is not one space's trouble, and when it is busy the step is tried again
         except HolocronError as error:
             failures[space.slug] = str(error)
             continue
@@ -112,6 +114,14 @@ def _findings(context: dg.AssetCheckExecutionContext, session: Session, asset: s
         keys.embeddings_match_their_chunks(session),
         keys.embeddings_have_lineage(session),
         contents.vectors_are_valid(vectors),
-        keys.every_current_chunk_is_embedded(session, [space for space in registered if space.is_active]),
+        keys.every_current_chunk_is_embedded(session, _asked_for(context, registered)),
         keys.nothing_is_quarantined(session, ItemType.CHUNK),
     ]
+
+
+def _asked_for(context: dg.AssetCheckExecutionContext, registered: Sequence[EmbeddingSpace]) -> list[EmbeddingSpace]:
+    """The active spaces; in a run for some partitions, only those, because the others were not its task."""
+    active = [space for space in registered if space.is_active]
+    if not (context.has_partition_key or context.has_partition_key_range):
+        return active
+    return [space for space in active if space.slug in context.partition_keys]

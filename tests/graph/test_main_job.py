@@ -144,6 +144,23 @@ def test_a_partition_can_be_filled_by_itself(graph: Graph) -> None:
     assert event.metadata["embedded"].value == 2
 
 
+def test_a_partition_is_judged_by_itself(graph: Graph) -> None:
+    """A run for one partition passes its checks while another space still waits."""
+    write_records(graph, page_row("Page", 1, prose("topic")))
+    second = SpaceDeclaration(provider="hashing", model="ngram", options={"dimensions": 64})
+    both = (*graph.world.settings.spaces, second)
+    graph.world.settings = graph.world.settings.model_copy(update={"spaces": both})
+    graph.materialize("key:ingest_records or key:extracted_texts or key:chunks or key:embedding_spaces")
+    first, other = graph.instance.get_dynamic_partitions("embedding_spaces")
+
+    alone = graph.materialize("key:space_embeddings", partition=first)
+    complete = graph.check("every_current_chunk_is_embedded", "space_embeddings")
+
+    assert alone.success
+    assert not complete.passed
+    assert f"{other} lacks 2 chunks" in str(complete.description)
+
+
 def test_embeddings_alone_works_on_nothing(graph: Graph) -> None:
     """On an empty store `embeddings` creates the schema, registers the spaces, embeds nothing and says so."""
     result = graph.materialize("key:embeddings")
