@@ -76,6 +76,8 @@ def search(store: Store, providers: ProviderCatalog, query: str, *, space: str |
 def choose_space(registered: list[EmbeddingSpace], wanted: str | None) -> EmbeddingSpace:
     """The active space whose name contains `wanted`; the only active one when nothing is said."""
     active = [space for space in registered if space.is_active]
+    if not active and registered:
+        raise ConfigurationError("every embedding space of the store is inactive; see docs/operations.md.")
     if not active:
         raise ConfigurationError(
             "the store has no active embedding space. Fill it with "

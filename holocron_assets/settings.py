@@ -12,7 +12,13 @@ from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from holocron_assets.chunking import POLICIES, ChunkingPolicy
 from holocron_assets.errors import ConfigurationError
@@ -87,6 +93,12 @@ class SpaceDeclaration(_Section):
     options: dict[str, Any] = Field(default_factory=dict)
 
 
+class _Environment(EnvSettingsSource):
+    def __call__(self) -> dict[str, Any]:
+        """Everything but `base_dir`, which is where the file is and not what anyone sets."""
+        return {name: value for name, value in super().__call__().items() if name != "base_dir"}
+
+
 class Settings(BaseSettings):
     """Everything a user may set, with the defaults that a newcomer runs on."""
 
@@ -115,7 +127,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment first: what `load_settings` passes as arguments is the file's content."""
-        return env_settings, init_settings
+        return _Environment(settings_cls), init_settings
 
     def path(self, name: str) -> Path:
         """A path from the settings, made absolute against the settings file's folder."""
@@ -133,13 +145,25 @@ def load_settings() -> Settings:
             raise ConfigurationError(f"cannot read the settings in {path}: {error}") from error
         if not isinstance(content, dict):
             raise ConfigurationError(f"{path} must hold settings by name, e.g. `store_url: duckdb:///store.duckdb`")
+        if "base_dir" in content:
+            raise ConfigurationError(f"{path}: base_dir: relative paths belong to the folder of this file")
     try:
         return Settings(**(content | {"base_dir": (path.parent if path else Path.cwd()).resolve()}))
     except ValidationError as error:
         faults = "; ".join(
             f"{'.'.join(str(part) for part in fault['loc']) or 'settings'}: {fault['msg']}" for fault in error.errors()
         )
-        raise ConfigurationError(f"{path or 'the environment'}: {faults}. See docs/configuration.md.") from error
+        raise ConfigurationError(f"{_origin(path)}: {faults}. See docs/configuration.md.") from error
+    except SettingsError as error:
+        raise ConfigurationError(
+            f"the environment: {error}. Lists and sections are written as JSON there. See docs/configuration.md."
+        ) from error
+
+
+def _origin(path: Path | None) -> str:
+    """Where a faulty setting may come from: pydantic does not say which source it read."""
+    set_here = sorted(name for name in os.environ if name.startswith("HOLOCRON_") and name != "HOLOCRON_CONFIG")
+    return " and ".join([*([str(path)] if path else []), *set_here]) or "the defaults"
 
 
 def _settings_file() -> Path | None:

@@ -28,6 +28,6 @@ def command(items: tuple[str, ...], *, item_type: str | None, as_json: bool) -> 
     if as_json:
         print_json({"released": released})
         return
-    say(", ".join(f"{amount:,} {kind}s" for kind, amount in released.items()) + " will be tried again.")
+    say(", ".join(f"{kind}s: {amount:,}" for kind, amount in released.items()) + " to be tried again.")
     if any(released.values()):
         say("Next: dagster asset materialize --select '+key:embeddings'")

@@ -36,7 +36,11 @@ def _show(status: Status, out: Console) -> None:
         f"{counts.current_chunks:,} current chunks ({counts.retired_chunks:,} retired), "
         f"{counts.embeddings:,} embeddings"
     )
-    if status.records_to_extract or status.sources_to_chunk or any(space.pending for space in status.spaces):
+    if (
+        status.records_to_extract
+        or status.sources_to_chunk
+        or any(space.pending and space.is_active for space in status.spaces)
+    ):
         say(
             f"waiting: {status.records_to_extract:,} records to extract, {status.sources_to_chunk:,} sources to chunk. "
             "Bring everything up to date: dagster asset materialize --select '+key:embeddings'",

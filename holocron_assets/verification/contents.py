@@ -111,7 +111,8 @@ def texts_match_their_hashes(faults_found: TextFaults) -> Finding:
     return Finding(
         claim="texts_match_their_hashes",
         holds=not wrong,
-        explanation=f"{len(wrong)} texts are not what their hash says. Run `holocron verify --repair`."
+        explanation=f"{len(wrong)} texts are not what their hash says. "
+        "Run `holocron verify --repair`, then materialise extracted_texts."
         if wrong
         else f"{faults_found.read} texts read back, each as its hash says.",
         figures={"texts_read": faults_found.read, "wrong": len(wrong)},

@@ -140,9 +140,10 @@ def nothing_is_quarantined(session: Session, item_type: ItemType) -> Finding:
         claim="nothing_is_quarantined",
         holds=count == 0,
         blocks=False,
-        explanation=f"{count} are held back, each with its reason. When the cause is mended: `holocron retry`."
+        explanation=f"{count} {item_type.value}s are held back, each with its reason. When the cause is mended: "
+        f"{'ingest the file again' if item_type is ItemType.LINE else '`holocron retry`'}."
         if count
-        else "Nothing is held back.",
+        else f"No {item_type.value} is held back.",
         figures={"quarantined": count},
         offenders=[f"{one.title or one.item_id}: {one.reason}" for one in entries[: checks.LISTED]],
     )

@@ -1,0 +1,77 @@
+"""Settings: where they come from, and what a fault in them says."""
+
+from pathlib import Path
+
+import pytest
+
+from holocron_assets.errors import ConfigurationError
+from holocron_assets.settings import load_settings
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of the test's own as the current one."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_without_a_file_the_defaults_hold(folder: Path) -> None:
+    """A newcomer needs no settings file; paths then belong to the current folder."""
+    settings = load_settings()
+
+    assert settings.store_url == "duckdb:///.holocron/store.duckdb"
+    assert settings.path("x") == folder / "x"
+
+
+def test_the_environment_beats_the_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable of a section changes that setting and leaves the section's others to the file."""
+    (folder / "holocron.yaml").write_text("extraction: {workers: 3, timeout_seconds: 7}")
+    monkeypatch.setenv("HOLOCRON_EXTRACTION__WORKERS", "5")
+
+    settings = load_settings()
+
+    assert (settings.extraction.workers, settings.extraction.timeout_seconds) == (5, 7.0)
+
+
+def test_lists_in_the_environment_are_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list as JSON is read; one that is not is an error that says so."""
+    monkeypatch.setenv("HOLOCRON_INGEST", '["a.ndjson"]')
+    assert load_settings().ingest == ("a.ndjson",)
+
+    monkeypatch.setenv("HOLOCRON_INGEST", "a.ndjson")
+    with pytest.raises(ConfigurationError, match=r'field "ingest".* written as JSON'):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("store_uri: x", r"holocron.yaml: store_uri: Extra inputs are not permitted"),
+        ("base_dir: /tmp", r"base_dir: relative paths belong to the folder of this file"),
+        ("extraction: {workers: 0}", r"extraction.workers: Input should be greater than 0"),
+        ("[1, 2]", r"must hold settings by name"),
+        ("a: [", r"cannot read the settings in .*holocron.yaml"),
+        ("chunking: {version: '2.0', chunk_size: 5}", r"version 2.0 is built in and fixed"),
+    ],
+)
+def test_a_fault_in_the_file_is_named(folder: Path, text: str, message: str) -> None:
+    """Every fault says which file and which setting, and what is wrong."""
+    (folder / "holocron.yaml").write_text(text)
+
+    with pytest.raises(ConfigurationError, match=message):
+        load_settings()
+
+
+def test_a_fault_in_the_environment_names_the_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault that may come from a variable names those that are set."""
+    monkeypatch.setenv("HOLOCRON_GUARD__MAX_RETIRED_SHARE", "3")
+
+    with pytest.raises(ConfigurationError, match=r"HOLOCRON_GUARD__MAX_RETIRED_SHARE: guard\.max_retired_share"):
+        load_settings()
+
+
+def test_the_folder_cannot_be_set_by_a_variable(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Relative paths belong to the settings' folder, whatever the environment says."""
+    monkeypatch.setenv("HOLOCRON_BASE_DIR", "/elsewhere")
+
+    assert load_settings().base_dir == folder
