@@ -98,30 +98,36 @@ def _words(rng: random.Random, count: int) -> str:
     return " ".join(rng.choices(_VOCABULARY, k=count))
 
 
-def _sentences(rng: random.Random, count: int) -> str:
-    return " ".join(_words(rng, rng.randint(8, 18)).capitalize() + "." for _ in range(count))
+def _sentence(rng: random.Random) -> str:
+    return _words(rng, rng.randint(8, 18)).capitalize() + "."
+
+
+def _link(rng: random.Random) -> str:
+    name, title, text = _words(rng, 1), _words(rng, 2), _words(rng, 2)
+    return f'<li class="item item-{name}"><a class="link" href="/{name}" title="{title}">{text}</a></li>'
+
+
+def _script(rng: random.Random) -> str:
+    return f'<script type="application/json">{{"id": "{_words(rng, 1)}", "data": "{_words(rng, 120)}"}}</script>'
+
+
+def _drawn_from(make: Callable[[random.Random], str], count: int) -> Callable[[random.Random, int], str]:
+    """Draws from parts that are made once: making every page of new words takes longer than all the rest."""
+    parts = [make(random.Random(number)) for number in range(count)]
+    return lambda rng, wanted: " ".join(rng.choices(parts, k=wanted))
+
+
+_sentences = _drawn_from(_sentence, 20_000)
+_links = _drawn_from(_link, 4_000)
+_scripts = _drawn_from(_script, 500)
 
 
 def _linked(rng: random.Random) -> str:
-    """Prose as a wiki has it: a link every dozen words, a footnote mark now and then."""
+    """Prose as a wiki has it: a link in every sentence, and a footnote mark."""
     return " ".join(
-        f'{_words(rng, 12)} <a href="/wiki/{_words(rng, 1)}" title="{_words(rng, 2)}">{_words(rng, 2)}</a>'
+        f'{_sentences(rng, 1)} <a href="/wiki/{index}" title="{_words(rng, 2)}">{_words(rng, 2)}</a>'
         f'<sup class="reference"><a href="#n">[{index}]</a></sup>.'
         for index in range(rng.randint(2, 5))
-    )
-
-
-def _links(rng: random.Random, count: int) -> str:
-    return "".join(
-        f'<li class="item item-{n}"><a class="link" href="/{_words(rng, 1)}/{n}" title="{_words(rng, 2)}">'
-        f"{_words(rng, 2)}</a></li>"
-        for n in range(count)
-    )
-
-
-def _scripts(rng: random.Random, count: int) -> str:
-    return "".join(
-        f'<script type="application/json">{{"id": {n}, "data": "{_words(rng, 120)}"}}</script>' for n in range(count)
     )
 
 

@@ -73,6 +73,7 @@ def _proportional_mb(pid: int) -> float:
 
 
 def environment(**settings: str) -> dict[str, str]:
-    """The environment of a user, with the project importable."""
+    """The environment of a user, with the project importable and its bytecode kept."""
     root = str(Path(__file__).parents[1])
-    return os.environ | {"PYTHONPATH": root} | settings
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return kept | {"PYTHONPATH": root} | settings

@@ -1,4 +1,4 @@
-"""What is measured, each against its floor: cold runs, nothing to do, one per cent changed, memory, a kill."""
+"""What is measured, each against its floor: cold runs, memory and no-ops at scale, one per cent changed, a kill."""
 
 import json
 import os
@@ -40,16 +40,21 @@ def cold(folder: Path, documents: int, kind: str) -> Iterator[str]:
     yield _line("from file to vectors, 1 worker", documents, whole, floor)
 
 
-def noop(folder: Path, documents: int, kind: str) -> Iterator[str]:
-    """Nothing to do over many sources, against the same run over an empty store."""
-    project = _filled(folder, documents, kind)
-    empty = min((_empty_run(folder / f"empty{n}", EVERYTHING) for n in range(3)), key=lambda cost: cost.cpu)
-    costs = [project.materialize() for _ in range(3)]
-    best = min(costs, key=lambda cost: cost.cpu)
-    yield f"{documents:,} sources, {_count(project.store, 'vector.chunk'):,} chunks"
+def scale(folder: Path, documents: int, kind: str) -> Iterator[str]:
+    """A fiftieth of the documents, then all of them: a cold run's peak memory, and the cost of a run without work."""
+    empty = _empty_run(folder / "empty", EVERYTHING)
     yield f"empty run: {empty.cpu:.2f} s CPU, {empty.wall:.2f} s wall"
-    yield f"no-op run: {best.cpu:.2f} s CPU, {best.wall:.2f} s wall (three runs: {_list(cost.cpu for cost in costs)})"
-    yield f"beyond an empty run: {best.cpu - empty.cpu:.2f} s CPU"
+    for amount in (documents // 50, documents):
+        records = folder / f"records{amount}.ndjson"
+        write_records(records, amount, kind)
+        project = Project.create(folder / f"project{amount}", records=records, workers=2)
+        cold = project.materialize()
+        noops = [project.materialize() for _ in range(3)]
+        best = min(noop.cpu for noop in noops) - empty.cpu
+        yield f"{amount:,} sources, {_count(project.store, 'vector.chunk'):,} chunks in {cold.wall:.0f} s"
+        yield f"  peak memory of all processes together, 2 workers: {cold.peak_mb:,.0f} MB"
+        yield f"  nothing to do: {best:.2f} s CPU beyond an empty run (three runs: {_list(noop.cpu for noop in noops)})"
+        records.unlink()
 
 
 def change(folder: Path, documents: int, kind: str) -> Iterator[str]:
@@ -67,17 +72,6 @@ def change(folder: Path, documents: int, kind: str) -> Iterator[str]:
     share = full.cpu / 100
     yield f"cold: {full.cpu:.1f} s CPU; its hundredth: {share:.2f} s; no-op: {nothing.cpu:.2f} s"
     yield f"1 % changed: {partial.cpu:.2f} s CPU = no-op + {(partial.cpu - nothing.cpu) / share:.2f} times its share"
-
-
-def memory(folder: Path, documents: int, kind: str) -> Iterator[str]:
-    """Peak memory of a cold run in all its processes, at a fiftieth of the documents and at all of them."""
-    for amount in (documents // 50, documents):
-        records = folder / f"records{amount}.ndjson"
-        write_records(records, amount, kind)
-        project = Project.create(folder / f"project{amount}", records=records, workers=2)
-        cost = project.materialize()
-        yield f"{amount:,} documents: peak {cost.peak_mb:,.0f} MB, all processes together, 2 workers"
-        records.unlink()
 
 
 def crash(folder: Path, documents: int, kind: str) -> Iterator[str]:
@@ -109,14 +103,6 @@ def _floor(folder: Path, records: Path) -> Cost:
     command = [sys.executable, "-m", "benchmarks.floor"]
     start_up = cost_of([*command, str(none), str(folder / "none.duckdb")], folder, environment())
     return cost_of([*command, str(records), str(folder / "floor.duckdb")], folder, environment()).minus(start_up)
-
-
-def _filled(folder: Path, documents: int, kind: str) -> Project:
-    records = folder / "records.ndjson"
-    write_records(records, documents, kind)
-    project = Project.create(folder / "project", records=records, workers=2)
-    project.materialize()
-    return project
 
 
 def _keep_changed(source: Path, target: Path, count: int) -> None:
@@ -172,8 +158,7 @@ def _list(values: Iterator[float]) -> str:
 
 SCENARIOS = {
     "cold": (cold, 10_000),
-    "noop": (noop, 50_000),
+    "scale": (scale, 50_000),
     "change": (change, 10_000),
-    "memory": (memory, 50_000),
     "crash": (crash, 5_000),
 }
