@@ -1,0 +1,148 @@
+"""The docs name everything that there is, lead only to what exists, and their examples work."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import dagster as dg
+import pytest
+import yaml
+from pydantic import BaseModel
+
+from holocron_assets.assets.chunks import ChunksConfig
+from holocron_assets.cli import COMMANDS, main
+from holocron_assets.definitions import ASSETS, CHECKS
+from holocron_assets.extraction import EXTRACTORS
+from holocron_assets.settings import Settings, SpaceDeclaration
+from resources.providers import PROVIDERS, open_provider
+from resources.stores.base import SqlStore
+from tests.contract.test_provider import MODELS
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("CHANGELOG.md"), *ROOT.glob("docs/**/*.md")])
+SOURCES = [path for folder in ("holocron_assets", "resources", "sql") for path in sorted((ROOT / folder).rglob("*.*"))]
+CHECK_SPECS = [spec for checks in CHECKS for spec in checks.check_specs]
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def section(page: str, about: str) -> str:
+    """The text below the one heading that names `about`, up to the next heading of its level or above."""
+    (heading,) = re.finditer(rf"^(##+) (?:.* )?`{about}`.*\n", read(page), flags=re.M)
+    below = read(page)[heading.end() :]
+    return re.split(rf"^#{{2,{len(heading[1])}}} ", below, maxsplit=1, flags=re.M)[0]
+
+
+def blocks(page: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", read(page), flags=re.M | re.S)
+
+
+def setting_rows(model: type[BaseModel] = Settings, inside: str = "") -> Iterator[str]:
+    """How the row of every setting begins: its dotted name and its environment variable."""
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from setting_rows(field.annotation, f"{name}.")
+        elif name != "base_dir":
+            variable = f"{inside}{name}".replace(".", "__").upper()
+            yield f"| `{inside}{name}` | `HOLOCRON_{variable}` | "
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), flags=re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("asset", [asset.key.to_user_string() for asset in ASSETS])
+def test_every_asset_is_described(asset: str) -> None:
+    """Every asset has a section, of its own or shared with another."""
+    assert len(section("docs/assets.md", asset)) > 200
+
+
+@pytest.mark.parametrize("spec", CHECK_SPECS, ids=lambda spec: f"{spec.asset_key.to_user_string()}-{spec.name}")
+def test_every_check_is_described(spec: dg.AssetCheckSpec) -> None:
+    """Every check has a row in the section of its asset, which says whether it blocks."""
+    row = f"| `{spec.name}` | {'blocks' if spec.blocking else 'warns'} | "
+
+    assert row in section("docs/assets.md", spec.asset_key.to_user_string())
+
+
+@pytest.mark.parametrize("extractor", [extractor.name for extractor in EXTRACTORS])
+def test_every_extractor_is_named(extractor: str) -> None:
+    """Every extractor has a row in the section on texts."""
+    assert f"| `{extractor}` | " in section("docs/assets.md", "extracted_texts")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_described(name: str) -> None:
+    """Every command has a section with an example, and every option and argument is named there or in common."""
+    text = section("docs/commands.md", f"holocron {name}")
+    common = read("docs/commands.md").partition("\n## ")[0]
+    command = main.get_command(click.Context(main), name)
+
+    assert command is not None
+    assert f"$ holocron {name}" in text
+    for parameter in command.params:
+        names = parameter.opts if isinstance(parameter, click.Option) else [str(parameter.name).upper()]
+        assert [one for one in names if f"`{one}`" not in text + common] == []
+
+
+@pytest.mark.parametrize(
+    "row", [*setting_rows(), *(f"| `spaces[].{name}` | " for name in SpaceDeclaration.model_fields)]
+)
+def test_every_setting_is_described(row: str) -> None:
+    """Every setting has a row with its dotted name and its environment variable."""
+    assert row in read("docs/configuration.md")
+
+
+@pytest.mark.parametrize("name", PROVIDERS)
+def test_every_provider_is_described(name: str) -> None:
+    """Every provider has a section that names its model, with a row for each of its options."""
+    text = section("docs/configuration.md", name)
+
+    assert f"`{MODELS[name]}`" in text
+    for option in open_provider(name, MODELS[name], {}).describe().preprocess_policy:
+        assert f"| `{option}` | " in text
+
+
+def test_examples_of_settings_are_accepted(tmp_path: Path) -> None:
+    """Every YAML example is a settings file, or the configuration of a run."""
+    for example in map(yaml.safe_load, blocks("docs/configuration.md", "yaml")):
+        if "ops" in example:
+            assert ChunksConfig(**example["ops"]["chunks"]["config"]).allow_mass_change
+        else:
+            assert Settings(base_dir=tmp_path, **example)
+
+
+def test_examples_of_sql_run(store: SqlStore) -> None:
+    """Every statement that the how-tos show runs on the schema as it is."""
+    statements = blocks("docs/operations.md", "sql")
+
+    assert len(statements) > 5
+    for statement in statements:
+        with store.session() as session:
+            session.run_script(statement)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    """Every relative link leads to a file of the project, and its anchor to a heading there."""
+    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        if "://" not in link:
+            path, _, anchor = link.partition("#")
+            target = (page.parent / path).resolve() if path else page
+            assert target.exists(), link
+            assert target.is_relative_to(ROOT), link
+            assert not anchor or anchor in anchors(target), link
+
+
+def test_every_page_that_the_code_names_exists() -> None:
+    """Wherever code or SQL sends a reader to the docs, there is a page."""
+    texts = [path.read_text(encoding="utf-8") for path in SOURCES if path.suffix in (".py", ".sql")]
+    named = {name for text in texts for name in re.findall(r"\bdocs/[\w/-]+\.md", text)}
+
+    assert named
+    assert [name for name in sorted(named) if not (ROOT / name).is_file()] == []
