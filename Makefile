@@ -13,10 +13,10 @@ demo:  ## set up, run the main job on the bundled sample, search it
 	python3 bootstrap.py demo
 
 test:  ## every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical
 
 fast:  ## every test that takes less than about five seconds
-	$(BIN)/python -m pytest -m 'not slow'
+	$(BIN)/python -m pytest -n logical -m 'not slow'
 
 lint:  ## formatting, rules, types, layers
 	$(BIN)/ruff format --check .
@@ -29,5 +29,5 @@ check: lint test  ## everything
 dev:  ## Dagster's UI on http://127.0.0.1:3000
 	$(BIN)/dagster dev
 
-bench:  ## one benchmark: make bench SCENARIO=noop
+bench:  ## one benchmark: make bench SCENARIO=scale
 	$(BIN)/python -m benchmarks $(SCENARIO)
