@@ -81,10 +81,10 @@ def demo() -> None:
         tail = log.read_text(encoding="utf-8", errors="replace").splitlines()[-40:]
         sys.exit("\n".join([*tail, f"The job failed; the whole log is {log.relative_to(ROOT)}."]))
     step(f"done in {time.monotonic() - started:.0f} s")
-    print()
+    print(flush=True)
     run("holocron", "status")
     for query in DEMO_QUERIES:
-        print(f"\n$ holocron search {query!r} -k 2")
+        print(f"\n$ holocron search {query!r} -k 2", flush=True)
         run("holocron", "search", query, "-k", "2")
     activate = r".venv\Scripts\activate" if os.name == "nt" else ". .venv/bin/activate"
     print(

@@ -1,6 +1,7 @@
 """From findings to Dagster's check results."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from inspect import getdoc
 
 import dagster as dg
 
@@ -10,12 +11,20 @@ from holocron_assets.tables import runs
 from holocron_assets.tables.checks import Written
 from holocron_assets.verification.finding import Finding
 
+Claim = Callable[..., Finding]
 
-def specs(asset: str, blocking: Sequence[str], warnings: Sequence[str] = ()) -> list[dg.AssetCheckSpec]:
-    """The checks of an asset: those whose violation stops what follows, and those that only tell."""
+
+def specs(asset: str, blocking: Sequence[Claim], warnings: Sequence[Claim] = ()) -> list[dg.AssetCheckSpec]:
+    """The checks of an asset: those whose violation stops what follows, and those that only tell.
+
+    Each is named and described as the function is that looks whether it holds.
+    """
     return [
-        *(dg.AssetCheckSpec(name, asset=asset, blocking=True) for name in blocking),
-        *(dg.AssetCheckSpec(name, asset=asset) for name in warnings),
+        *(
+            dg.AssetCheckSpec(claim.__name__, asset=asset, description=getdoc(claim), blocking=True)
+            for claim in blocking
+        ),
+        *(dg.AssetCheckSpec(claim.__name__, asset=asset, description=getdoc(claim)) for claim in warnings),
     ]
 
 

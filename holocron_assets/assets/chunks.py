@@ -86,12 +86,12 @@ def chunks(
     specs=checking.specs(
         "chunks",
         [
-            "chunk_ids_are_unique",
-            "chunk_ids_recompute",
-            "chunks_tile_their_text",
-            "registry_counts_agree",
-            "vanished_sources_have_no_current_chunks",
-            "chunk_history_is_complete",
+            keys.chunk_ids_are_unique,
+            contents.chunk_ids_recompute,
+            contents.chunks_tile_their_text,
+            keys.registry_counts_agree,
+            keys.vanished_sources_have_no_current_chunks,
+            keys.chunk_history_is_complete,
         ],
     ),
     can_subset=True,

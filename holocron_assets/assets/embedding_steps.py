@@ -86,13 +86,13 @@ def embedding_checks(asset: str) -> dg.AssetChecksDefinition:
         specs=checking.specs(
             asset,
             [
-                "embedding_keys_are_unique",
-                "embeddings_match_their_chunks",
-                "embeddings_have_lineage",
-                "vectors_are_valid",
-                "every_current_chunk_is_embedded",
+                keys.embedding_keys_are_unique,
+                keys.embeddings_match_their_chunks,
+                keys.embeddings_have_lineage,
+                contents.vectors_are_valid,
+                keys.every_current_chunk_is_embedded,
             ],
-            ["nothing_is_quarantined"],
+            [keys.nothing_is_quarantined],
         ),
         can_subset=True,
     )

@@ -66,8 +66,8 @@ def extracted_texts(
     name="extracted_texts_checks",
     specs=checking.specs(
         "extracted_texts",
-        ["sources_have_one_current_text", "texts_match_their_hashes"],
-        ["nothing_is_quarantined"],
+        [keys.sources_have_one_current_text, contents.texts_match_their_hashes],
+        [keys.nothing_is_quarantined],
     ),
     can_subset=True,
 )

@@ -57,7 +57,7 @@ def ingest_records(
 
 @dg.multi_asset_check(
     name="ingest_records_checks",
-    specs=checking.specs("ingest_records", ["ingest_ids_are_unique"], ["nothing_is_quarantined"]),
+    specs=checking.specs("ingest_records", [keys.ingest_ids_are_unique], [keys.nothing_is_quarantined]),
     can_subset=True,
 )
 def ingest_records_checks(

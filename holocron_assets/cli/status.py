@@ -11,6 +11,9 @@ from holocron_assets.runs import stage_of
 from holocron_assets.settings import load_settings
 from holocron_assets.status import Status, status_of
 
+#: Metrics for people who look closer; `--json` has them.
+_INTERNAL = ("api_", "bytes_")
+
 
 @click.command()
 @json_option
@@ -64,7 +67,7 @@ def _show(status: Status, out: Console) -> None:
         )
         for space in status.spaces
     ]
-    columns = ("space", "state", "dimensions", "embeddings", "pending", "quarantined")
+    columns = ("space", "state", "dims", "vectors", "pending", "quarantined")
     out.print(rows_table("Embedding spaces", columns, spaces))
     if status.quarantine:
         held = [(one.item_type, one.item_id, one.title, one.reason) for one in status.quarantine]
@@ -74,6 +77,8 @@ def _show(status: Status, out: Console) -> None:
         for run in status.recent_runs:
             metrics = json.loads(run.metrics_json or "{}")
             seconds = metrics.pop("duration_ms", 0) / 1000
-            done = ", ".join(f"{name} {value:,}" for name, value in metrics.items() if value and "ms" not in name)
+            done = ", ".join(
+                f"{name} {value:,}" for name, value in metrics.items() if value and not name.startswith(_INTERNAL)
+            )
             runs.append((run.started_utc, stage_of(run.input_json), run.status, seconds, run.error or done))
         out.print(rows_table("Last runs with work", ("started (UTC)", "stage", "status", "seconds", "what"), runs))
