@@ -54,11 +54,7 @@ def written_for(context: dg.AssetCheckExecutionContext, session: Session, asset:
     recorded = [
         run for run in runs.list_runs_locked_by(session, dagster_run.run_id) if stage_of(run.input_json) == stage
     ]
-    if not recorded and not _materialises(dagster_run, asset):
+    if not recorded and dg.AssetKey(asset) not in context.job_def.asset_layer.selected_asset_keys:
         recent = [run for run in runs.list_recent_runs(session, 100) if stage_of(run.input_json) == stage]
         return Written(run_ids=tuple(run.run_id for run in recent[:1]))
     return Written(run_ids=tuple(run.run_id for run in recorded))
-
-
-def _materialises(run: dg.DagsterRun, asset: str) -> bool:
-    return run.asset_selection is None or dg.AssetKey(asset) in run.asset_selection

@@ -2,16 +2,18 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from uuid import UUID
 
 import dagster as dg
 
 from holocron_assets.assets import checking, schemas
 from holocron_assets.assets.steps import logged_progress, origin_of, step_errors
+from holocron_assets.clock import utc_now
 from holocron_assets.errors import HolocronError, StoreError
 from holocron_assets.ports import ProviderCatalog, Session, Store
 from holocron_assets.records import EmbeddingSpace, ItemType
 from holocron_assets.stages.embed import STAGE, EmbeddingReport, embed_space
-from holocron_assets.tables import spaces
+from holocron_assets.tables import embeddings, overview, spaces
 from holocron_assets.verification import contents, keys
 from holocron_assets.verification.finding import Finding
 
@@ -50,6 +52,16 @@ def embed_spaces(
         if report.still_pending:
             failures[space.slug] = f"{report.still_pending} current chunks have no vector yet; run again"
     return reports, failures
+
+
+def complete_sources(store: Store) -> tuple[int, dict[UUID, int]]:
+    """Mark the sources that every active space has completely; returns how many, and each space's embeddings."""
+    with store.session(write=False) as session:
+        totals = overview.list_embedding_counts(session)
+        if not overview.get_counts(session).pending_sources:
+            return 0, totals
+    with store.session() as session:
+        return embeddings.mark_indexed_sources(session, utc_now()), totals
 
 
 def fail_with(failures: Mapping[str, str]) -> None:

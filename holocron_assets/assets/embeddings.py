@@ -14,21 +14,19 @@ from holocron_assets.assets.embedding_spaces import embedding_spaces, up_to_date
 from holocron_assets.assets.embedding_steps import (
     LINEAGE,
     METADATA,
+    complete_sources,
     embed_spaces,
     embedding_checks,
     fail_with,
     space_metadata,
 )
 from holocron_assets.assets.steps import step_errors
-from holocron_assets.clock import utc_now
 from holocron_assets.extraction import current_extractors
 from holocron_assets.ports import ProviderCatalog, Store
 from holocron_assets.settings import Settings
 from holocron_assets.stages.embed import EmbeddingReport
 from holocron_assets.tables import chunks as chunk_table
-from holocron_assets.tables import embeddings as embedding_table
 from holocron_assets.tables import ingest_records as record_table
-from holocron_assets.tables import overview
 
 
 @dg.asset(
@@ -56,9 +54,7 @@ def embeddings(
         waiting = _warn_of_waiting(context, store, settings)
         active = [space for space in registry.registered if space.is_active]
         reports, failures = embed_spaces(context, store, providers, active)
-        with store.session() as session:
-            completed = embedding_table.mark_indexed_sources(session, utc_now())
-            totals = overview.list_embedding_counts(session)
+        completed, totals = complete_sources(store)
     for report in reports:
         total = totals.get(report.space.embedding_space_id, 0)
         context.log_event(

@@ -9,17 +9,15 @@ from holocron_assets.assets.embedding_spaces import embedding_spaces
 from holocron_assets.assets.embedding_steps import (
     LINEAGE,
     METADATA,
+    complete_sources,
     embed_spaces,
     embedding_checks,
     fail_with,
     space_metadata,
 )
 from holocron_assets.assets.steps import step_errors
-from holocron_assets.clock import utc_now
 from holocron_assets.partitions import SPACES
 from holocron_assets.ports import ProviderCatalog, Store
-from holocron_assets.tables import embeddings as embedding_table
-from holocron_assets.tables import overview
 from holocron_assets.tables import spaces as space_table
 
 
@@ -48,9 +46,7 @@ def space_embeddings(
         unknown = [slug for slug in context.partition_keys if slug not in registered]
         wanted = [registered[slug] for slug in context.partition_keys if slug in registered]
         reports, failures = embed_spaces(context, store, providers, wanted)
-        with store.session() as session:
-            embedding_table.mark_indexed_sources(session, utc_now())
-            totals = overview.list_embedding_counts(session)
+        _, totals = complete_sources(store)
     for report in reports:
         total = totals.get(report.space.embedding_space_id, 0)
         metadata = space_metadata(report, total) | {"dagster/column_lineage": LINEAGE}

@@ -17,8 +17,8 @@ from holocron_assets.tables.chunks import ChunkingBacklog, PendingText
 
 STAGE = "chunk"
 
-_PAGE_SOURCES = 2048
-_BATCH_CHARACTERS = 4 * 1024 * 1024
+_PAGE_SOURCES = 8192
+_BATCH_CHARACTERS = 8 * 1024 * 1024
 
 
 @dataclass(slots=True, kw_only=True)

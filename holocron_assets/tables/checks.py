@@ -93,8 +93,13 @@ def list_written_texts(session: Session, written: Written) -> Iterator[pa.Record
 
 
 def list_written_chunks(session: Session, written: Written) -> Iterator[pa.RecordBatch]:
-    """Current chunks with their contents and the lengths of their texts, a source's chunks together."""
+    """Current chunks: chunk_id, source_id, content, content_sha256, the three offsets, policy_version."""
     return session.stream("list_written_chunks", **written.parameters())
+
+
+def list_written_spans(session: Session, written: Written) -> Iterator[pa.RecordBatch]:
+    """source_id, the three offsets, algorithm and expected_end of current chunks, each source's in order."""
+    return session.stream("list_written_spans", **written.parameters())
 
 
 def list_written_embeddings(session: Session, space_id: uuid.UUID, written: Written) -> Iterator[pa.RecordBatch]:

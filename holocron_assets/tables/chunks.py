@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from holocron_assets.chunking import ChunkingPolicy
-from holocron_assets.identity import canonical_json
+from holocron_assets.identity import canonical_json, text_id
 from holocron_assets.ports import Session
 from holocron_assets.records import Chunk, ChunkedSource
 from holocron_assets.tables.staging import INTEGER, TEXT, table_of
@@ -110,8 +110,8 @@ def list_pending_texts(session: Session, policy_version: str, limit: int) -> lis
 
 def list_text_contents(session: Session, keys: Sequence[tuple[str, str]]) -> dict[str, str]:
     """The texts of some sources by source id; `keys` are (source_id, text_sha256)."""
-    session.stage("staged_text_keys", table_of({"source_id": TEXT, "text_sha256": TEXT}, keys))
-    return {row["source_id"]: row["content"] for row in session.rows("list_text_contents")}
+    text_ids = [str(text_id(source_id, text_sha256)) for source_id, text_sha256 in keys]
+    return {row["source_id"]: row["content"] for row in session.rows("list_text_contents", text_ids=text_ids)}
 
 
 def list_chunk_states(session: Session, source_ids: Sequence[str]) -> list[ChunkState]:

@@ -60,22 +60,18 @@ def read_texts(session: Session, written: Written) -> TextFaults:
 def read_chunks(session: Session, written: Written) -> ChunkFaults:
     """Compute every id and hash anew, and see whether each source's chunks tile its text."""
     result = ChunkFaults()
-    rows = _rows(checks.list_written_chunks(session, written))
-    for source_id, group in groupby(rows, key=itemgetter("source_id")):
-        covered, tiles, last = 0, True, {}
-        for row in group:
-            result.read += 1
-            start, end, content = row["start_offset"], row["end_offset"], row["content"]
-            if chunk_id(source_id, row["chunk_index"], start, end, row["policy_version"]) != row["chunk_id"]:
-                result.wrong_ids.append(row["chunk_id"])
-                result.sources.add(source_id)
-            if text_sha256(content) != row["content_sha256"] or len(content) != end - start:
-                result.wrong_hashes.append(row["chunk_id"])
-                result.sources.add(source_id)
-            tiles = tiles and start <= covered < end
-            covered = max(covered, end)
-            last = row
-        if _should_tile(last) and not (tiles and covered == last["expected_end"]):
+    for row in _rows(checks.list_written_chunks(session, written)):
+        result.read += 1
+        source_id, start, end, content = row["source_id"], row["start_offset"], row["end_offset"], row["content"]
+        if chunk_id(source_id, row["chunk_index"], start, end, row["policy_version"]) != row["chunk_id"]:
+            result.wrong_ids.append(row["chunk_id"])
+            result.sources.add(source_id)
+        if text_sha256(content) != row["content_sha256"] or len(content) != end - start:
+            result.wrong_hashes.append(row["chunk_id"])
+            result.sources.add(source_id)
+    spans = _rows(checks.list_written_spans(session, written))
+    for source_id, group in groupby(spans, key=itemgetter("source_id")):
+        if not _tile(list(group)):
             result.untiled.append(source_id)
             result.sources.add(source_id)
     return result
@@ -166,10 +162,17 @@ def vectors_are_valid(found: dict[str, VectorFaults]) -> Finding:
     )
 
 
-def _should_tile(chunk: dict[str, Any]) -> bool:
-    """The rule that made a chunk; a policy that does not name one is named after it."""
-    algorithm = chunk["algorithm"] or chunk["policy_version"]
-    return algorithm not in POLICIES or POLICIES[algorithm].tiles
+def _tile(spans: list[dict[str, Any]]) -> bool:
+    """Whether spans in order leave no character out, where the rule that made them promises that."""
+    algorithm = spans[0]["algorithm"]
+    if algorithm in POLICIES and not POLICIES[algorithm].tiles:
+        return True
+    covered = 0
+    for span in spans:
+        if not span["start_offset"] <= covered < span["end_offset"]:
+            return False
+        covered = span["end_offset"]
+    return bool(covered == spans[0]["expected_end"])
 
 
 def _rows(batches: Iterator[pa.RecordBatch]) -> Iterator[dict[str, Any]]:

@@ -22,6 +22,8 @@ class SqlStore(ABC):
     """A store whose schema comes from `sql/<dialect>/migrations`."""
 
     dialect: str
+    #: A schema that was found current by this process stays so: only this class changes it.
+    _found_current = False
 
     @property
     @abstractmethod
@@ -42,7 +44,10 @@ class SqlStore(ABC):
 
     def migrate(self) -> list[str]:
         """See `holocron_assets.ports.Store`."""
+        if self._found_current and self.exists():
+            return []
         pending = self._pending()
+        self._found_current = not pending
         if not pending:
             return []
         with self.session() as session:

@@ -110,14 +110,26 @@ from vector.extracted_text
 where :every_run or run_id in (select unnest(cast(:run_ids as uuid[])));
 
 -- name: list_written_chunks
--- With the length of the text each was cut from, ordered so that a source's chunks come together.
+-- In the order in which they are stored: contents are too large to be sorted.
 select
     c.chunk_id, c.source_id, c.content, c.content_sha256,
     cast(json_extract(c.offsets_json, '$.chunk_index') as integer) as chunk_index,
     cast(json_extract(c.offsets_json, '$.start_offset') as integer) as start_offset,
     cast(json_extract(c.offsets_json, '$.end_offset') as integer) as end_offset,
-    json_extract_string(c.policy_json, '$.version') as policy_version,
-    json_extract_string(c.policy_json, '$.algorithm') as algorithm,
+    json_extract_string(c.policy_json, '$.version') as policy_version
+from vector.chunk c
+where c.retired_utc is null and (:every_run or c.run_id in (select unnest(cast(:run_ids as uuid[]))));
+
+-- name: list_written_spans
+-- A source's chunks together, with the length of the text they were cut from.
+select
+    c.source_id,
+    cast(json_extract(c.offsets_json, '$.chunk_index') as integer) as chunk_index,
+    cast(json_extract(c.offsets_json, '$.start_offset') as integer) as start_offset,
+    cast(json_extract(c.offsets_json, '$.end_offset') as integer) as end_offset,
+    coalesce(
+        json_extract_string(c.policy_json, '$.algorithm'), json_extract_string(c.policy_json, '$.version')
+    ) as algorithm,
     t.character_count - x.omitted_character_count as expected_end
 from vector.chunk c
 join vector.source_registry x on x.source_id = c.source_id

@@ -28,7 +28,8 @@ select
 from vector.source_registry;
 
 -- name: list_pending_texts
--- Sources whose chunks do not come from their current text under the current policy, with no text read.
+-- Sources whose chunks do not come from their current text under the current policy, with no text read. In the order
+-- in which texts are stored, so that those of a batch are read together.
 select
     x.source_id, x.source_type, x.source_ref_json, x.text_sha256, t.character_count, t.extractor,
     t.extractor_version
@@ -36,13 +37,14 @@ from vector.source_registry x
 left join vector.extracted_text t on t.source_id = x.source_id and t.text_sha256 = x.text_sha256
 where x.text_sha256 is distinct from x.content_sha256
     or (x.text_sha256 is not null and x.policy_version is distinct from :policy_version)
-order by x.source_id
+order by t.rowid nulls first, x.source_id
 limit :limit;
 
 -- name: list_text_contents
-select t.source_id, t.content
-from vector.extracted_text t
-join staged_text_keys k on k.source_id = t.source_id and k.text_sha256 = t.text_sha256;
+-- By key alone: a join on other columns would read every text there is.
+select source_id, content
+from vector.extracted_text
+where text_id in (select unnest(cast(:text_ids as uuid[])));
 
 -- name: list_chunk_states
 -- Every chunk some sources ever had, without its content.

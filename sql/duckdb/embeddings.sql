@@ -60,7 +60,9 @@ where x.status = 'pending'
             select c.source_id, c.chunk_id, c.content_sha256, p.embedding_space_id
             from vector.chunk c
             cross join vector.embedding_space p
-            where c.retired_utc is null and p.is_active
+            where c.retired_utc is null
+                and p.is_active
+                and c.source_id in (select source_id from vector.source_registry where status = 'pending')
         ) wanted
         where wanted.source_id = x.source_id
             and not exists (

@@ -31,21 +31,27 @@ order by n desc, 1, 2, 3, 4
 limit :limit;
 
 -- name: list_sample_texts
--- The newest few, cut short.
-select x.source_id, t.title, t.character_count, t.extractor || '/' || t.extractor_version as extractor,
-    left(t.content, 160) as beginning
-from vector.extracted_text t
-join vector.source_registry x on x.source_id = t.source_id and x.text_sha256 = t.text_sha256
-order by t.created_utc desc, x.source_id
-limit :limit;
+-- The newest few, cut short. Chosen by key first: contents are read of those alone.
+select source_id, title, character_count, extractor || '/' || extractor_version as extractor,
+    left(content, 160) as beginning
+from vector.extracted_text
+where text_id in (
+    select text_id
+    from vector.extracted_text
+    where current_since_utc is not null and retired_utc is null
+    order by created_utc desc, source_id
+    limit :limit
+)
+order by created_utc desc, source_id;
 
 -- name: list_sample_chunks
 select c.chunk_id, x.title, c.byte_count, left(c.content, 160) as beginning
 from vector.chunk c
-join vector.source_registry x on x.source_id = c.source_id
-where c.retired_utc is null
-order by c.created_utc desc, c.chunk_id
-limit :limit;
+left join vector.source_registry x on x.source_id = c.source_id
+where c.chunk_id in (
+    select chunk_id from vector.chunk where retired_utc is null order by created_utc desc, chunk_id limit :limit
+)
+order by c.created_utc desc, c.chunk_id;
 
 -- name: list_text_lengths
 -- How many current texts have from `length` up to twice as many characters.
