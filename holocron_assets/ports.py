@@ -42,6 +42,11 @@ class Store(Protocol):
         """Where the store is, for messages: never a secret in it."""
         ...
 
+    @property
+    def largest_record_bytes(self) -> int:
+        """How long an ingest record may be; a longer one is refused, so that it cannot stop the others."""
+        ...
+
     def session(self, *, write: bool = True) -> AbstractContextManager[Session]:
         """Open, run one transaction, close: commits on leaving, rolls back on an exception.
 

@@ -11,7 +11,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ByteSize,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -33,7 +42,7 @@ class _Section(BaseModel):
 class DuckDBSettings(_Section):
     """Limits for the embedded store; they bound memory, not the size of the data."""
 
-    memory_limit: str = "256MB"
+    memory_limit: ByteSize = ByteSize(256_000_000)
     threads: PositiveInt | None = None
 
 

@@ -9,7 +9,7 @@ import re
 from datetime import datetime
 from pathlib import Path
 
-from holocron_assets.intake.ndjson import Reject
+from holocron_assets.intake.ndjson import Reject, too_long
 from holocron_assets.intake.rows import ReadRow, RowError, record_of
 
 #: File suffix -> content type; a JSON file is its own payload, the others are wrapped as the crawler wraps them.
@@ -25,10 +25,12 @@ SOURCE_SYSTEM = "files"
 RESOURCE_TYPE = "file"
 
 
-def read_document(path: Path, root: Path, read_at: datetime) -> ReadRow | Reject:
+def read_document(path: Path, root: Path, read_at: datetime, max_bytes: int) -> ReadRow | Reject:
     """The record that a file under `root` is; its name within `root` is its identity."""
     content_type = CONTENT_TYPES[path.suffix.lower()]
     try:
+        if path.stat().st_size > max_bytes:
+            return Reject(place=str(path), reason=too_long(max_bytes))
         content = path.read_bytes()
     except OSError as error:
         return Reject(place=str(path), reason=f"cannot be read: {error.strerror}")

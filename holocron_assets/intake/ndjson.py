@@ -15,9 +15,6 @@ from holocron_assets.intake.rows import ReadRow, RowError, record_of, unknown_co
 
 SUFFIXES = (".ndjson", ".jsonl", ".ndjson.gz", ".jsonl.gz")
 
-#: Longer lines are refused unread: memory is bounded by the longest line.
-MAX_LINE_BYTES = 512 * 1024 * 1024
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reject:
@@ -34,8 +31,8 @@ class IgnoredColumns:
     names: tuple[str, ...]
 
 
-def read_ndjson(path: Path, read_at: datetime) -> Iterator[ReadRow | Reject | IgnoredColumns]:
-    """The records of a file in its order, with a `Reject` for each line that is none.
+def read_ndjson(path: Path, read_at: datetime, max_bytes: int) -> Iterator[ReadRow | Reject | IgnoredColumns]:
+    """The records of a file in its order, with a `Reject` for each line that is none, or is longer than `max_bytes`.
 
     Raises `InputError` after the last good line when the file ends in the middle or cannot be read.
     """
@@ -43,11 +40,11 @@ def read_ndjson(path: Path, read_at: datetime) -> Iterator[ReadRow | Reject | Ig
     ignored: set[str] = set()
     try:
         with _opened(path) as lines:
-            while line := lines.readline(MAX_LINE_BYTES):
+            while line := lines.readline(max_bytes):
                 number += 1
-                if len(line) == MAX_LINE_BYTES and not line.endswith(b"\n"):
+                if len(line) == max_bytes and not line.endswith(b"\n"):
                     _skip_rest(lines)
-                    yield _reject(path, number, f"the line is longer than {MAX_LINE_BYTES} bytes")
+                    yield _reject(path, number, too_long(max_bytes))
                 elif line.strip():
                     item = _row(path, number, line, read_at, ignored)
                     yield item
@@ -60,6 +57,11 @@ def read_ndjson(path: Path, read_at: datetime) -> Iterator[ReadRow | Reject | Ig
         raise InputError(f"cannot read {path} (after line {number}): {error}") from error
     if ignored:
         yield IgnoredColumns(names=tuple(sorted(ignored)))
+
+
+def too_long(max_bytes: int) -> str:
+    """Why a record of more than `max_bytes` is refused."""
+    return f"longer than the {max_bytes:,} bytes that the store takes; see docs/configuration.md, then touch the file"
 
 
 def _opened(path: Path) -> AbstractContextManager[IO[bytes]]:

@@ -126,9 +126,9 @@ class _Loading:
     def _items(self, file: FoundFile) -> Iterator[ReadRow | Reject | IgnoredColumns | _FileEnd]:
         records = rejects = 0
         items = (
-            read_ndjson(file.path, self._read_at)
+            read_ndjson(file.path, self._read_at, self._store.largest_record_bytes)
             if file.kind == "ndjson"
-            else iter([read_document(file.path, file.root, self._read_at)])
+            else iter([read_document(file.path, file.root, self._read_at, self._store.largest_record_bytes)])
         )
         for item in items:
             records += isinstance(item, ReadRow)

@@ -30,6 +30,11 @@ class SqlStore(ABC):
     def name(self) -> str:
         """Where the store is, for messages."""
 
+    @property
+    @abstractmethod
+    def largest_record_bytes(self) -> int:
+        """See `holocron_assets.ports.Store`."""
+
     @abstractmethod
     def session(self, *, write: bool = True) -> AbstractContextManager[ScriptSession]:
         """See `holocron_assets.ports.Store`."""

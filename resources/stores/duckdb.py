@@ -73,11 +73,12 @@ class DuckDBStore(SqlStore):
 
     dialect = "duckdb"
 
-    def __init__(self, path: Path, *, memory_limit: str, threads: int, wait_seconds: float) -> None:
+    def __init__(self, path: Path, *, memory_limit: int, threads: int, wait_seconds: float) -> None:
         self._path = path
         self._wait_seconds = wait_seconds
+        self._memory_limit = memory_limit
         self._config: dict[str, str | bool | int | float | list[str]] = {
-            "memory_limit": memory_limit,
+            "memory_limit": f"{memory_limit}B",
             "threads": threads,
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
@@ -91,6 +92,11 @@ class DuckDBStore(SqlStore):
     def name(self) -> str:
         """See `holocron_assets.ports.Store`."""
         return str(self._path)
+
+    @property
+    def largest_record_bytes(self) -> int:
+        """A quarter of the memory limit: DuckDB holds a text several times while it writes it."""
+        return self._memory_limit // 4
 
     def exists(self) -> bool:
         """See `resources.stores.base.SqlStore`."""

@@ -88,6 +88,23 @@ def test_ingest_names_bad_lines_and_exits_with_one(folder: Path) -> None:
     assert parsed("status")["quarantine"][0]["item_type"] == "line"
 
 
+@pytest.mark.slow
+def test_a_page_of_200_megabytes_stops_nothing(folder: Path) -> None:
+    """A page that no store of this size could hold is quarantined; the pages around it are stored and read."""
+    path = folder / "records.ndjson"
+    rows = [page_row(f"Page {number}", number, prose("topic")) for number in range(1, 3)]
+    with path.open("w", encoding="utf-8") as file:
+        file.write(json.dumps(rows[0]) + "\n")
+        file.write('{"payload": "' + "word " * 40_000_000 + '"}\n')
+        file.write(json.dumps(rows[1]) + "\n")
+
+    result = holocron("ingest", str(path), "--json")
+
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["records_stored"] == 2
+    assert [item["item_id"] for item in parsed("status")["quarantine"]] == [f"{path}:2"]
+
+
 def test_a_mended_line_leaves_quarantine(folder: Path) -> None:
     """When the file is mended and ingested again, its lines are no longer held."""
     path = folder / "records.ndjson"

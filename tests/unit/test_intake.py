@@ -20,6 +20,7 @@ from holocron_assets.intake.ndjson import IgnoredColumns, Reject, read_ndjson
 from holocron_assets.intake.rows import ReadRow, RowError, record_of, storable
 
 NOW = datetime(2026, 1, 2)  # noqa: DTZ001 - times are naive UTC throughout
+LIMIT = 10_000_000
 ROW: dict[str, Any] = {
     "ingest_id": "84de81d9-0000-0000-0000-000000000001",
     "source_system": "mediawiki",
@@ -42,7 +43,7 @@ def write(path: Path, *lines: str | bytes, newline: bytes = b"\n") -> Path:
 
 
 def read(path: Path) -> list[Any]:
-    return list(read_ndjson(path, NOW))
+    return list(read_ndjson(path, NOW, LIMIT))
 
 
 def without(*columns: str) -> dict[str, Any]:
@@ -154,6 +155,22 @@ def test_plain_and_gzipped_files_are_read(tmp_path: Path, name: str, newline: by
     assert [type(item) for item in read(path)] == [ReadRow, ReadRow]
 
 
+def test_what_is_too_long_is_refused_unread(tmp_path: Path) -> None:
+    """A line or a document longer than the store takes is refused by name, and the lines after it are read."""
+    long = json.dumps(ROW | {"payload": "x" * 2000})
+    path = write(tmp_path / "r.ndjson", long, json.dumps(ROW))
+    page = write(tmp_path / "page.html", "x" * 2000)
+
+    refused, record = read_ndjson(path, NOW, 1000)
+    document = read_document(page, tmp_path, NOW, 1000)
+
+    assert isinstance(refused, Reject)
+    assert refused.place == f"{path}:1"
+    assert refused.reason.startswith("longer than the 1,000 bytes that the store takes")
+    assert isinstance(record, ReadRow)
+    assert isinstance(document, Reject)
+
+
 def test_a_truncated_file_gives_what_came_before(tmp_path: Path) -> None:
     """A gzip file that ends in the middle gives its good lines, then says where it ended."""
     path = write(tmp_path / "r.ndjson.gz", *[json.dumps(ROW | {"payload": str(n) * 3000}) for n in range(500)])
@@ -161,7 +178,7 @@ def test_a_truncated_file_gives_what_came_before(tmp_path: Path) -> None:
     items = []
 
     with pytest.raises(InputError, match=r"damaged or incomplete: .* \(after line \d+\)"):
-        items.extend(read_ndjson(path, NOW))
+        items.extend(read_ndjson(path, NOW, LIMIT))
 
     assert len(items) > 400
 
@@ -202,7 +219,7 @@ def test_documents_are_wrapped_as_the_crawler_wraps_them(
     path.parent.mkdir()
     path.write_bytes(content)
 
-    item = read_document(path, tmp_path, NOW)
+    item = read_document(path, tmp_path, NOW, LIMIT)
 
     assert isinstance(item, ReadRow)
     assert item.record.resource_id == f"sub/{name}"
@@ -226,7 +243,7 @@ def test_documents_in_declared_encodings_are_read(tmp_path: Path, content: bytes
     path = tmp_path / "old.html"
     path.write_bytes(content)
 
-    item = read_document(path, tmp_path, NOW)
+    item = read_document(path, tmp_path, NOW, LIMIT)
 
     assert isinstance(item, ReadRow)
     wrapper = json.loads(item.record.payload)
@@ -247,7 +264,7 @@ def test_encodings_are_never_guessed(tmp_path: Path, content: bytes, reason: str
     path = tmp_path / "b.txt"
     path.write_bytes(content)
 
-    item = read_document(path, tmp_path, NOW)
+    item = read_document(path, tmp_path, NOW, LIMIT)
 
     assert isinstance(item, Reject)
     assert reason in item.reason
