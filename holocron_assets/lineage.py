@@ -15,12 +15,13 @@ _SHORTEST_PREFIX = 6
 class Lineage:
     """Every link as rows of the store; the runs are those that any other link names.
 
-    `earlier_contents` are the contents of the chunk's ended versions, recovered from the kept texts.
+    `earlier_contents` are the contents of the chunk's ended versions by hash, recovered from the kept texts; None
+    where the text is gone.
     """
 
     chunk: dict[str, Any]
     versions: list[dict[str, Any]]
-    earlier_contents: dict[str, str]
+    earlier_contents: dict[str, str | None]
     texts: list[dict[str, Any]]
     records: list[dict[str, Any]]
     embeddings: list[dict[str, Any]]
@@ -46,8 +47,9 @@ def trace(store: Store, prefix: str) -> Lineage:
         earlier = {}
         for version in versions:
             if version["content_sha256"] != chunk["content_sha256"]:
-                text = links.get_text_of_chunk_version(session, chunk["source_id"], version["text_sha256"]) or ""
-                earlier[version["content_sha256"]] = text[offsets["start_offset"] : offsets["end_offset"]]
+                text = links.get_text_of_chunk_version(session, chunk["source_id"], version["text_sha256"])
+                span = slice(offsets["start_offset"], offsets["end_offset"])
+                earlier[version["content_sha256"]] = None if text is None else text[span]
         named = {row["run_id"] for rows in (versions, texts, records, embeddings, [chunk]) for row in rows}
         runs = links.list_runs(session, sorted(run for run in named if run is not None))
     return Lineage(

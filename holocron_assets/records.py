@@ -38,22 +38,11 @@ class Presence(StrEnum):
     UNREAD = "unread"  #: no record of it could be read so far
 
 
-class SourceStatus(StrEnum):
-    """The words of `vector.source_registry.status`."""
-
-    PENDING = "pending"
-    INDEXED = "indexed"
-    ERROR = "error"
-
-
 class JobType(StrEnum):
-    """The words of `vector.job.job_type`."""
+    """The words of `vector.job.job_type` that are in use; the table knows more."""
 
     CHUNK_SOURCE = "CHUNK_SOURCE"
     EMBED_CHUNKS = "EMBED_CHUNKS"
-    REEMBED_SPACE = "REEMBED_SPACE"
-    RETRIEVE_TEST = "RETRIEVE_TEST"
-    DRIFT_TEST = "DRIFT_TEST"
 
 
 class ItemType(StrEnum):

@@ -78,7 +78,7 @@ def resolve(source_ids: Iterable[str], candidates: Sequence[Candidate], rule: Re
         if source_id is None:
             continue
         speaking[source_id].extend(latest)
-        newest = max(records, key=_by_fetch)
+        newest = max((one for one in records if one.outcome is Outcome.FAILED or _tells(one, rule)), key=_by_fetch)
         if newest.outcome is Outcome.FAILED and newest.source_id is None:
             unread.add(source_id)
 
@@ -99,14 +99,17 @@ def _what_a_resource_says(records: list[Candidate], rule: ResolutionRule) -> tup
     source_id = max(telling, key=_by_fetch).source_id
     if source_id is None:
         return None, []
-    of_variant: dict[str, Candidate] = {}
+    of_variant: dict[str, list[Candidate]] = defaultdict(list)
     for record in telling:
-        if record.source_id != source_id:
-            continue
-        best = of_variant.get(record.variant)
-        if best is None or _by_revision(record) > _by_revision(best):
-            of_variant[record.variant] = record
-    return source_id, list(of_variant.values())
+        if record.source_id == source_id:
+            of_variant[record.variant].append(record)
+    return source_id, [_newest(variant) for variant in of_variant.values()]
+
+
+def _newest(records: list[Candidate]) -> Candidate:
+    """A revision number is truer than a clock, which may have gone back; but it cannot outlive fetches without one."""
+    has_revisions = all(record.revision is not None for record in records)
+    return max(records, key=lambda record: (record.revision or 0 if has_revisions else 0, _by_fetch(record)))
 
 
 def _tells(record: Candidate, rule: ResolutionRule) -> bool:
@@ -159,8 +162,3 @@ def _stands_in(other: Candidate, failed: Candidate, rule: ResolutionRule) -> boo
 def _by_fetch(record: Candidate) -> tuple[datetime, bool, int, str]:
     """Newest last. Of two fetches at one instant, the one that found the page is believed."""
     return record.fetched_at_utc, record.source_id is not None, record.revision or -1, str(record.ingest_id)
-
-
-def _by_revision(record: Candidate) -> tuple[int, datetime, str]:
-    """Newest last: a revision number is truer than a clock, which may have gone back."""
-    return record.revision or -1, record.fetched_at_utc, str(record.ingest_id)

@@ -45,7 +45,15 @@ def require_same_space(registered: EmbeddingSpace, described: SpaceIdentity) -> 
     now = space_of(described)
     if now.embedding_space_id == registered.embedding_space_id:
         return
-    names = ("model_tag", "model_digest", "dimensions", "normalize", "distance_metric", "preprocess_policy")
+    names = (
+        "model_tag",
+        "model_digest",
+        "dimensions",
+        "normalize",
+        "distance_metric",
+        "preprocess_policy",
+        "transform_ref",
+    )
     differences = [
         f"{name} is {getattr(now, name)!r}, registered as {getattr(registered, name)!r}"
         for name in names

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from holocron_assets.extraction import current_extractors
 from holocron_assets.ports import Store
 from holocron_assets.settings import Settings
-from holocron_assets.tables import chunks, embeddings, ingest_records, overview, quarantine, runs, spaces
+from holocron_assets.stages.extract import count_waiting_records
+from holocron_assets.tables import chunks, embeddings, overview, quarantine, runs, spaces
 from holocron_assets.tables.overview import Counts, RecordKind
 from holocron_assets.tables.quarantine import QuarantineEntry
 from holocron_assets.tables.runs import RecordedRun
@@ -64,7 +64,7 @@ def status_of(store: Store, settings: Settings) -> Status:
             pending_migrations=migrations,
             counts=overview.get_counts(session),
             kinds=overview.list_record_kinds(session, _LISTED),
-            records_to_extract=ingest_records.count_pending_records(session, current_extractors()),
+            records_to_extract=count_waiting_records(session, settings.sources),
             sources_to_chunk=backlog.pending_sources,
             spaces=space_states,
             quarantine=quarantine.list_quarantined(session, _LISTED),

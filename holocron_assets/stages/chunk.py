@@ -51,24 +51,27 @@ def chunk(
     report = ChunkingReport()
     with store.session(write=False) as session:
         backlog = chunks.get_chunking_backlog(session, policy.version)
+        _require_same_parameters(policy, chunks.get_chunk_policy(session, policy.version))
     if not backlog.pending_sources:
         return report
-    _bind_policy(store, policy)
     if not allow_mass_change:
         require_no_mass_change(backlog, guard)
     options = {"policy": policy.parameters(), "allow_mass_change": allow_mass_change}
     with recorded_run(store, origin, JobType.CHUNK_SOURCE, stage=STAGE, options=options) as run:
         report.run_id = run.run_id
-        for batch in _pending_batches(store, policy):
-            _chunk_batch(store, policy, batch, run, report)
-            progress(report.sources, backlog.pending_sources)
-        run.count(
-            sources_chunked=report.sources,
-            chunks_processed=report.added + report.changed,
-            chunks_retired=report.retired,
-            omitted_characters=report.omitted_characters,
-            bytes_processed=report.bytes_processed,
-        )
+        try:
+            _bind_policy(store, policy)
+            for batch in _pending_batches(store, policy):
+                _chunk_batch(store, policy, batch, run, report)
+                progress(report.sources, backlog.pending_sources)
+        finally:
+            run.count(
+                sources_chunked=report.sources,
+                chunks_processed=report.added + report.changed,
+                chunks_retired=report.retired,
+                omitted_characters=report.omitted_characters,
+                bytes_processed=report.bytes_processed,
+            )
     return report
 
 
@@ -135,11 +138,14 @@ def chunks_of(pending: PendingText, text: str, policy: ChunkingPolicy) -> tuple[
 
 
 def _bind_policy(store: Store, policy: ChunkingPolicy) -> None:
-    """A version that meant other sizes before would make ids ambiguous."""
     with store.session() as session:
         chunks.insert_chunk_policy(session, policy, utc_now())
-        bound = chunks.get_chunk_policy(session, policy.version)
-    if bound != canonical_json(policy.parameters()):
+        _require_same_parameters(policy, chunks.get_chunk_policy(session, policy.version))
+
+
+def _require_same_parameters(policy: ChunkingPolicy, bound: str | None) -> None:
+    """A version that meant other sizes before would make ids ambiguous."""
+    if bound is not None and bound != canonical_json(policy.parameters()):
         raise ConfigurationError(
             f"chunking policy {policy.version!r} was used before with other parameters: {bound}. A version means one "
             "set of parameters for ever; give the new ones another `chunking.version` in holocron.yaml."
@@ -172,10 +178,13 @@ def _chunk_batch(
         keys = [(one.source_id, one.text_sha256) for one in batch if one.text_sha256 is not None]
         texts = chunks.list_text_contents(session, keys)
     cuts = [chunks_of(one, texts[one.source_id] if one.text_sha256 else "", policy) for one in batch]
-    chunked_sources = [source for source, _ in cuts]
-    new_chunks = [item for _, items in cuts for item in items]
     now = utc_now()
     with store.session() as session:
+        # A run that raced this one may have brought newer texts since these were read.
+        texts_now = chunks.list_text_hashes(session, [source.source_id for source, _ in cuts])
+        cuts = [cut for cut in cuts if texts_now.get(cut[0].source_id) == cut[0].text_sha256]
+        chunked_sources = [source for source, _ in cuts]
+        new_chunks = [item for _, items in cuts for item in items]
         chunks.stage_chunks(session, chunked_sources, new_chunks)
         changes = chunks.get_chunk_changes(session)
         report.added += changes.added
@@ -186,6 +195,6 @@ def _chunk_batch(
         chunks.insert_chunks(session, run.run_id, now)
         chunks.insert_chunk_versions(session, policy.version, run.run_id, now)
         chunks.update_chunked_sources(session, policy.version, now)
-    report.sources += len(batch)
+    report.sources += len(chunked_sources)
     report.omitted_characters += sum(source.omitted_character_count for source in chunked_sources)
     report.bytes_processed += sum(item.byte_count for item in new_chunks)

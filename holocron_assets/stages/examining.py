@@ -3,8 +3,8 @@
 Writes nothing; `extract` stores what is found here, `holocron plan` only counts it.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 
 from holocron_assets.extraction.examination import failed, judge_without_payload
 from holocron_assets.extraction.resource import resource_key
@@ -65,7 +65,10 @@ class Examiner:
 
     def _groups(self, keys: Sequence[RecordKey], too_large: list[Examination]) -> Iterator[list[RawRecord]]:
         """The records of one resource at a time, with their payloads."""
-        resources = [list(records) for _, records in groupby(keys, key=resource_key)]
+        of_resource: dict[str, list[RecordKey]] = defaultdict(list)
+        for key in keys:
+            of_resource[resource_key(key)].append(key)
+        resources = list(of_resource.values())
         while resources:
             wanted = self._records_at_once()
             taken = 0

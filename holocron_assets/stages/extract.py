@@ -9,7 +9,7 @@ from datetime import timedelta
 from holocron_assets.clock import utc_now
 from holocron_assets.extraction import current_extractors
 from holocron_assets.extraction.resource import resource_key
-from holocron_assets.ports import Progress, Store
+from holocron_assets.ports import Progress, Session, Store
 from holocron_assets.records import Examination, ItemType, JobType, Outcome, QuarantinedItem, RecordKey
 from holocron_assets.resolution import ResolutionRule, resolve
 from holocron_assets.runs import Origin, Run, recorded_run
@@ -57,6 +57,13 @@ def rule_of(settings: SourceSettings) -> ResolutionRule:
     )
 
 
+def count_waiting_records(session: Session, source_settings: SourceSettings) -> int:
+    """How many records wait to be examined, or were examined by a run that ended before it drew the conclusion."""
+    return ingest_records.count_pending_records(session, current_extractors()) + sources.count_unresolved_records(
+        session, rule_of(source_settings).label
+    )
+
+
 def extract(
     store: Store,
     extraction: ExtractionSettings,
@@ -68,27 +75,27 @@ def extract(
     rule = rule_of(source_settings)
     report = ExtractionReport()
     with store.session(write=False) as session:
-        pending = ingest_records.count_pending_records(session, current_extractors())
-        unresolved = sources.count_unresolved_records(session, rule.label)
-    if not pending and not unresolved:
-        return report
+        if not count_waiting_records(session, source_settings):
+            return report
     started = time.monotonic()
     options = extraction.model_dump(mode="json") | {"rule": rule.label, "extractors": current_extractors()}
     with recorded_run(store, origin, JobType.CHUNK_SOURCE, stage=STAGE, options=options) as run:
         report.run_id = run.run_id
         examiner = Examiner(store, extraction)
-        while True:
-            _examine_pending(store, examiner, run, report, progress)
-            if not _resolve_sources(store, rule, report):
-                break
-        report.bytes_processed = examiner.bytes_read
-        report.seconds = time.monotonic() - started
-        run.count(
-            records_examined=report.examined,
-            texts_created=report.new_texts,
-            texts_retired=report.retired_texts,
-            bytes_processed=report.bytes_processed,
-        )
+        try:
+            while True:
+                _examine_pending(store, examiner, run, report, progress)
+                if not _resolve_sources(store, rule, report):
+                    break
+        finally:
+            report.bytes_processed = examiner.bytes_read
+            report.seconds = time.monotonic() - started
+            run.count(
+                records_examined=report.examined,
+                texts_created=report.new_texts,
+                texts_retired=report.retired_texts,
+                bytes_processed=report.bytes_processed,
+            )
     return report
 
 

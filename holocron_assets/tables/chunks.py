@@ -43,7 +43,6 @@ class ChunkingBacklog:
     current_chunks: int
     pending_sources: int
     vanishing_sources: int
-    recut_sources: int
     recut_chunks: int
 
 
@@ -112,6 +111,12 @@ def list_text_contents(session: Session, keys: Sequence[tuple[str, str]]) -> dic
     """The texts of some sources by source id; `keys` are (source_id, text_sha256)."""
     text_ids = [str(text_id(source_id, text_sha256)) for source_id, text_sha256 in keys]
     return {row["source_id"]: row["content"] for row in session.rows("list_text_contents", text_ids=text_ids)}
+
+
+def list_text_hashes(session: Session, source_ids: Sequence[str]) -> dict[str, str | None]:
+    """The hash of the current text of some sources; None for one without text."""
+    rows = session.rows("list_text_hashes", source_ids=list(source_ids))
+    return {row["source_id"]: row["text_sha256"] for row in rows}
 
 
 def list_chunk_states(session: Session, source_ids: Sequence[str]) -> list[ChunkState]:

@@ -88,7 +88,6 @@ def insert_run(
         job_id=job_id,
         worker_id=worker_id,
         embedding_space_id=space.embedding_space_id if space else None,
-        endpoint_url=None,
         model_name=space.model_name if space else None,
         model_tag=space.model_tag if space else None,
         model_digest=space.model_digest if space else None,

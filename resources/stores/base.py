@@ -59,6 +59,9 @@ class SqlStore(ABC):
             session.execute("create_migration_log")
         for migration in pending:
             with self.session() as session:
+                # Another process may have applied it since.
+                if any(row["version"] == migration.version for row in session.rows("list_applied_migrations")):
+                    continue
                 session.run_script(migration.text)
                 session.execute(
                     "insert_applied_migration",

@@ -10,7 +10,7 @@ where policy_version = :policy_version;
 
 -- name: get_chunking_backlog
 -- What chunking would do, from keys and counts alone. `vanishing_sources` go from chunks to none;
--- `recut_*` are chunked anew although their text did not change.
+-- `recut_chunks` are chunked anew although their text did not change.
 select
     count(*) filter (where chunk_count > 0) as current_sources,
     coalesce(sum(chunk_count), 0) as current_chunks,
@@ -19,9 +19,6 @@ select
             or (text_sha256 is not null and policy_version is distinct from :policy_version)
     ) as pending_sources,
     count(*) filter (where text_sha256 is null and chunk_count > 0) as vanishing_sources,
-    count(*) filter (
-        where text_sha256 = content_sha256 and chunk_count > 0 and policy_version is distinct from :policy_version
-    ) as recut_sources,
     coalesce(sum(chunk_count) filter (
         where text_sha256 = content_sha256 and policy_version is distinct from :policy_version
     ), 0) as recut_chunks
@@ -45,6 +42,12 @@ limit :limit;
 select source_id, content
 from vector.extracted_text
 where text_id in (select unnest(cast(:text_ids as uuid[])));
+
+-- name: list_text_hashes
+-- What the current text of some sources is now; null where there is none.
+select source_id, text_sha256
+from vector.source_registry
+where source_id in (select unnest(:source_ids));
 
 -- name: list_chunk_states
 -- Every chunk some sources ever had, without its content.

@@ -8,11 +8,11 @@ values (:job_id, :now, 'RUNNING', :job_type, :input_json, :embedding_space_id, 1
 
 -- name: insert_run
 insert into vector.run (
-    run_id, job_id, started_utc, status, worker_id, embedding_space_id, endpoint_url, model_name, model_tag,
+    run_id, job_id, started_utc, status, worker_id, embedding_space_id, model_name, model_tag,
     model_digest, options_json
 )
 values (
-    :run_id, :job_id, :now, 'RUNNING', :worker_id, :embedding_space_id, :endpoint_url, :model_name, :model_tag,
+    :run_id, :job_id, :now, 'RUNNING', :worker_id, :embedding_space_id, :model_name, :model_tag,
     :model_digest, :options_json
 );
 

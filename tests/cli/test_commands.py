@@ -247,7 +247,7 @@ def test_lineage_recovers_earlier_contents(filled: World) -> None:
 
     assert len(chain["versions"]) in (1, 2)
     if len(chain["versions"]) == 2:
-        assert any("miners" in content for content in chain["earlier_contents"].values())
+        assert any("miners" in (content or "") for content in chain["earlier_contents"].values())
 
 
 @pytest.mark.parametrize(("prefix", "message"), [("abc", "at least the first 6"), ("ffffffffff", "no chunk has an id")])
@@ -270,9 +270,26 @@ def test_retry_lets_records_go(filled: World) -> None:
     again = filled.extract()
 
     assert unknown.exit_code == FAILED
-    assert released == {"released": {"record": 1, "chunk": 0}}
+    assert released == {"released": {"line": 0, "record": 1, "chunk": 0}}
     assert again.outcomes == {"failed": 1}
     assert filled.rows("select attempt_count, released_utc from vector.quarantine") == [(2, None)]
+
+
+def test_retry_dismisses_lines(filled: World, folder: Path) -> None:
+    """Lines of files are let go by name or by type, and stay held when only a retry of the others is asked for."""
+    path = folder / "records.ndjson"
+    path.write_text("not json\n" * 3)
+    holocron("ingest", str(path))
+    path.unlink()
+
+    others = parsed("retry")
+    one = parsed("retry", f"{path}:2")
+    rest = holocron("retry", "--type", "line")
+
+    assert others == {"released": {"record": 0, "chunk": 0}}
+    assert one == {"released": {"line": 1, "record": 0, "chunk": 0}}
+    assert rest.output == "lines: 2 released.\n"
+    assert parsed("status")["quarantine"] == []
 
 
 def test_ensure_shows_and_applies(folder: Path) -> None:

@@ -1,11 +1,13 @@
 """From texts to chunks: the switch, the history and the guard."""
 
 import json
+from typing import Any
 
 import pytest
 
 from holocron_assets.errors import ConfigurationError, MassChangeError
 from holocron_assets.settings import ChunkingSettings, GuardSettings, Settings
+from holocron_assets.stages.chunk import chunks_of
 from tests.world import World, missing_row, page_row, prose
 
 PAGE = "mediawiki:testwiki:page/1"
@@ -94,6 +96,24 @@ def test_earlier_contents_can_be_recovered(world: World) -> None:
     for key, text, offsets in rows:
         span = json.loads(offsets)
         assert text[span["start_offset"] : span["end_offset"]] == before[key]
+
+
+def test_a_run_that_was_overtaken_brings_nothing_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When another run brings a newer text between reading a text and writing its chunks, the newer chunks stay."""
+    world.add(page_row("Page 1", 1, prose("old", 2500)))
+    world.extract()
+
+    def overtaken(*arguments: Any) -> Any:
+        monkeypatch.undo()
+        world.add(page_row("Page 1", 1, prose("new", 2500), revision=2, fetched_at=world.next_day()))
+        world.extract()
+        world.chunk()
+        return chunks_of(*arguments)
+
+    monkeypatch.setattr("holocron_assets.stages.chunk.chunks_of", overtaken)
+
+    assert world.chunk().added == 0
+    assert all("about new" in content for content in world.current_chunks().values())
 
 
 def test_more_sources_than_a_page_are_all_cut(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,6 +212,30 @@ def test_a_version_means_one_set_of_sizes(world: World, settings: Settings) -> N
     world.extract()
 
     with pytest.raises(ConfigurationError, match="'mine' was used before with other parameters"):
+        world.chunk()
+
+
+def test_a_version_is_not_used_up_by_an_attempt(world: World, settings: Settings) -> None:
+    """What the guard stopped has bound nothing: the version may still get other sizes."""
+    with_pages(world, 30, characters=1000)
+    world.chunk()
+    recut(world, settings, version="mine", chunk_size=500, overlap=50)
+    with pytest.raises(MassChangeError):
+        world.chunk()
+
+    recut(world, settings, version="mine", chunk_size=600, overlap=50)
+
+    assert world.chunk(allow_mass_change=True).sources == 30
+
+
+def test_another_size_under_a_used_version_is_refused_at_once(world: World, settings: Settings) -> None:
+    """Also while nothing waits to be cut, because the next page would be."""
+    recut(world, settings, version="mine", chunk_size=500, overlap=50)
+    with_pages(world, 1)
+    world.chunk()
+    recut(world, settings, version="mine", chunk_size=600, overlap=50)
+
+    with pytest.raises(ConfigurationError, match="was used before with other parameters"):
         world.chunk()
 
 

@@ -45,6 +45,21 @@ def test_the_highest_revision_speaks() -> None:
     assert speaker(seen(1, revision=5, hours=10), seen(2, revision=6, hours=0)) == 2
 
 
+def test_a_later_fetch_without_a_revision_is_not_ignored() -> None:
+    """Where not every fetch of a variant has a revision, the latest fetch speaks."""
+    assert speaker(seen(1, revision=5), seen(2, hours=30)) == 2
+    assert speaker(seen(1, revision=5), seen(2, hours=30), seen(3, hours=40, revision=6)) == 3
+
+
+def test_an_error_response_does_not_hide_an_unreadable_record() -> None:
+    """A source whose newest page cannot be read stays an error when the server then answers 503."""
+    failed = seen(2, hours=1, outcome=Outcome.FAILED, source_id=None)
+    error = seen(3, hours=2, outcome=Outcome.IGNORED, source_id=None)
+
+    assert one(seen(1), failed).unreadable
+    assert one(seen(1), failed, error).unreadable
+
+
 def test_html_speaks_before_raw_at_equal_revision() -> None:
     """Of one revision, the rendered page speaks, however much later the wikitext was fetched."""
     raw = seen(1, variant="raw", revision=5, hours=500)
