@@ -1,4 +1,4 @@
-"""Giving quarantined items another chance: they become pending again."""
+"""Letting quarantined items go: records and chunks become pending again, lines are dismissed."""
 
 from collections.abc import Sequence
 
@@ -12,22 +12,20 @@ _ALL = 1_000_000
 
 
 def retry(store: Store, items: Sequence[str], item_type: ItemType | None) -> dict[str, int]:
-    """Release quarantined records and chunks, all or those named; returns how many of each type.
+    """Release quarantined items: those named, or all of a type, or all records and chunks.
 
-    Raises when a named item is not in quarantine.
+    Returns how many of each type. Raises when a named item is not in quarantine.
     """
-    types = [item_type] if item_type else [ItemType.RECORD, ItemType.CHUNK]
+    unspecified = list(ItemType) if items else [ItemType.RECORD, ItemType.CHUNK]
+    types = [item_type] if item_type else unspecified
     released: dict[str, int] = {}
     with store.session() as session:
-        entries = quarantine.list_quarantined(session, _ALL)
-        held = {one.item_id for one in entries if one.item_type in types}
-        unknown = [item for item in items if item not in held]
+        held = {kind: {one.item_id for one in quarantine.list_quarantined(session, _ALL, kind)} for kind in types}
+        unknown = [item for item in items if not any(item in ids for ids in held.values())]
         if unknown:
             raise HolocronError(f"not in quarantine: {', '.join(unknown)}. `holocron status` lists what is.")
-        for kind in types:
-            wanted = sorted(
-                {one.item_id for one in entries if one.item_type == kind and (not items or one.item_id in items)}
-            )
+        for kind, ids in held.items():
+            wanted = sorted(ids.intersection(items) if items else ids)
             released[kind.value] = quarantine.release_quarantined(session, kind, wanted, utc_now())
             if kind is ItemType.RECORD:
                 quarantine.request_examination(session, wanted)

@@ -39,14 +39,14 @@ def ingest_records(
     for warning in report.warnings:
         context.log.warning(warning)
     if report.rejects:
-        context.log.warning(f"{len(report.rejects)} lines are no records, e.g. {report.rejects[0].place}")
+        context.log.warning(f"{report.rejected} lines are no records, e.g. {report.rejects[0].place}")
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": counts.records,
             "new records": report.records_stored,
             "files read": report.files,
             "files unchanged": report.unchanged_files,
-            "lines rejected": len(report.rejects),
+            "lines rejected": report.rejected,
             "ids stored with other content": report.records_conflicting,
             "kinds": schemas.samples(
                 kinds, ["source_system", "source_name", "resource_type", "variant", "n", "newest_fetch_utc"]

@@ -46,8 +46,8 @@ def command(context: click.Context, paths: tuple[Path, ...], *, as_json: bool) -
             say(warning, "yellow")
         for reject in report.rejects[:_SHOWN_REJECTS]:
             say(f"{reject.place}: {reject.reason}", "red")
-        if len(report.rejects) > _SHOWN_REJECTS:
-            say(f"... and {len(report.rejects) - _SHOWN_REJECTS:,} more; `holocron status` lists them.", "red")
+        if report.rejected > _SHOWN_REJECTS:
+            say(f"... and {report.rejected - _SHOWN_REJECTS:,} more; `holocron status` lists them.", "red")
         say("Next: dagster asset materialize --select '+key:embeddings'")
-    if report.rejects:
+    if report.rejected:
         context.exit(1)

@@ -1,14 +1,16 @@
 """Finding the files behind the names that a user gives."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from holocron_assets.errors import InputError
 from holocron_assets.intake.documents import CONTENT_TYPES
-from holocron_assets.intake.ndjson import SUFFIXES
+from holocron_assets.intake.ndjson import SUFFIXES, Reject
+
+_KNOWN = ", ".join((*SUFFIXES, *CONTENT_TYPES))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,9 +26,10 @@ class FoundFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discovery:
-    """The files below a path, and how many others were passed over."""
+    """The files below a path, those that cannot be looked at, and those that were passed over."""
 
     files: tuple[FoundFile, ...]
+    rejects: tuple[Reject, ...]
     skipped: tuple[Path, ...]
 
 
@@ -36,26 +39,27 @@ def discover(path: Path) -> Discovery:
     Raises `InputError` when there is nothing of the kind.
     """
     path = path.resolve()
-    if path.is_file():
-        found = _found(path, path.parent)
-        if found is None:
-            raise InputError(
-                f"{path}: do not know how to load this; known are {', '.join((*SUFFIXES, *CONTENT_TYPES))}"
-            )
-        return Discovery(files=(found,), skipped=())
-    if not path.is_dir():
+    candidates: Iterable[Path]
+    if path.is_dir():
+        root, candidates, nothing = path, _walk(path), f"{path} holds no file of a known kind ({_KNOWN})"
+    elif path.is_file():
+        root, candidates, nothing = path.parent, [path], f"{path}: do not know how to load this; known are {_KNOWN}"
+    else:
         raise InputError(f"there is no file or folder {path}")
     files: list[FoundFile] = []
+    rejects: list[Reject] = []
     skipped: list[Path] = []
-    for file in _walk(path):
-        found = _found(file, path)
-        if found is None:
-            skipped.append(file)
-        else:
-            files.append(found)
-    if not files:
-        raise InputError(f"{path} holds no file of a known kind ({', '.join((*SUFFIXES, *CONTENT_TYPES))})")
-    return Discovery(files=tuple(files), skipped=tuple(skipped))
+    for candidate in candidates:
+        match _found(candidate, root):
+            case FoundFile() as file:
+                files.append(file)
+            case Reject() as reject:
+                rejects.append(reject)
+            case None:
+                skipped.append(candidate)
+    if not files and not rejects:
+        raise InputError(nothing)
+    return Discovery(files=tuple(files), rejects=tuple(rejects), skipped=tuple(skipped))
 
 
 def _walk(folder: Path) -> Iterator[Path]:
@@ -66,7 +70,7 @@ def _walk(folder: Path) -> Iterator[Path]:
                 yield Path(current, name)
 
 
-def _found(path: Path, root: Path) -> FoundFile | None:
+def _found(path: Path, root: Path) -> FoundFile | Reject | None:
     name = path.name.lower()
     kind: Literal["ndjson", "document"]
     if name.endswith(SUFFIXES):
@@ -75,5 +79,8 @@ def _found(path: Path, root: Path) -> FoundFile | None:
         kind = "document"
     else:
         return None
-    status = path.stat()
+    try:
+        status = path.stat()
+    except OSError as error:  # a link that leads nowhere, or a file that was removed meanwhile
+        return Reject(place=str(path), reason=f"cannot be read: {error.strerror}")
     return FoundFile(path=path, root=root, kind=kind, size_bytes=status.st_size, modified_ns=status.st_mtime_ns)

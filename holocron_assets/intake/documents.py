@@ -4,7 +4,9 @@ A file has no fetch time, so its record is new when its content differs from wha
 """
 
 import codecs
+import hashlib
 import json
+import os
 import re
 from datetime import datetime
 from pathlib import Path
@@ -26,7 +28,7 @@ RESOURCE_TYPE = "file"
 
 
 def read_document(path: Path, root: Path, read_at: datetime, max_bytes: int) -> ReadRow | Reject:
-    """The record that a file under `root` is; its name within `root` is its identity."""
+    """The record that a file under `root` is; `root` and its name within it are its identity."""
     content_type = CONTENT_TYPES[path.suffix.lower()]
     try:
         if path.stat().st_size > max_bytes:
@@ -44,7 +46,7 @@ def read_document(path: Path, root: Path, read_at: datetime, max_bytes: int) -> 
         payload = json.dumps({"content_type": content_type, "text": text, "encoding": encoding}, ensure_ascii=False)
     row = {
         "source_system": SOURCE_SYSTEM,
-        "source_name": root.name[:100] or "root",
+        "source_name": _source_name(root),
         "resource_type": RESOURCE_TYPE,
         "resource_id": path.relative_to(root).as_posix(),
         "request_uri": path.as_uri(),
@@ -59,6 +61,11 @@ def read_document(path: Path, root: Path, read_at: datetime, max_bytes: int) -> 
         return record_of(row, read_at)
     except RowError as error:
         return Reject(place=str(path), reason=str(error))
+
+
+def _source_name(root: Path) -> str:
+    """The folder's name, told apart from other folders of that name by their paths."""
+    return f"{root.name[:80] or 'root'}-{hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:8]}"
 
 
 def _decoded(content: bytes) -> tuple[str, str]:

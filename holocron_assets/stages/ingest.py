@@ -22,15 +22,19 @@ from holocron_assets.tables.ingest_records import IngestFile
 
 STAGE = "ingest"
 
-_BATCH_RECORDS = 1000
+_BATCH_ITEMS = 1000
 _BATCH_CHARACTERS = 16 * 1024 * 1024
 #: A file changed this recently may change again within the same tick of its clock, so it is not remembered.
 _SETTLED_NS = 2_000_000_000
+_REPORTED_REJECTS = 100
 
 
 @dataclass(slots=True, kw_only=True)
 class IngestReport:
-    """What one ingestion did. `rejects` are in quarantine, `failures` are files that ended early."""
+    """What one ingestion did. `failures` are files that ended early.
+
+    All that was `rejected` is in quarantine; `rejects` are the first of it.
+    """
 
     run_id: uuid.UUID | None = None
     files: int = 0
@@ -39,6 +43,7 @@ class IngestReport:
     records_stored: int = 0
     records_conflicting: int = 0
     bytes_processed: int = 0
+    rejected: int = 0
     rejects: list[Reject] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
@@ -50,27 +55,30 @@ def ingest(store: Store, paths: Sequence[Path], origin: Origin, progress: Progre
     Raises `InputError` before anything is loaded when a path does not exist or holds nothing to load.
     """
     report = IngestReport()
-    files: list[FoundFile] = []
+    files: dict[Path, FoundFile] = {}
+    rejects: dict[str, Reject] = {}
     for path in paths:
         found = discover(path)
-        files.extend(found.files)
+        for file in found.files:
+            files.setdefault(file.path, file)
+        rejects |= {reject.place: reject for reject in found.rejects}
         if found.skipped:
             report.warnings.append(f"{path}: passed over {len(found.skipped)} files, e.g. {found.skipped[0].name}")
     with store.session(write=False) as session:
         known = {file.path: file for file in ingest_records.list_ingest_files(session)}
-    changed = [file for file in files if not _is_unchanged(file, known)]
+    changed = [file for file in files.values() if not _is_unchanged(file, known)]
     report.unchanged_files = len(files) - len(changed)
-    if not changed:
+    if not changed and not rejects:
         return report
     options = {"paths": [str(path) for path in paths]}
     with recorded_run(store, origin, JobType.CHUNK_SOURCE, stage=STAGE, options=options) as run:
         report.run_id = run.run_id
-        _Loading(store, run, report).load(changed, progress)
+        _Loading(store, run, report).load(changed, list(rejects.values()), progress)
         run.count(
             files_read=report.files,
             records_read=report.records_read,
             records_stored=report.records_stored,
-            records_rejected=len(report.rejects),
+            records_rejected=report.rejected,
             bytes_processed=report.bytes_processed,
         )
         if report.failures:
@@ -110,12 +118,13 @@ class _Loading:
         self._rejects: list[Reject] = []
         self._ended: list[_FileEnd] = []
 
-    def load(self, files: Sequence[FoundFile], progress: Progress) -> None:
+    def load(self, files: Sequence[FoundFile], rejects: Sequence[Reject], progress: Progress) -> None:
+        self._rejects.extend(rejects)
         for file in files:
             try:
                 for item in self._items(file):
                     self._add(item)
-                    if len(self._rows) >= _BATCH_RECORDS or self._characters >= _BATCH_CHARACTERS:
+                    if self._is_full():
                         self._flush()
                         progress(self._report.records_read, 0)
             except InputError as error:
@@ -162,6 +171,10 @@ class _Loading:
                 self._ended.append(item)
                 self._report.files += 1
 
+    def _is_full(self) -> bool:
+        items = len(self._rows) + len(self._rejects) + len(self._ended)
+        return items >= _BATCH_ITEMS or self._characters >= _BATCH_CHARACTERS
+
     def _flush(self) -> None:
         now = utc_now()
         with self._store.session() as session:
@@ -177,11 +190,13 @@ class _Loading:
                     for one in self._rejects
                 ]
                 quarantine.upsert_quarantined(session, items, self._run.run_id, now)
-            for end in self._ended:
-                quarantine.release_quarantined_lines(session, end.file.path, self._read_at, now)
-                if end.settled:
-                    ingest_records.upsert_ingest_file(session, end.file, self._run.run_id, now)
-        self._report.rejects.extend(self._rejects)
+            if self._ended:
+                paths = [end.file.path for end in self._ended]
+                quarantine.release_quarantined_lines(session, paths, self._read_at, now)
+                settled = [end.file for end in self._ended if end.settled]
+                ingest_records.upsert_ingest_files(session, settled, self._run.run_id, now)
+        self._report.rejected += len(self._rejects)
+        self._report.rejects.extend(self._rejects[: _REPORTED_REJECTS - len(self._report.rejects)])
         self._rows, self._characters, self._rejects, self._ended = [], 0, [], []
 
 

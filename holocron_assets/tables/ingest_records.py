@@ -13,6 +13,7 @@ _TYPES = {"fetched_at_utc": TIME, "request_timestamp": TIME, "response_timestamp
     ("status_code", "content_length", "attempt", "duration_ms", "rank"), INTEGER
 )
 _COLUMNS = {field.name: _TYPES.get(field.name, TEXT) for field in fields(IngestRecord)}
+_FILE_COLUMNS = {"path": TEXT} | dict.fromkeys(("size_bytes", "modified_ns", "record_count", "rejected_count"), INTEGER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,18 +102,11 @@ def list_ingest_files(session: Session) -> list[IngestFile]:
     return [IngestFile(**row) for row in session.rows("list_ingest_files")]
 
 
-def upsert_ingest_file(session: Session, file: IngestFile, run_id: uuid.UUID, now: datetime) -> None:
-    """Remember that a file was read to its end."""
-    session.execute(
-        "upsert_ingest_file",
-        path=file.path,
-        size_bytes=file.size_bytes,
-        modified_ns=file.modified_ns,
-        record_count=file.record_count,
-        rejected_count=file.rejected_count,
-        run_id=run_id,
-        now=now,
-    )
+def upsert_ingest_files(session: Session, files: Sequence[IngestFile], run_id: uuid.UUID, now: datetime) -> int:
+    """Remember that files were read to their end; each may be there once."""
+    rows = ([getattr(file, name) for name in _FILE_COLUMNS] for file in files)
+    session.stage("staged_ingest_files", table_of(_FILE_COLUMNS, rows))
+    return session.execute("upsert_ingest_files", run_id=run_id, now=now)
 
 
 def _plain(value: object) -> object:

@@ -49,9 +49,10 @@ def release_quarantined(session: Session, item_type: ItemType, item_ids: Sequenc
     return session.execute("release_quarantined", item_type=item_type.value, item_ids=list(item_ids), now=now)
 
 
-def list_quarantined(session: Session, limit: int) -> list[QuarantineEntry]:
-    """The quarantined items, the latest failures first."""
-    return [QuarantineEntry(**row) for row in session.rows("list_quarantined", limit=limit)]
+def list_quarantined(session: Session, limit: int, item_type: ItemType | None = None) -> list[QuarantineEntry]:
+    """The quarantined items, of one type or of all, the latest failures first."""
+    rows = session.rows("list_quarantined", item_type=item_type and item_type.value, limit=limit)
+    return [QuarantineEntry(**row) for row in rows]
 
 
 def count_quarantined(session: Session) -> list[QuarantineCount]:
@@ -64,6 +65,6 @@ def request_examination(session: Session, ingest_ids: Sequence[str]) -> int:
     return session.execute("request_examination", ingest_ids=list(ingest_ids))
 
 
-def release_quarantined_lines(session: Session, path: str, read_at: datetime, now: datetime) -> int:
-    """Let go the lines of a file that were not rejected again when it was read at `read_at`."""
-    return session.execute("release_quarantined_lines", path=path, read_at=read_at, now=now)
+def release_quarantined_lines(session: Session, paths: Sequence[str], read_at: datetime, now: datetime) -> int:
+    """Let go these files and their lines, except what was rejected again when they were read at `read_at`."""
+    return session.execute("release_quarantined_lines", paths=list(paths), read_at=read_at, now=now)

@@ -135,17 +135,21 @@ def every_current_chunk_is_embedded(session: Session, spaces: Sequence[Embedding
 def nothing_is_quarantined(session: Session, item_type: ItemType) -> Finding:
     """No item of a type is held back; a warning, because the others are unharmed."""
     count = sum(one.n for one in quarantine.count_quarantined(session) if one.item_type == item_type.value)
-    entries = [one for one in quarantine.list_quarantined(session, 1000) if one.item_type == item_type.value]
+    entries = quarantine.list_quarantined(session, checks.LISTED, item_type)
+    remedy = (
+        "Mend the file and ingest it again, or dismiss them with `holocron retry --type line`."
+        if item_type is ItemType.LINE
+        else "When the cause is mended: `holocron retry`."
+    )
     return Finding(
         claim="nothing_is_quarantined",
         holds=count == 0,
         blocks=False,
-        explanation=f"{count} {item_type.value}s are held back, each with its reason. When the cause is mended: "
-        f"{'ingest the file again' if item_type is ItemType.LINE else '`holocron retry`'}."
+        explanation=f"{count} {item_type.value}s are held back, each with its reason. {remedy}"
         if count
         else f"No {item_type.value} is held back.",
         figures={"quarantined": count},
-        offenders=[f"{one.title or one.item_id}: {one.reason}" for one in entries[: checks.LISTED]],
+        offenders=[f"{one.title or one.item_id}: {one.reason}" for one in entries],
     )
 
 

@@ -62,7 +62,7 @@ left join vector.ingest_seen s on s.ingest_id = r.ingest_id
 where s.ingest_id is null
     or s.outcome = 'wanted'
     or s.extractor || '/' || s.extractor_version not in (select unnest(:extractors))
-order by r.source_system, r.source_name, r.resource_type, r.resource_id, r.fetched_at_utc, r.ingest_id
+order by r.source_system, r.source_name, r.resource_id, r.fetched_at_utc, r.ingest_id
 limit :limit offset :offset;
 
 -- name: list_payloads
@@ -78,9 +78,10 @@ where ingest_id in (select unnest(cast(:ingest_ids as uuid[])));
 select path, size_bytes, modified_ns, record_count, rejected_count
 from vector.ingest_file;
 
--- name: upsert_ingest_file
+-- name: upsert_ingest_files
 insert into vector.ingest_file (path, size_bytes, modified_ns, record_count, rejected_count, run_id, loaded_utc)
-values (:path, :size_bytes, :modified_ns, :record_count, :rejected_count, :run_id, :now)
+select path, size_bytes, modified_ns, record_count, rejected_count, :run_id, :now
+from staged_ingest_files
 on conflict (path) do update set
     size_bytes = excluded.size_bytes,
     modified_ns = excluded.modified_ns,

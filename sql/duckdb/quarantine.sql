@@ -29,6 +29,7 @@ left join vector.ingest_seen s on q.item_type = 'record' and cast(s.ingest_id as
 left join vector.chunk c on q.item_type = 'chunk' and c.chunk_id = q.item_id
 left join vector.source_registry x on x.source_id = c.source_id
 where q.released_utc is null
+    and (:item_type is null or q.item_type = :item_type)
     and (q.item_type <> 'chunk' or (c.retired_utc is null and c.content_sha256 = q.item_version))
 order by q.last_failed_utc desc, q.item_type, q.item_id
 limit :limit;
@@ -49,10 +50,10 @@ set extractor_version = ''
 where ingest_id in (select unnest(cast(:ingest_ids as uuid[])));
 
 -- name: release_quarantined_lines
--- Lines of a file that failed in an earlier reading of it, and did not fail in this one.
+-- Files, and lines of them, that failed in an earlier reading and did not fail in this one.
 update vector.quarantine
 set released_utc = :now
 where item_type = 'line'
-    and starts_with(item_id, :path || ':')
+    and regexp_replace(item_id, ':[0-9]+$', '') in (select unnest(:paths))
     and last_failed_utc < :read_at
     and released_utc is null;

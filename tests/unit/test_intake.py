@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import uuid
 from collections.abc import Callable
 from datetime import datetime
@@ -227,6 +228,20 @@ def test_documents_are_wrapped_as_the_crawler_wraps_them(
     assert item.undated
 
 
+def test_folders_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    """Documents of one name in two folders of one name are two resources, the same at every reading."""
+    names = set()
+    for parent in ("x", "y", "x"):
+        folder = tmp_path / parent / "notes"
+        folder.mkdir(parents=True, exist_ok=True)
+        item = read_document(write(folder / "a.txt", "hello"), folder, NOW, LIMIT)
+        assert isinstance(item, ReadRow)
+        names.add(item.record.source_name)
+
+    assert len(names) == 2
+    assert all(re.fullmatch(r"notes-[0-9a-f]{8}", name) for name in names)
+
+
 @pytest.mark.parametrize(
     ("content", "encoding"),
     [
@@ -285,6 +300,17 @@ def test_discovery_finds_known_files_in_order(tmp_path: Path) -> None:
         ("c.md", "document"),
     ]
     assert [path.name for path in found.skipped] == ["x.exe"]
+
+
+def test_a_link_that_leads_nowhere_is_named(tmp_path: Path) -> None:
+    """A file that cannot even be looked at is rejected with its name, and the others are found."""
+    (tmp_path / "a.html").symlink_to(tmp_path / "nowhere.html")
+    write(tmp_path / "b.html", "x")
+
+    found = discover(tmp_path)
+
+    assert found.rejects == (Reject(place=f"{tmp_path}/a.html", reason="cannot be read: No such file or directory"),)
+    assert [file.path.name for file in found.files] == ["b.html"]
 
 
 @pytest.mark.parametrize(
