@@ -108,5 +108,5 @@ class ProviderCatalog(Protocol):
     """Opens providers by name."""
 
     def open(self, provider: str, model: str, options: Mapping[str, Any]) -> EmbeddingProvider:
-        """Raises `ConfigurationError` naming the known providers, models or options."""
+        """Raises `ConfigurationError` naming the known providers, models or options, else `ProviderError`."""
         ...

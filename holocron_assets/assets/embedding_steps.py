@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 import dagster as dg
@@ -42,6 +43,7 @@ def embed_spaces(
             raise  # the store is not one space's trouble, and when it is busy the step is tried again
         except HolocronError as error:
             failures[space.slug] = str(error)
+            context.log.error(f"{space.slug} is not up to date", exc_info=error)
             continue
         reports.append(report)
         if report.truncated_texts:
@@ -64,19 +66,32 @@ def complete_sources(store: Store) -> tuple[int, dict[UUID, int]]:
         return embeddings.mark_indexed_sources(session, utc_now()), totals
 
 
-def fail_with(failures: Mapping[str, str]) -> None:
-    """End the step in failure, naming every space that is not up to date."""
+def fail_with(failures: Mapping[str, str], figures: Mapping[str, Any]) -> None:
+    """End the step in failure, naming every space that is not up to date; `figures` say what was done before."""
     if failures:
         raise dg.Failure(
             description="; ".join(f"{slug} is not up to date: {why}" for slug, why in failures.items()),
+            metadata=figures,
             allow_retries=False,
         )
 
 
-def space_metadata(report: EmbeddingReport, total: int) -> dict[str, int | float | str]:
+def log_filled_partitions(
+    context: dg.AssetExecutionContext, reports: Sequence[EmbeddingReport], totals: Mapping[UUID, int]
+) -> None:
+    """Report the spaces that are up to date as partitions of `space_embeddings`."""
+    for report in reports:
+        if not report.still_pending:
+            metadata = space_metadata(report, totals)
+            context.log_event(
+                dg.AssetMaterialization("space_embeddings", partition=report.space.slug, metadata=metadata)
+            )
+
+
+def space_metadata(report: EmbeddingReport, totals: Mapping[UUID, int]) -> dict[str, int | float | str]:
     """What embedding one space did, for its partition."""
     return {
-        "dagster/partition_row_count": total,
+        "dagster/partition_row_count": totals.get(report.space.embedding_space_id, 0),
         "embedded": report.embedded,
         "vectors per second": report.vectors_per_second,
         "provider calls": report.api_calls,
@@ -88,6 +103,31 @@ def space_metadata(report: EmbeddingReport, total: int) -> dict[str, int | float
         "model": f"{report.space.provider} {report.space.model_name} {report.space.model_tag}",
         "model digest": report.space.model_digest,
     }
+
+
+def work_table(reports: Sequence[EmbeddingReport], totals: Mapping[UUID, int]) -> dg.MetadataValue:
+    """What was done in each space, as a table."""
+    records = [
+        dg.TableRecord(
+            {
+                "space": report.space.slug,
+                "embedded": report.embedded,
+                "vectors in all": totals.get(report.space.embedding_space_id, 0),
+                "vectors per second": report.vectors_per_second,
+                "quarantined": report.quarantined,
+            }
+        )
+        for report in reports
+    ]
+    return dg.MetadataValue.table(
+        records,
+        schema=dg.TableSchema(
+            columns=[
+                dg.TableColumn(name)
+                for name in ("space", "embedded", "vectors in all", "vectors per second", "quarantined")
+            ]
+        ),
+    )
 
 
 def embedding_checks(asset: str) -> dg.AssetChecksDefinition:

@@ -1,7 +1,5 @@
 """The `space_embeddings` asset: what `embeddings` does, for the embedding spaces that are asked for."""
 
-from collections.abc import Iterator
-
 import dagster as dg
 
 from holocron_assets.assets.chunks import chunks
@@ -13,7 +11,9 @@ from holocron_assets.assets.embedding_steps import (
     embed_spaces,
     embedding_checks,
     fail_with,
+    log_filled_partitions,
     space_metadata,
+    work_table,
 )
 from holocron_assets.assets.steps import step_errors
 from holocron_assets.partitions import SPACES
@@ -34,7 +34,7 @@ def space_embeddings(
     context: dg.AssetExecutionContext,
     store: dg.ResourceParam[Store],
     providers: dg.ResourceParam[ProviderCatalog],
-) -> Iterator[dg.MaterializeResult[None]]:
+) -> dg.MaterializeResult[None]:
     """A vector of every current chunk, one partition per embedding space.
 
     Filled by `embeddings` too; materialise a partition here to bring one space up to date by itself.
@@ -47,12 +47,15 @@ def space_embeddings(
         wanted = [registered[slug] for slug in context.partition_keys if slug in registered]
         reports, failures = embed_spaces(context, store, providers, wanted)
         _, totals = complete_sources(store)
+    failures |= dict.fromkeys(unknown, "no such space is registered in the store")
+    if failures:
+        # A result would mark every partition of the run as filled.
+        log_filled_partitions(context, reports, totals)
+    fail_with(failures, {"spaces": work_table(reports, totals)})
     for report in reports:
-        total = totals.get(report.space.embedding_space_id, 0)
-        metadata = space_metadata(report, total) | {"dagster/column_lineage": LINEAGE}
+        metadata = space_metadata(report, totals) | {"dagster/column_lineage": LINEAGE}
         context.add_asset_metadata(metadata, partition_key=report.space.slug)
-    yield dg.MaterializeResult()
-    fail_with(failures | dict.fromkeys(unknown, "no such space is registered in the store"))
+    return dg.MaterializeResult()
 
 
 space_embeddings_checks = embedding_checks("space_embeddings")

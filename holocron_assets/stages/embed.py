@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holocron_assets.clock import utc_now
-from holocron_assets.errors import InputRejectedError, ProviderError, TransientError, VectorError
+from holocron_assets.errors import HolocronError, InputRejectedError, ProviderError, TransientError, VectorError
 from holocron_assets.identity import embedding_id, vector_sha256
 from holocron_assets.ports import EmbeddingProvider, Progress, Store
 from holocron_assets.records import Embedding, EmbeddingSpace, ItemType, JobType, QuarantinedItem
@@ -23,8 +23,8 @@ STAGE = "embed"
 
 _PAGE_CHUNKS = 65536
 _RETRY_SECONDS = (1.0, 4.0, 16.0)
-#: With this many texts rejected and none accepted, it is not the texts.
-_HOPELESS_REJECTIONS = 16
+#: No model has a reason to reject this; one that does is broken, and its rejections say nothing of the texts.
+_HARMLESS_TEXT = "The tide comes in twice a day."
 
 
 @dataclass(slots=True, kw_only=True)
@@ -68,9 +68,14 @@ def embed_space(
     waiting = backlog.pending - backlog.quarantined
     if waiting == 0:
         return report
-    provider = open_provider()
-    require_same_space(space, provider.describe())
-    options = {"batch_size": provider.batch_size, "runtime": dict(provider.runtime())}
+    try:
+        provider = open_provider()
+        require_same_space(space, provider.describe())
+        options = {"batch_size": provider.batch_size, "runtime": dict(provider.runtime())}
+    except HolocronError:
+        # A run's options are those of an open provider, so the run of one that does not open is a run without any.
+        with recorded_run(store, origin, JobType.EMBED_CHUNKS, stage=STAGE, space=space):
+            raise
     with recorded_run(store, origin, JobType.EMBED_CHUNKS, stage=STAGE, options=options, space=space) as run:
         report.run_id = run.run_id
         try:
@@ -128,15 +133,12 @@ def _embed_batch(
     rejected: list[tuple[ChunkContent, str]] = []
     for part, outcome in _attempts(provider, space, batch, report):
         if isinstance(outcome, str):
+            if not accepted and not rejected:
+                _require_sound(provider, space, report)
             rejected.append((part[0], outcome))
         else:
             accepted.extend(part)
             vectors.append(outcome)
-        if not accepted and len(rejected) >= _HOPELESS_REJECTIONS:
-            raise ProviderError(
-                f"space {space.slug}: the first {len(rejected)} texts of a batch were all rejected, the last one "
-                f"because: {outcome}. Nothing of the batch was stored or quarantined: mend the provider and run again."
-            )
     now = utc_now()
     with store.session() as session:
         if accepted:
@@ -168,6 +170,17 @@ def _embed_batch(
             quarantine.upsert_quarantined(session, items, run.run_id, now)
     report.rejected += len(rejected)
     report.bytes_processed += sum(len(one.content.encode()) for one in accepted)
+
+
+def _require_sound(provider: EmbeddingProvider, space: EmbeddingSpace, report: EmbeddingReport) -> None:
+    """Raise when the provider rejects a harmless text too: then the texts of the batch are not to blame."""
+    try:
+        _embed(provider, space, [_HARMLESS_TEXT], report)
+    except (InputRejectedError, VectorError) as error:
+        raise ProviderError(
+            f"space {space.slug}: the first text of a batch was rejected, and so was a harmless one, because: {error}. "
+            "Nothing of the batch was stored or quarantined: mend the provider and run again."
+        ) from error
 
 
 def _attempts(

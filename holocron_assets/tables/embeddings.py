@@ -108,7 +108,7 @@ def insert_embeddings(
 
 
 def mark_indexed_sources(session: Session, now: datetime) -> int:
-    """Mark the pending sources that every active space has completely; returns how many."""
+    """Mark the pending sources whose chunks every active space has, or holds back with a reason; returns how many."""
     return session.execute("mark_indexed_sources", now=now)
 
 

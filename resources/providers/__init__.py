@@ -6,11 +6,13 @@ when, is decided elsewhere.
 """
 
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from holocron_assets.errors import ConfigurationError
-from holocron_assets.ports import EmbeddingProvider
+from holocron_assets.errors import ConfigurationError, HolocronError, ProviderError
+from holocron_assets.ports import EmbeddingProvider, Purpose
+from holocron_assets.records import SpaceIdentity, Vectors
 
 #: What `provider:` may say in holocron.yaml, and the class behind it, called with a model and its options.
 #: A class is imported only when it is asked for, so one that lacks its driver disturbs nobody else.
@@ -25,12 +27,52 @@ def open_provider(provider: str, model: str, options: Mapping[str, Any]) -> Embe
 
     `options` are what the user wrote for the space, or the whole preprocess policy of a registered
     space, which describes that same space again. Raises `ConfigurationError` when the provider, the
-    model or an option is not known.
+    model or an option is not known; whatever else goes wrong, here or later, is a `ProviderError`.
     """
     if provider not in PROVIDERS:
         raise ConfigurationError(
             f"there is no embedding provider {provider!r}. Known: {', '.join(PROVIDERS)}. "
             "Correct `provider:` under `spaces:` in holocron.yaml."
         )
-    provider_class: Callable[[str, Mapping[str, Any]], EmbeddingProvider] = pkgutil.resolve_name(PROVIDERS[provider])
-    return provider_class(model, options)
+    with _errors_of_ours(provider):
+        provider_class: Callable[[str, Mapping[str, Any]], EmbeddingProvider] = pkgutil.resolve_name(
+            PROVIDERS[provider]
+        )
+        return _Opened(provider, provider_class(model, options))
+
+
+class _Opened(EmbeddingProvider):
+    """A provider that raises errors of ours only, whatever the libraries below it raise."""
+
+    def __init__(self, name: str, provider: EmbeddingProvider) -> None:
+        self._name = name
+        self._provider = provider
+
+    @property
+    def batch_size(self) -> int:
+        return self._provider.batch_size
+
+    def describe(self) -> SpaceIdentity:
+        with _errors_of_ours(self._name):
+            return self._provider.describe()
+
+    def runtime(self) -> Mapping[str, str]:
+        with _errors_of_ours(self._name):
+            return self._provider.runtime()
+
+    def embed(self, texts: Sequence[str], purpose: Purpose = Purpose.DOCUMENT) -> Vectors:
+        with _errors_of_ours(self._name):
+            return self._provider.embed(texts, purpose)
+
+
+@contextmanager
+def _errors_of_ours(provider: str) -> Iterator[None]:
+    try:
+        yield
+    except HolocronError:
+        raise
+    except Exception as error:
+        raise ProviderError(
+            f"provider {provider!r} failed with {type(error).__name__}: {error}. Mend it or its installation and "
+            "run again."
+        ) from error

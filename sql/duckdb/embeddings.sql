@@ -49,11 +49,13 @@ join vector.chunk c on c.chunk_id = s.chunk_id and c.content_sha256 = s.input_co
 on conflict do nothing;
 
 -- name: mark_indexed_sources
--- Pending sources whose every current chunk has a vector in every active space.
+-- Pending sources whose every current chunk has a vector in every active space, or is quarantined there: the
+-- quarantine is what tells of it then. Without an active space no source is indexed.
 update vector.source_registry as x
 set status = 'indexed', last_indexed_utc = :now, updated_utc = :now
 where x.status = 'pending'
     and x.text_sha256 is not distinct from x.content_sha256
+    and exists (select 1 from vector.embedding_space where is_active)
     and not exists (
         select 1
         from (
@@ -70,6 +72,14 @@ where x.status = 'pending'
                 where e.chunk_id = wanted.chunk_id
                     and e.embedding_space_id = wanted.embedding_space_id
                     and e.input_content_sha256 = wanted.content_sha256
+            )
+            and not exists (
+                select 1 from vector.quarantine q
+                where q.item_type = 'chunk'
+                    and q.item_id = wanted.chunk_id
+                    and q.item_version = wanted.content_sha256
+                    and q.scope = cast(wanted.embedding_space_id as varchar)
+                    and q.released_utc is null
             )
     );
 

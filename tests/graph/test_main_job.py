@@ -3,13 +3,19 @@
 import gzip
 import json
 import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 
+from holocron_assets.ports import Purpose
+from holocron_assets.records import Vectors
 from holocron_assets.settings import SpaceDeclaration
+from holocron_assets.tables import spaces as space_table
+from resources.providers import PROVIDERS
+from resources.providers.hashing import ByteNgrams
 from tests.graph.conftest import Graph
 from tests.world import missing_row, page_row, prose
 
@@ -49,6 +55,11 @@ def materialization(result: dg.ExecuteInProcessResult, asset: str) -> dg.AssetMa
     events = result.asset_materializations_for_node(asset)
     (event,) = [event for event in events if event.asset_key == dg.AssetKey(asset)]
     return event
+
+
+def failure(result: dg.ExecuteInProcessResult) -> Any:
+    """What the step that failed says of it."""
+    return next(event for event in result.all_events if event.is_step_failure).step_failure_data.user_failure_data
 
 
 def warnings(result: dg.ExecuteInProcessResult, instance: dg.DagsterInstance) -> list[str]:
@@ -180,6 +191,7 @@ def test_embeddings_alone_tells_what_waits(graph: Graph) -> None:
     (text,) = [text for text in warnings(result, graph.instance) if "wait for extraction" in text]
     assert text.startswith("1 ingest records wait for extraction and 0 texts for chunking")
     assert "dagster asset materialize --select '+key:embeddings'" in text
+    assert metadata(result, "embeddings")["to bring everything up to date"] in text
     assert metadata(result, "embeddings")["records waiting for extraction"] == 1
 
 
@@ -203,9 +215,144 @@ def test_a_failing_space_does_not_stop_the_others(graph: Graph) -> None:
 
     assert not result.success
     assert graph.world.rows("select count(*) from vector.embedding") == [(2,)]
-    failure = next(event for event in result.all_events if event.is_step_failure)
-    description = failure.step_failure_data.user_failure_data.description
-    assert description.startswith("hashing nonsense is not up to date: ")
+    assert failure(result).description.startswith("hashing nonsense is not up to date: ")
+
+
+def test_a_bad_declaration_does_not_stop_the_main_command(graph: Graph) -> None:
+    """The registry warns of a declaration that fails, the other space is filled, and `embeddings` fails by name."""
+    good, bad = graph.world.settings.spaces[0], SpaceDeclaration(provider="hashing", model="nonsense")
+    graph.world.settings = graph.world.settings.model_copy(update={"spaces": (bad, good)})
+    write_records(graph, page_row("Page", 1, prose("topic")))
+
+    result = graph.materialize("+key:embeddings")
+
+    assert graph.world.rows("select count(*) from vector.embedding") == [(2,)]
+    assert failure(result).description.startswith("hashing nonsense is not up to date: ")
+    assert list(metadata(result, "embedding_spaces")["declarations that failed"]) == ["hashing nonsense"]
+    assert any("hashing nonsense failed: " in text for text in warnings(result, graph.instance))
+
+
+def two_spaces(graph: Graph) -> tuple[str, str]:
+    """Chunks to embed in two spaces of different dimensions; their slugs, the one of 64 dimensions first."""
+    wide = SpaceDeclaration(provider="hashing", model="ngram", options={"dimensions": 64})
+    both = (wide, *graph.world.settings.spaces)
+    graph.world.settings = graph.world.settings.model_copy(update={"spaces": both})
+    write_records(graph, page_row("Page", 1, prose("topic")))
+    graph.materialize("key:ingest_records or key:extracted_texts or key:chunks or key:embedding_spaces")
+    with graph.world.store.session(write=False) as session:
+        other, wider = sorted(space_table.list_spaces(session), key=lambda space: space.dimensions)
+    return wider.slug, other.slug
+
+
+def break_the_wide_space(monkeypatch: pytest.MonkeyPatch, fault: Callable[[], object]) -> None:
+    """Let `fault` happen in each call that embeds in 64 dimensions."""
+    embed = ByteNgrams.embed
+
+    def embed_or_fail(self: ByteNgrams, texts: Sequence[str], purpose: Purpose = Purpose.DOCUMENT) -> Vectors:
+        if self.describe().dimensions == 64:
+            fault()
+        return embed(self, texts, purpose)
+
+    monkeypatch.setattr(ByteNgrams, "embed", embed_or_fail)
+
+
+def crash() -> None:
+    raise RuntimeError("out of luck")
+
+
+def filled_partitions(graph: Graph) -> set[str]:
+    return graph.instance.get_materialized_partitions(dg.AssetKey("space_embeddings"))
+
+
+def test_a_crashing_provider_does_not_stop_the_other_spaces(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error that is none of ours ends its own space only, which the failure names with the error's type."""
+    wide, _ = two_spaces(graph)
+    break_the_wide_space(monkeypatch, crash)
+
+    result = graph.materialize("key:embeddings")
+
+    assert graph.world.rows("select count(*) from vector.embedding") == [(2,)]
+    assert failure(result).description.startswith(
+        f"{wide} is not up to date: provider 'hashing' failed with RuntimeError: out of luck"
+    )
+    assert "RuntimeError: out of luck" in graph.world.rows("select error from vector.run where status = 'FAILED'")[0][0]
+
+
+def test_a_provider_that_cannot_be_imported_stops_no_other(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A provider whose driver is missing fails its own space; the others are filled."""
+    monkeypatch.setitem(PROVIDERS, "driverless", "resources.providers.no_such_module:Provider")
+    declared = (SpaceDeclaration(provider="driverless", model="any"), *graph.world.settings.spaces)
+    graph.world.settings = graph.world.settings.model_copy(update={"spaces": declared})
+    write_records(graph, page_row("Page", 1, prose("topic")))
+
+    result = graph.materialize("+key:embeddings")
+
+    assert graph.world.rows("select count(*) from vector.embedding") == [(2,)]
+    assert failure(result).description.startswith(
+        "driverless any is not up to date: provider 'driverless' failed with ModuleNotFoundError"
+    )
+
+
+def test_a_failure_is_not_recorded_as_success(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Failing `embeddings` is not materialised, nor is the failed space's partition; the figures are on the failure."""
+    _, other = two_spaces(graph)
+    break_the_wide_space(monkeypatch, crash)
+
+    result = graph.materialize("key:embeddings")
+
+    assert graph.instance.get_latest_materialization_event(dg.AssetKey("embeddings")) is None
+    assert filled_partitions(graph) == {other}
+    assert failure(result).metadata["embedded"].value == 2
+
+
+def test_a_space_that_still_lacks_chunks_is_not_filled(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A space whose chunks changed while it was embedded fails for what is pending, and is no filled partition."""
+    wide, other = two_spaces(graph)
+    changed = "update vector.chunk set content_sha256 = 'changed meanwhile'"
+    break_the_wide_space(monkeypatch, lambda: graph.world.rows(changed))
+
+    result = graph.materialize("key:embeddings")
+
+    assert failure(result).description == (f"{wide} is not up to date: 2 current chunks have no vector yet; run again")
+    assert filled_partitions(graph) == {other}
+
+
+def test_of_several_partitions_only_the_good_ones_are_filled(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one run over two partitions, the good one is recorded with its figures and the run fails for the other."""
+    wide, other = two_spaces(graph)
+    break_the_wide_space(monkeypatch, crash)
+
+    result = materialize_partitions(graph, wide, other)
+
+    (record,) = graph.instance.fetch_materializations(dg.AssetKey("space_embeddings"), limit=9).records
+    event = record.asset_materialization
+    assert (event.partition, event.metadata["embedded"].value) == (other, 2)
+    assert failure(result).description.startswith(f"{wide} is not up to date: ")
+    assert "spaces" in failure(result).metadata
+
+
+def test_several_partitions_are_filled_in_one_run(graph: Graph) -> None:
+    """One run over two partitions records both, each with the figures of its own space."""
+    slugs = two_spaces(graph)
+
+    result = materialize_partitions(graph, *slugs)
+
+    events = result.asset_materializations_for_node("space_embeddings")
+    assert {event.partition: event.metadata["dimensions"].value for event in events} == dict(
+        zip(slugs, (64, 32), strict=True)
+    )
+
+
+def materialize_partitions(graph: Graph, *slugs: str) -> dg.ExecuteInProcessResult:
+    """One run over several partitions, tagged as a single-run backfill tags it."""
+    first, *_, last = sorted(slugs, key=graph.instance.get_dynamic_partitions("embedding_spaces").index)
+    job = dg.define_asset_job("job", selection="key:space_embeddings")
+    defs = dg.Definitions.merge(graph.defs, dg.Definitions(jobs=[job]))
+    return defs.resolve_job_def("job").execute_in_process(
+        instance=graph.instance,
+        raise_on_error=False,
+        tags={"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last},
+    )
 
 
 def test_the_guard_stops_the_job_and_the_config_lets_it_pass(graph: Graph) -> None:
@@ -264,8 +411,7 @@ def test_a_truncated_file_fails_after_loading_what_it_could(graph: Graph) -> Non
 
     result = graph.materialize("key:ingest_records")
 
-    failure = next(event for event in result.all_events if event.is_step_failure)
-    assert "damaged or incomplete" in failure.step_failure_data.user_failure_data.description
+    assert "damaged or incomplete" in failure(result).description
     assert graph.world.rows("select count(*) > 100 from ingest.IngestRecords") == [(True,)]
 
 

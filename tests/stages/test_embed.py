@@ -7,17 +7,21 @@ from typing import Any
 import numpy as np
 import pytest
 
+from holocron_assets.clock import utc_now
 from holocron_assets.errors import (
     InputRejectedError,
+    ModelMissingError,
     ProviderError,
     ProviderUnavailableError,
     SpaceMismatchError,
 )
 from holocron_assets.ports import EmbeddingProvider, Purpose
 from holocron_assets.records import SpaceIdentity, Vectors
-from holocron_assets.tables import quarantine
+from holocron_assets.spaces import space_of
+from holocron_assets.stages.embed import embed_space
+from holocron_assets.tables import quarantine, spaces
 from resources.providers import open_provider
-from tests.world import World, page_row, prose
+from tests.world import ORIGIN, World, page_row, prose, silent
 
 
 @dataclass
@@ -44,14 +48,12 @@ class Unreliable(EmbeddingProvider):
         if self.unavailable:
             self.unavailable -= 1
             raise ProviderUnavailableError("the server is away")
-        if any(self.poison in text for text in texts):
-            raise InputRejectedError("the model will not have it")
         vectors = self.inner.embed(texts, purpose)
-        return (
-            Vectors(values=self.spoil(vectors.values), truncated_tokens=vectors.truncated_tokens)
-            if self.spoil
-            else vectors
-        )
+        if not any(self.poison in text for text in texts):
+            return vectors
+        if self.spoil is None:
+            raise InputRejectedError("the model will not have it")
+        return Vectors(values=self.spoil(vectors.values), truncated_tokens=vectors.truncated_tokens)
 
 
 @pytest.fixture(autouse=True)
@@ -115,15 +117,28 @@ def test_a_quarantined_chunk_is_tried_again_when_its_text_changes(world: World) 
     assert (report.embedded, report.quarantined) == (1, 0)
 
 
-def test_when_everything_is_rejected_nothing_is_quarantined(world: World) -> None:
-    """A provider that rejects every text is broken: the texts are not to blame."""
+@pytest.mark.parametrize("batch_size", [1, 4, 20])
+def test_when_everything_is_rejected_nothing_is_quarantined(world: World, batch_size: int) -> None:
+    """A provider that rejects a harmless text too is broken, whatever its batch size: the texts are not to blame."""
     with_pages(world, *[prose(f"topic {n}", 300) for n in range(20)])
 
-    with pytest.raises(ProviderError, match="the first 16 texts of a batch were all rejected"):
-        world.embed(Unreliable(batch_size=20, poison="topic"))
+    with pytest.raises(ProviderError, match="and so was a harmless one, because: the model will not have it"):
+        world.embed(Unreliable(batch_size=batch_size, poison=""))
 
     assert world.rows("select * from vector.quarantine") == []
     assert embedded(world) == 0
+
+
+def test_many_poisonous_texts_hold_up_nothing(world: World) -> None:
+    """A batch of nothing but guilty texts is quarantined, after one harmless text was embedded to tell."""
+    with_pages(world, *[f"poison {n} " + prose("x", 300) for n in range(20)])
+    provider = Unreliable(batch_size=20)
+
+    report = world.embed(provider)
+
+    assert (report.embedded, report.quarantined, report.still_pending) == (0, 20, 0)
+    calls_to_halve_it = 2 * 20 - 1
+    assert len(provider.calls) == calls_to_halve_it + 1
 
 
 def test_a_provider_that_comes_back_is_waited_for(world: World) -> None:
@@ -165,7 +180,7 @@ def test_a_provider_that_stays_away_loses_nothing(world: World) -> None:
 )
 def test_bad_vectors_are_never_stored(world: World, spoil: Any, reason: str) -> None:
     """A vector that is not finite or not of unit length is an error of its text, and is not stored."""
-    with_pages(world, prose("alpha", 300))
+    with_pages(world, "poison " + prose("alpha", 300))
 
     report = world.embed(Unreliable(spoil=lambda values: spoil(values).astype(np.float32)))
 
@@ -175,7 +190,7 @@ def test_bad_vectors_are_never_stored(world: World, spoil: Any, reason: str) -> 
 
 def test_vectors_of_another_dimension_stop_the_space(world: World) -> None:
     """No text is to blame for vectors of another dimension: nothing is stored, nothing quarantined."""
-    with_pages(world, prose("alpha", 300))
+    with_pages(world, "poison " + prose("alpha", 300))
 
     with pytest.raises(SpaceMismatchError, match=r"returned an array of shape \(1, 16\) for 1 texts"):
         world.embed(Unreliable(spoil=lambda values: values[:, :16]))
@@ -195,6 +210,26 @@ def test_a_model_that_changed_under_its_name_embeds_nothing(world: World) -> Non
         world.embed(provider)
 
     assert embedded(world) == 0
+
+
+def test_a_provider_that_cannot_be_opened_leaves_a_failed_run(world: World) -> None:
+    """With chunks to embed and no provider for them, one job and its run say why nothing was embedded."""
+    with_pages(world, prose("alpha", 300))
+    space = space_of(Unreliable().describe())
+    with world.store.session() as session:
+        spaces.insert_space(session, space, utc_now())
+
+    def open_nothing() -> EmbeddingProvider:
+        raise ModelMissingError("its weights are missing")
+
+    with pytest.raises(ModelMissingError):
+        embed_space(world.store, open_nothing, space, ORIGIN, silent)
+
+    error = "ModelMissingError: its weights are missing"
+    assert world.rows(
+        "select j.status, j.last_error, j.embedding_space_id, r.status, r.error from vector.job j "
+        "left join vector.run r using (job_id) where j.job_type = 'EMBED_CHUNKS'"
+    ) == [("FAILED", error, space.embedding_space_id, "FAILED", error)]
 
 
 def test_two_spaces_hold_the_same_chunks_apart(world: World) -> None:
