@@ -1,10 +1,13 @@
 """Fixtures: a store of each backend, and a small world in which records become vectors."""
 
 import os
+import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
 from holocron_assets.composition import InstalledProviders
 from holocron_assets.settings import ExtractionSettings, Settings, SpaceDeclaration
@@ -54,10 +57,35 @@ def empty_store(settings: Settings) -> SqlStore:
     return open_store(settings, wait_seconds=5)
 
 
+@dataclass(frozen=True)
+class Templates:
+    """Stores that many tests begin with: filled once, then copied, where a store is a file."""
+
+    folder: Path
+
+    def fill(self, settings: Settings, name: str, fill: Callable[[], object]) -> None:
+        """Bring the store of `settings` into the state called `name`, which `fill` makes."""
+        path = settings.path(str(make_url(settings.store_url).database))
+        template = self.folder / name
+        if template.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(template, path)
+            return
+        fill()
+        if path.exists():
+            shutil.copy(path, template)
+
+
+@pytest.fixture(scope="session")
+def templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
+    """Shared by all tests of a process."""
+    return Templates(tmp_path_factory.mktemp("templates"))
+
+
 @pytest.fixture
-def store(empty_store: SqlStore) -> SqlStore:
+def store(empty_store: SqlStore, settings: Settings, templates: Templates) -> SqlStore:
     """A store with its schema and nothing in it."""
-    empty_store.migrate()
+    templates.fill(settings, "migrated", empty_store.migrate)
     return empty_store
 
 

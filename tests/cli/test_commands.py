@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from holocron_assets.cli import BUSY, COMMANDS, FAILED, MISUSED, main
 from holocron_assets.composition import InstalledProviders
 from holocron_assets.settings import load_settings
 from resources.stores import open_store
+from tests.conftest import Templates
 from tests.graph.test_interruptions import held
 from tests.world import World, page_row, prose
 
@@ -31,13 +34,17 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def filled(folder: Path) -> World:
+def filled(folder: Path, templates: Templates) -> World:
     """A store of two pages, everything up to date."""
     settings = load_settings()
     world = World(store=open_store(settings, wait_seconds=5), settings=settings, providers=InstalledProviders())
-    world.store.migrate()
-    world.add(page_row("Tides", 1, prose("the tides", 4000)), page_row("Lamps", 2, prose("miners' lamps", 300)))
-    world.run()
+
+    def fill() -> None:
+        world.store.migrate()
+        world.add(page_row("Tides", 1, prose("the tides", 4000)), page_row("Lamps", 2, prose("miners' lamps", 300)))
+        world.run()
+
+    templates.fill(settings, "two pages", fill)
     return world
 
 
@@ -365,3 +372,17 @@ def test_settings_come_from_where_they_say(folder: Path, monkeypatch: pytest.Mon
 
     assert from_file == str(elsewhere / "mine.duckdb")
     assert from_environment == str(elsewhere / "other.duckdb")
+
+
+@pytest.mark.slow
+def test_two_first_commands_at_once_create_the_tables_once(folder: Path) -> None:
+    """Two processes that find no store both succeed, and each table is created once."""
+    code = "from holocron_assets.cli import main; main()"
+    command = [sys.executable, "-c", code, "ensure", "--json"]
+    processes = [subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+
+    outputs = [process.communicate(timeout=60)[0] for process in processes]
+
+    assert [process.returncode for process in processes] == [0, 0, 0]
+    assert parsed("ensure")["pending"] == []
+    assert any(json.loads(output)["applied"] for output in outputs)

@@ -5,6 +5,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ from holocron_assets.tables import (
     runs,
     spaces,
 )
+from holocron_assets.verification import keys
 from resources.stores import open_store
 from resources.stores.base import SqlStore
 from tests.world import json_row
@@ -253,6 +255,23 @@ def test_quarantine_counts_up_opens_again_and_releases(store: SqlStore) -> None:
     assert (entry.attempt_count, entry.first_failed_utc, count.n) == (2, NOW, 1)
 
 
+def test_quarantine_is_listed_by_type(store: SqlStore) -> None:
+    """However many items of one type failed later, those of another are found, and named by their check."""
+    old = QuarantinedItem(item_type=ItemType.RECORD, item_id="r", stage="extract", reason="old")
+    lines = [
+        QuarantinedItem(item_type=ItemType.LINE, item_id=f"f:{number}", stage="ingest", reason="new")
+        for number in range(1001)
+    ]
+    with store.session() as session:
+        quarantine.upsert_quarantined(session, [old], RUN, NOW)
+        quarantine.upsert_quarantined(session, lines, RUN, NOW + timedelta(hours=1))
+        found = keys.nothing_is_quarantined(session, ItemType.RECORD)
+        listed = quarantine.list_quarantined(session, 2000)
+
+    assert (found.figures, found.offenders) == ({"quarantined": 1}, ["r: old"])
+    assert len(listed) == 1002
+
+
 # Chunks and embeddings need a source to belong to.
 
 
@@ -424,6 +443,39 @@ def test_sources_are_indexed_when_every_active_space_has_them(store: SqlStore) -
         embed(session, {"b": "two"}, [[0, 1, 0]])
         assert embeddings.mark_indexed_sources(session, NOW) == 1
         assert embeddings.mark_indexed_sources(session, NOW) == 0
+
+
+def test_sources_are_not_indexed_without_an_active_space(store: SqlStore) -> None:
+    """Where no space is active nothing can be searched, so every source stays pending."""
+    with chunked(store, {"a": "one"}) as session:
+        spaces.insert_space(session, SPACE, NOW)
+        embed(session, {"a": "one"}, [[1, 0, 0]])
+        session._connection.execute("update vector.embedding_space set is_active = false")  # type: ignore[attr-defined]
+
+        assert embeddings.mark_indexed_sources(session, NOW) == 0
+
+
+def test_a_quarantined_chunk_does_not_keep_its_source_pending(store: SqlStore) -> None:
+    """A chunk held back in a space counts as present there: only in that space and content, and until released."""
+    item = QuarantinedItem(
+        item_type=ItemType.CHUNK,
+        item_id="a",
+        item_version=text_sha256("one"),
+        scope=str(SPACE.embedding_space_id),
+        stage="embed",
+        reason="no",
+    )
+    with chunked(store, {"a": "one"}) as session:
+        spaces.insert_space(session, SPACE, NOW)
+        for other in (replace(item, scope=str(uuid.UUID(int=1))), replace(item, item_version=text_sha256("older"))):
+            quarantine.upsert_quarantined(session, [other], RUN, NOW)
+        assert embeddings.mark_indexed_sources(session, NOW) == 0
+        quarantine.upsert_quarantined(session, [item], RUN, NOW)
+        session._connection.execute("update vector.quarantine set released_utc = last_failed_utc")  # type: ignore[attr-defined]
+        assert embeddings.mark_indexed_sources(session, NOW) == 0
+        quarantine.upsert_quarantined(session, [item], RUN, NOW)
+
+        assert embeddings.mark_indexed_sources(session, NOW) == 1
 
 
 def test_planned_chunks_are_counted_per_space(store: SqlStore) -> None:

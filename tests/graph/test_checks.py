@@ -10,6 +10,7 @@ from holocron_assets.records import ItemType, QuarantinedItem
 from holocron_assets.tables import quarantine
 from holocron_assets.verification.repair import repair
 from holocron_assets.verification.verify import verify
+from tests.conftest import Templates
 from tests.graph.conftest import Graph
 from tests.world import START, page_row, prose
 
@@ -99,10 +100,14 @@ FORBIDDEN: list[tuple[str, str, str, str]] = [
 
 
 @pytest.fixture
-def healthy(graph: Graph) -> Graph:
+def healthy(graph: Graph, templates: Templates) -> Graph:
     """A store with three pages, everything up to date."""
-    graph.world.add(*[page_row(f"Page {n}", n, prose(f"topic {n}", 4500)) for n in (1, 2, 3)])
-    assert graph.materialize().success
+
+    def fill() -> None:
+        graph.world.add(*[page_row(f"Page {n}", n, prose(f"topic {n}", 4500)) for n in (1, 2, 3)])
+        assert graph.materialize().success
+
+    templates.fill(graph.world.settings, "healthy", fill)
     return graph
 
 
