@@ -19,11 +19,12 @@ def retry(store: Store, items: Sequence[str], item_type: ItemType | None) -> dic
     unspecified = list(ItemType) if items else [ItemType.RECORD, ItemType.CHUNK]
     types = [item_type] if item_type else unspecified
     released: dict[str, int] = {}
-    with store.session() as session:
+    with store.session(write=False) as session:
         held = {kind: {one.item_id for one in quarantine.list_quarantined(session, _ALL, kind)} for kind in types}
         unknown = [item for item in items if not any(item in ids for ids in held.values())]
-        if unknown:
-            raise HolocronError(f"not in quarantine: {', '.join(unknown)}. `holocron status` lists what is.")
+    if unknown:
+        raise HolocronError(f"not in quarantine: {', '.join(unknown)}. `holocron status` lists what is.")
+    with store.session() as session:
         for kind, ids in held.items():
             wanted = sorted(ids.intersection(items) if items else ids)
             released[kind.value] = quarantine.release_quarantined(session, kind, wanted, utc_now())

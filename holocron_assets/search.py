@@ -57,15 +57,16 @@ def search(store: Store, providers: ProviderCatalog, query: str, *, space: str |
     for rank, one in enumerate(near, start=1):
         detail = details[one.chunk_id]
         offsets: dict[str, Any] = json.loads(detail.offsets_json)
+        reference = json.loads(detail.source_ref_json)
         hits.append(
             Hit(
                 rank=rank,
                 chunk_id=one.chunk_id,
                 source_id=detail.source_id,
-                title=detail.title,
+                title=detail.title or reference.get("resource_id"),
                 cosine_similarity=one.cosine_similarity,
                 text=detail.content,
-                url=json.loads(detail.source_ref_json).get("url"),
+                url=reference.get("url") or reference.get("request_uri"),
                 start_offset=offsets["start_offset"],
                 end_offset=offsets["end_offset"],
             )

@@ -36,6 +36,7 @@ class Status:
     records_to_extract: int
     sources_to_chunk: int
     spaces: list[SpaceStatus]
+    quarantined: int
     quarantine: list[QuarantineEntry]
     recent_runs: list[RecordedRun]
 
@@ -67,6 +68,7 @@ def status_of(store: Store, settings: Settings) -> Status:
             records_to_extract=count_waiting_records(session, settings.sources),
             sources_to_chunk=backlog.pending_sources,
             spaces=space_states,
+            quarantined=sum(one.n for one in quarantine.count_quarantined(session)),
             quarantine=quarantine.list_quarantined(session, _LISTED),
             recent_runs=runs.list_recent_runs(session, 8),
         )

@@ -6,6 +6,7 @@ for another's libraries.
 
 import pkgutil
 import sys
+from io import TextIOWrapper
 from typing import Any
 
 import click
@@ -43,6 +44,10 @@ class _Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Our own errors end the command with one clear line instead of a traceback."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, TextIOWrapper):
+                # A Windows console's encoding lacks most of the characters that texts are made of.
+                stream.reconfigure(errors="backslashreplace")
         try:
             return super().invoke(ctx)
         except HolocronError as error:

@@ -55,7 +55,8 @@ def _record(row: dict[str, Any]) -> str:
     revision = f"revision {row['revision']}, " if row["revision"] else ""
     because = f" ({row['reason']})" if row["reason"] else ""
     return (
-        f"{row['ingest_id']} {row['variant']} {revision}fetched {_time(row['fetched_at_utc'])}, "
+        f"{row['ingest_id']} {row['variant']} of {row['request_uri']}, {revision}"
+        f"fetched {_time(row['fetched_at_utc'])}, "
         f"payload {_short(row['hash_sha256'])}: {row['outcome']}{because}, run {_short(row['run_id'])}"
     )
 

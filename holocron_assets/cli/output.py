@@ -21,7 +21,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="One JSON doc
 
 def console() -> Console:
     """Where people read tables."""
-    return Console(highlight=False)
+    return Console(highlight=False, emoji=False)
 
 
 def say(text: str, style: str | None = None) -> None:

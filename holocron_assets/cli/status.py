@@ -39,14 +39,18 @@ def _show(status: Status, out: Console) -> None:
         f"{counts.current_chunks:,} current chunks ({counts.retired_chunks:,} retired), "
         f"{counts.embeddings:,} embeddings"
     )
-    if (
-        status.records_to_extract
-        or status.sources_to_chunk
-        or any(space.pending and space.is_active for space in status.spaces)
-    ):
+    to_embed = sum(space.pending for space in status.spaces if space.is_active)
+    if status.records_to_extract or status.sources_to_chunk or to_embed:
         say(
-            f"waiting: {status.records_to_extract:,} records to extract, {status.sources_to_chunk:,} sources to chunk. "
+            f"waiting: {status.records_to_extract:,} records to extract, {status.sources_to_chunk:,} sources to chunk, "
+            f"{to_embed:,} chunks to embed. "
             "Bring everything up to date: dagster asset materialize --select '+key:embeddings'",
+            "yellow",
+        )
+    elif status.quarantined or counts.sources_in_error:
+        say(
+            f"nothing waits, but {status.quarantined:,} items are held back, and {counts.sources_in_error:,} sources "
+            "keep an older text because their newest record cannot be read",
             "yellow",
         )
     else:
@@ -70,8 +74,9 @@ def _show(status: Status, out: Console) -> None:
     columns = ("space", "state", "dims", "vectors", "pending", "quarantined")
     out.print(rows_table("Embedding spaces", columns, spaces))
     if status.quarantine:
-        held = [(one.item_type, one.item_id, one.title, one.reason) for one in status.quarantine]
-        out.print(rows_table("Quarantine (newest)", ("type", "item", "title", "reason"), held))
+        held = [(one.item_id, one.item_type, one.title, one.reason) for one in status.quarantine]
+        title = f"Quarantine (newest {len(held)} of {status.quarantined:,})"
+        out.print(rows_table(title, ("item", "type", "title", "reason"), held))
     if status.recent_runs:
         runs = []
         for run in status.recent_runs:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG
 from typing import Literal
 
 from holocron_assets.errors import InputError
@@ -40,14 +41,14 @@ def discover(path: Path) -> Discovery:
     """
     path = path.resolve()
     candidates: Iterable[Path]
+    rejects: list[Reject] = []
     if path.is_dir():
-        root, candidates, nothing = path, _walk(path), f"{path} holds no file of a known kind ({_KNOWN})"
+        root, candidates, nothing = path, _walk(path, rejects), f"{path} holds no file of a known kind ({_KNOWN})"
     elif path.is_file():
         root, candidates, nothing = path.parent, [path], f"{path}: do not know how to load this; known are {_KNOWN}"
     else:
         raise InputError(f"there is no file or folder {path}")
     files: list[FoundFile] = []
-    rejects: list[Reject] = []
     skipped: list[Path] = []
     for candidate in candidates:
         match _found(candidate, root):
@@ -62,8 +63,13 @@ def discover(path: Path) -> Discovery:
     return Discovery(files=tuple(files), rejects=tuple(rejects), skipped=tuple(skipped))
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    for current, folders, names in os.walk(folder):
+def _walk(folder: Path, closed: list[Reject]) -> Iterator[Path]:
+    """Every file below a folder that is not hidden; folders that cannot be looked into go to `closed`."""
+
+    def note(error: OSError) -> None:
+        closed.append(Reject(place=str(error.filename), reason=f"cannot be read: {error.strerror}"))
+
+    for current, folders, names in os.walk(folder, onerror=note):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             if not name.startswith("."):
@@ -80,7 +86,12 @@ def _found(path: Path, root: Path) -> FoundFile | Reject | None:
     else:
         return None
     try:
+        str(path).encode()
         status = path.stat()
+    except UnicodeEncodeError:
+        return Reject(place=os.fsencode(path).decode(errors="backslashreplace"), reason="its name is not UTF-8")
     except OSError as error:  # a link that leads nowhere, or a file that was removed meanwhile
         return Reject(place=str(path), reason=f"cannot be read: {error.strerror}")
+    if not S_ISREG(status.st_mode):
+        return Reject(place=str(path), reason="is no regular file")
     return FoundFile(path=path, root=root, kind=kind, size_bytes=status.st_size, modified_ns=status.st_mtime_ns)

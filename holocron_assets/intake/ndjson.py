@@ -4,7 +4,7 @@ import gzip
 import json
 import zlib
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -39,6 +39,7 @@ def read_ndjson(path: Path, read_at: datetime, max_bytes: int) -> Iterator[ReadR
     number = 0
     ignored: set[str] = set()
     try:
+        _require_sound(path)
         with _opened(path) as lines:
             while line := lines.readline(max_bytes):
                 number += 1
@@ -48,11 +49,13 @@ def read_ndjson(path: Path, read_at: datetime, max_bytes: int) -> Iterator[ReadR
                 elif line.strip():
                     item = _row(path, number, line, read_at, ignored)
                     yield item
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+    except EOFError as error:
         raise InputError(
-            f"{path} is damaged or incomplete: {error} (after line {number}). The records before that are stored. "
+            f"{path} is incomplete: {error} (after line {number}). The records before that are stored. "
             "Fetch the file again and repeat: what is stored already is skipped."
         ) from error
+    except (zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(f"{path} is damaged: {error}. Nothing of it was stored. Fetch the file again.") from error
     except OSError as error:
         raise InputError(f"cannot read {path} (after line {number}): {error}") from error
     if ignored:
@@ -62,6 +65,17 @@ def read_ndjson(path: Path, read_at: datetime, max_bytes: int) -> Iterator[ReadR
 def too_long(max_bytes: int) -> str:
     """Why a record of more than `max_bytes` is refused."""
     return f"longer than the {max_bytes:,} bytes that the store takes; see docs/configuration.md, then touch the file"
+
+
+def _require_sound(path: Path) -> None:
+    """Read a gzip file to its checksum before anything of it is stored: damaged bytes may still look like records."""
+    if path.suffix != ".gz":
+        return
+    if path.stat().st_size == 0:
+        raise gzip.BadGzipFile("it has no bytes")
+    with suppress(EOFError), gzip.open(path, "rb") as content:  # what is only cut short is sound as far as it goes
+        while content.read(1024 * 1024):
+            pass
 
 
 def _opened(path: Path) -> AbstractContextManager[IO[bytes]]:

@@ -119,9 +119,9 @@ def _time(name: str, value: Any) -> datetime | None:
         return None
     try:
         time = datetime.fromisoformat(value)
-    except (ValueError, TypeError):
+        return time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
+    except (ValueError, TypeError, OverflowError):
         raise RowError(f"column {name} must be an ISO 8601 time, this is {value!r:.60}") from None
-    return time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
 
 
 def _columns(names: list[str]) -> str:

@@ -63,9 +63,11 @@ def read_chunks(session: Session, written: Written) -> ChunkFaults:
     for row in _rows(checks.list_written_chunks(session, written)):
         result.read += 1
         source_id, start, end, content = row["source_id"], row["start_offset"], row["end_offset"], row["content"]
-        if chunk_id(source_id, row["chunk_index"], start, end, row["policy_version"]) != row["chunk_id"]:
+        named = (row["chunk_index"], start, end, row["policy_version"])
+        if None in named or chunk_id(source_id, *named) != row["chunk_id"]:
             result.wrong_ids.append(row["chunk_id"])
             result.sources.add(source_id)
+            continue
         if text_sha256(content) != row["content_sha256"] or len(content) != end - start:
             result.wrong_hashes.append(row["chunk_id"])
             result.sources.add(source_id)
@@ -169,6 +171,8 @@ def _tile(spans: list[dict[str, Any]]) -> bool:
         return True
     covered = 0
     for span in spans:
+        if span["start_offset"] is None or span["end_offset"] is None:
+            return False
         if not span["start_offset"] <= covered < span["end_offset"]:
             return False
         covered = span["end_offset"]

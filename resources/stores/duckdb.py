@@ -129,7 +129,12 @@ class DuckDBStore(SqlStore):
             self._one_at_a_time.release()
 
     def _open(self, deadline: float, *, read_only: bool) -> duckdb.DuckDBPyConnection:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"{self.name}: its folder cannot be made ({error.strerror}). Set HOLOCRON_STORE_URL to another place"
+            ) from error
         while True:
             try:
                 return duckdb.connect(str(self._path), read_only=read_only, config=self._config)
@@ -148,6 +153,11 @@ class DuckDBStore(SqlStore):
 def open_duckdb(settings: Settings, wait_seconds: float) -> DuckDBStore:
     """The file that a URL like `duckdb:///store.duckdb` names; four slashes make its path absolute."""
     url = make_url(settings.store_url)
+    if url.host:
+        raise ConfigurationError(
+            f"{settings.store_url} names a host, and DuckDB is a file: write duckdb:/// with three slashes, or four "
+            "for an absolute path"
+        )
     if not url.database or url.database == ":memory:":
         raise ConfigurationError(
             f"{settings.store_url} names no file; write e.g. duckdb:///.holocron/store.duckdb. "
@@ -198,6 +208,7 @@ def _named_errors(name: str) -> Iterator[None]:
 
 
 _HINTS = {
+    "Catalog Error: Table with name": "tables are missing. If this is your store, run `holocron ensure`",
     "not a valid DuckDB database file": "this is not a DuckDB file. Restore it from a backup, or move it away and "
     "run again: everything in it but the ingest records can be made anew",
     "Corrupt": "the file is damaged. Restore it from a backup",

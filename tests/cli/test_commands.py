@@ -316,6 +316,7 @@ def test_ensure_shows_and_applies(folder: Path) -> None:
         ("nonsense: 1", "nonsense: Extra inputs are not permitted"),
         ("store_url: mysql://x", "there is no store for URLs that begin with 'mysql'"),
         ("store_url: 'duckdb:///:memory:'", "names no file"),
+        ("store_url: 'duckdb://data/store.duckdb'", "write duckdb:/// with three slashes"),
         ("chunking: {chunk_size: 5}", "version 2.0 is built in and fixed"),
         ("[1", "cannot read the settings in"),
         ("extraction: {workers: many}", "extraction.workers: Input should be a valid integer"),
@@ -384,5 +385,39 @@ def test_two_first_commands_at_once_create_the_tables_once(folder: Path) -> None
     outputs = [process.communicate(timeout=60)[0] for process in processes]
 
     assert [process.returncode for process in processes] == [0, 0, 0]
-    assert parsed("ensure")["pending"] == []
-    assert any(json.loads(output)["applied"] for output in outputs)
+    assert parsed("ensure")["migrations"] == []
+    assert any(json.loads(output)["migrations"] for output in outputs)
+
+
+def test_a_place_that_cannot_be_written_is_named(folder: Path) -> None:
+    """A store below a file is an error that says which setting to change."""
+    (folder / "holocron.yaml").write_text("store_url: duckdb:///holocron.yaml/new.duckdb")
+
+    result = holocron("ensure")
+
+    assert result.exit_code == 1
+    assert "its folder cannot be made" in result.output
+    assert "HOLOCRON_STORE_URL" in result.output
+
+
+def test_text_is_printed_as_it_is(filled: World) -> None:
+    """Nothing in a text is taken for an emoji or for markup."""
+    filled.add(page_row("Notes", 3, "She wrote :smile: and [bold]loud[/bold] in files:notes:sha."))
+    filled.run()
+
+    result = holocron("search", "what did she write", "-k", "1")
+
+    assert ":smile: and [bold]loud[/bold] in files:notes:sha" in " ".join(result.output.split())
+
+
+def test_a_poor_terminal_is_enough(filled: World) -> None:
+    """Characters that the terminal's encoding lacks are escaped, and the command goes on."""
+    filled.add(page_row("שלום", 3, "שלום עולם " * 20))
+    filled.run()
+    code = "from holocron_assets.cli import main; main()"
+    command = [sys.executable, "-c", code, "search", "שלום עולם", "--json"]
+    environment = os.environ | {"PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0"}
+
+    done = subprocess.run(command, cwd=filled.settings.base_dir, env=environment, capture_output=True, check=False)
+
+    assert done.returncode == 0, done.stderr.decode(errors="replace")[-500:]

@@ -16,7 +16,7 @@ from holocron_assets.records import Outcome
 from tests.unit.extraction_records import examined, parse_response, query_response, raw_record
 
 #: CPU seconds for about a megabyte: far above what it takes, far below what anything quadratic takes
-PATIENCE = 3
+PATIENCE = 10
 
 DEEP_HTML = "<div>" * 100_000 + "bottom" + "</div>" * 100_000
 STRAY_ENDS = "<div>" * 100_000 + "</b>" * 100_000 + "bottom"

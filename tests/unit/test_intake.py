@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import re
 import uuid
 from collections.abc import Callable
@@ -178,10 +179,34 @@ def test_a_truncated_file_gives_what_came_before(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-200])
     items = []
 
-    with pytest.raises(InputError, match=r"damaged or incomplete: .* \(after line \d+\)"):
+    with pytest.raises(InputError, match=r"is incomplete: .* \(after line \d+\)"):
         items.extend(read_ndjson(path, NOW, LIMIT))
 
     assert len(items) > 400
+
+
+def test_nothing_of_a_damaged_file_is_given(tmp_path: Path) -> None:
+    """One flipped bit can turn records into other records, so its checksum is read before any of them."""
+    path = write(tmp_path / "r.ndjson.gz", *[json.dumps(ROW | {"payload": str(n) * 3000}) for n in range(500)])
+    content = bytearray(path.read_bytes())
+    content[-6] ^= 1  # within the checksum at the end
+    path.write_bytes(content)
+
+    with pytest.raises(InputError, match=r"is damaged: CRC check failed .* Nothing of it was stored"):
+        next(iter(read_ndjson(path, NOW, LIMIT)))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="such files are POSIX's")
+def test_what_is_no_readable_file_is_named(tmp_path: Path) -> None:
+    """A pipe would be waited for, and a name that is not UTF-8 cannot be stored: both are refused by name."""
+    write(tmp_path / "good.txt", "text")
+    os.mkfifo(tmp_path / "pipe.txt")
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/bad\xff.txt")).write_text("text")
+
+    found = discover(tmp_path)
+
+    assert [file.path.name for file in found.files] == ["good.txt"]
+    assert sorted(reject.reason for reject in found.rejects) == ["is no regular file", "its name is not UTF-8"]
 
 
 def test_a_file_that_is_no_gzip_is_refused(tmp_path: Path) -> None:
