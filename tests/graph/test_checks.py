@@ -199,8 +199,12 @@ def test_verify_finds_and_repairs_every_fault(healthy: Graph, asset: str, check:
     found = verify(healthy.world.store)
     assert check in {finding.claim for finding in found.findings if not finding.holds}
     repair(healthy.world.store, found)
+    if asset == "chunks":
+        # The checks of the mending run itself see a source of which it wrote a part.
+        assert healthy.materialize().success
+    else:
+        healthy.world.run()
 
-    assert healthy.materialize().success
     assert [finding for finding in verify(healthy.world.store).findings if not finding.holds] == []
     assert contents(healthy) == before
 

@@ -120,7 +120,6 @@ def killed_when(project: Path, marker: str) -> Iterator[None]:
         "records examined: ",
         "sources chunked: ",
         "chunks embedded: 40",
-        "embeddings_checks - STEP_START",
     ],
 )
 def test_a_killed_run_is_continued_to_the_same_store(project: Path, marker: str, undisturbed: Path) -> None:

@@ -411,7 +411,7 @@ def test_a_truncated_file_fails_after_loading_what_it_could(graph: Graph) -> Non
 
     result = graph.materialize("key:ingest_records")
 
-    assert "damaged or incomplete" in failure(result).description
+    assert "is incomplete: " in failure(result).description
     assert graph.world.rows("select count(*) > 100 from ingest.IngestRecords") == [(True,)]
 
 
