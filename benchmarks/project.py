@@ -11,7 +11,8 @@ from benchmarks.measure import Cost, cost_of, environment
 EVERYTHING = "+key:embeddings"
 FROM_RECORDS = "key:extracted_texts or key:chunks or key:embedding_spaces or key:embeddings"
 
-_LONG_AGO = (1_700_000_000, 1_700_000_000)
+#: A file that changed just now is not remembered as read.
+LONG_AGO = (1_700_000_000, 1_700_000_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,7 @@ class Project:
         )
         shutil.copy(Path(__file__).parents[1] / "dagster.yaml", folder)
         if records is not None:
-            # A file that changed just now is not remembered as read.
-            os.utime(records, _LONG_AGO)
+            os.utime(records, LONG_AGO)
         return cls(folder)
 
     def copy(self, folder: Path, *, workers: int) -> "Project":

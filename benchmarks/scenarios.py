@@ -13,7 +13,7 @@ import duckdb
 
 from benchmarks.corpus import write_records
 from benchmarks.measure import Cost, cost_of, environment, peak_of
-from benchmarks.project import EVERYTHING, FROM_RECORDS, Project
+from benchmarks.project import EVERYTHING, FROM_RECORDS, LONG_AGO, Project
 
 
 def cold(folder: Path, documents: int, kind: str) -> Iterator[str]:
@@ -58,16 +58,18 @@ def scale(folder: Path, documents: int, kind: str) -> Iterator[str]:
 
 
 def change(folder: Path, documents: int, kind: str) -> Iterator[str]:
-    """One per cent of the documents changed, against its share of the cold run."""
-    records = folder / "records.ndjson"
-    write_records(records, documents, kind)
+    """One per cent of the documents fetched again with another text, against its share of the cold run."""
+    crawls = folder / "crawls"
+    crawls.mkdir()
+    write_records(crawls / "first.ndjson", documents, kind)
+    os.utime(crawls / "first.ndjson", LONG_AGO)
     start_up = _empty_run(folder / "empty", EVERYTHING)
-    project = Project.create(folder / "project", records=records, workers=1)
+    project = Project.create(folder / "project", records=crawls, workers=1)
     full = project.materialize().minus(start_up)
     nothing = project.materialize().minus(start_up)
-    write_records(folder / "more.ndjson", documents, kind, changed=range(documents // 100))
-    _keep_changed(folder / "more.ndjson", records, documents // 100)
-    os.utime(records, (1_700_000_100, 1_700_000_100))
+    changed = documents // 100
+    write_records(crawls / "second.ndjson", changed, kind, changed=range(changed))
+    os.utime(crawls / "second.ndjson", LONG_AGO)
     partial = project.materialize().minus(start_up)
     share = full.cpu / 100
     yield f"cold: {full.cpu:.1f} s CPU; its hundredth: {share:.2f} s; no-op: {nothing.cpu:.2f} s"
@@ -103,12 +105,6 @@ def _floor(folder: Path, records: Path) -> Cost:
     command = [sys.executable, "-m", "benchmarks.floor"]
     start_up = cost_of([*command, str(none), str(folder / "none.duckdb")], folder, environment())
     return cost_of([*command, str(records), str(folder / "floor.duckdb")], folder, environment()).minus(start_up)
-
-
-def _keep_changed(source: Path, target: Path, count: int) -> None:
-    with source.open(encoding="utf-8") as lines, target.open("a", encoding="utf-8") as file:
-        for _, line in zip(range(count), lines, strict=False):
-            file.write(line)
 
 
 def _kill_after(project: Project, seconds: float) -> None:
