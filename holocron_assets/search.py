@@ -66,7 +66,7 @@ def search(store: Store, providers: ProviderCatalog, query: str, *, space: str |
                 title=detail.title or reference.get("resource_id"),
                 cosine_similarity=one.cosine_similarity,
                 text=detail.content,
-                url=reference.get("url") or reference.get("request_uri"),
+                url=reference.get("url"),
                 start_offset=offsets["start_offset"],
                 end_offset=offsets["end_offset"],
             )
