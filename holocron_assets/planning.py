@@ -22,7 +22,7 @@ from holocron_assets.stages.extract import rule_of, whole_resources
 from holocron_assets.tables import chunks as chunk_table
 from holocron_assets.tables import ingest_records, planning, sources, spaces
 from holocron_assets.tables.chunks import PendingText
-from holocron_assets.tables.planning import SourceState
+from holocron_assets.tables.sources import SourceState
 
 _PAGE = 4096
 
@@ -161,7 +161,7 @@ class _Planner:
         """For each source whose chunks would change: what it is now, and what its chunks would be."""
         with self._store.session(write=False) as session:
             waiting = planning.list_unchunked_sources(session, self._policy.version)
-            states = planning.list_source_states(session, sorted({*resolutions, *waiting}))
+            states = sources.list_source_states(session, sorted({*resolutions, *waiting}))
         targets: dict[str, tuple[SourceState | None, _Target]] = {}
         unread: list[tuple[str, str]] = []
         for source_id in sorted({*resolutions, *waiting}):

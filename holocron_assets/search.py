@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from holocron_assets.errors import ConfigurationError
+from holocron_assets.next_steps import EVERYTHING
 from holocron_assets.ports import ProviderCatalog, Purpose, Store
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.spaces import require_same_space
@@ -80,10 +81,7 @@ def choose_space(registered: list[EmbeddingSpace], wanted: str | None) -> Embedd
     if not active and registered:
         raise ConfigurationError("every embedding space of the store is inactive; see docs/operations.md.")
     if not active:
-        raise ConfigurationError(
-            "the store has no active embedding space. Fill it with "
-            "`dagster asset materialize --select '+key:embeddings'`."
-        )
+        raise ConfigurationError(f"the store has no active embedding space. Fill it with `{EVERYTHING}`.")
     exact = [space for space in active if wanted in (space.slug, str(space.embedding_space_id))]
     fitting = exact or [space for space in active if wanted is None or wanted in space.slug]
     if len(fitting) == 1:

@@ -27,6 +27,7 @@ def main(target: str, timeout_seconds: float, memory_bytes: int) -> None:
     _limit_memory(memory_bytes)
     pickle.dump(READY, answers)
     answers.flush()
+    _fall_silent()
     while True:
         try:
             batch = pickle.load(requests)  # noqa: S301 - written by our own parent process
@@ -41,6 +42,13 @@ def main(target: str, timeout_seconds: float, memory_bytes: int) -> None:
         _die_unless_done_in(0)
         pickle.dump(answer, answers, protocol=pickle.HIGHEST_PROTOCOL)
         answers.flush()
+
+
+def _fall_silent() -> None:
+    """What is said while starting explains why a worker cannot; what libraries say of documents would fill a disk."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(nowhere, stream.fileno())
 
 
 def _limit_memory(limit_bytes: int) -> None:

@@ -107,8 +107,9 @@ def space_metadata(report: EmbeddingReport, totals: Mapping[UUID, int]) -> dict[
 
 def work_table(reports: Sequence[EmbeddingReport], totals: Mapping[UUID, int]) -> dg.MetadataValue:
     """What was done in each space, as a table."""
-    records = [
-        dg.TableRecord(
+    return schemas.rows_table(
+        ["space", "embedded", "vectors in all", "vectors per second", "quarantined"],
+        [
             {
                 "space": report.space.slug,
                 "embedded": report.embedded,
@@ -116,17 +117,8 @@ def work_table(reports: Sequence[EmbeddingReport], totals: Mapping[UUID, int]) -
                 "vectors per second": report.vectors_per_second,
                 "quarantined": report.quarantined,
             }
-        )
-        for report in reports
-    ]
-    return dg.MetadataValue.table(
-        records,
-        schema=dg.TableSchema(
-            columns=[
-                dg.TableColumn(name)
-                for name in ("space", "embedded", "vectors in all", "vectors per second", "quarantined")
-            ]
-        ),
+            for report in reports
+        ],
     )
 
 

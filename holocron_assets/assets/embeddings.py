@@ -21,12 +21,11 @@ from holocron_assets.assets.embedding_steps import (
     work_table,
 )
 from holocron_assets.assets.steps import step_errors
+from holocron_assets.next_steps import EVERYTHING
 from holocron_assets.ports import ProviderCatalog, Store
 from holocron_assets.settings import Settings
 from holocron_assets.stages.extract import count_waiting_records
 from holocron_assets.tables import chunks as chunk_table
-
-_EVERYTHING = "dagster asset materialize --select '+key:embeddings'"
 
 
 @dg.asset(
@@ -80,6 +79,6 @@ def _warn_of_waiting(context: dg.AssetExecutionContext, store: Store, settings: 
         return {**figures}
     context.log.warning(
         f"{records} ingest records wait for extraction and {backlog.pending_sources} texts for chunking; "
-        f"there are {backlog.current_chunks} chunks to embed from. To bring everything up to date: {_EVERYTHING}"
+        f"there are {backlog.current_chunks} chunks to embed from. To bring everything up to date: {EVERYTHING}"
     )
-    return {**figures, "to bring everything up to date": _EVERYTHING}
+    return {**figures, "to bring everything up to date": EVERYTHING}

@@ -39,8 +39,13 @@ def lineage(columns: Mapping[str, Sequence[tuple[str, str]]]) -> dg.MetadataValu
 
 def samples(rows: Sequence[object], names: Sequence[str]) -> dg.MetadataValue:
     """A few rows as a table; `rows` are records that have these attributes."""
+    return rows_table(names, [{name: getattr(row, name) for name in names} for row in rows])
+
+
+def rows_table(names: Sequence[str], rows: Sequence[Mapping[str, object]]) -> dg.MetadataValue:
+    """Rows as a table with these columns, which is there also when there are no rows."""
     return dg.MetadataValue.table(
-        [dg.TableRecord({name: _cell(getattr(row, name)) for name in names}) for row in rows],
+        [dg.TableRecord({name: _cell(row[name]) for name in names}) for row in rows],
         schema=dg.TableSchema(columns=[dg.TableColumn(name) for name in names]),
     )
 

@@ -6,6 +6,7 @@ import click
 
 from holocron_assets.cli.output import json_option, print_json, progress_bar, say
 from holocron_assets.composition import command_store
+from holocron_assets.next_steps import EVERYTHING
 from holocron_assets.runs import Origin, this_process
 from holocron_assets.settings import load_settings
 from holocron_assets.stages.ingest import ingest
@@ -48,6 +49,6 @@ def command(context: click.Context, paths: tuple[Path, ...], *, as_json: bool) -
             say(f"{reject.place}: {reject.reason}", "red")
         if report.rejected > _SHOWN_REJECTS:
             say(f"... and {report.rejected - _SHOWN_REJECTS:,} more; `holocron status` lists them.", "red")
-        say("Next: dagster asset materialize --select '+key:embeddings'")
+        say(f"Next: {EVERYTHING}")
     if report.rejected:
         context.exit(1)

@@ -4,6 +4,7 @@ import click
 
 from holocron_assets.cli.output import json_option, print_json, say
 from holocron_assets.composition import command_store
+from holocron_assets.next_steps import EVERYTHING
 from holocron_assets.records import ItemType
 from holocron_assets.retrying import retry
 from holocron_assets.settings import load_settings
@@ -30,4 +31,4 @@ def command(items: tuple[str, ...], *, item_type: str | None, as_json: bool) -> 
         return
     say(", ".join(f"{kind}s: {amount:,}" for kind, amount in released.items()) + " released.")
     if any(amount for kind, amount in released.items() if kind != ItemType.LINE):
-        say("Next: dagster asset materialize --select '+key:embeddings'")
+        say(f"Next: {EVERYTHING}")

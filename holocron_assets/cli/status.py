@@ -7,6 +7,7 @@ from rich.console import Console
 
 from holocron_assets.cli.output import console, json_option, print_json, rows_table, say
 from holocron_assets.composition import command_store
+from holocron_assets.next_steps import EVERYTHING
 from holocron_assets.runs import stage_of
 from holocron_assets.settings import load_settings
 from holocron_assets.status import Status, status_of
@@ -43,8 +44,7 @@ def _show(status: Status, out: Console) -> None:
     if status.records_to_extract or status.sources_to_chunk or to_embed:
         say(
             f"waiting: {status.records_to_extract:,} records to extract, {status.sources_to_chunk:,} sources to chunk, "
-            f"{to_embed:,} chunks to embed. "
-            "Bring everything up to date: dagster asset materialize --select '+key:embeddings'",
+            f"{to_embed:,} chunks to embed. Bring everything up to date: {EVERYTHING}",
             "yellow",
         )
     elif status.quarantined or counts.sources_in_error:

@@ -4,6 +4,7 @@ import click
 
 from holocron_assets.cli.output import json_option, print_json, say
 from holocron_assets.composition import command_store
+from holocron_assets.next_steps import EVERYTHING
 from holocron_assets.settings import load_settings
 from holocron_assets.verification.repair import repair
 from holocron_assets.verification.verify import verify
@@ -37,6 +38,6 @@ def command(context: click.Context, *, mend: bool, as_json: bool) -> None:
         for what, amount in repaired.items():
             say(f"{amount:,} {what}", "bold")
         if repaired:
-            say("Next: dagster asset materialize --select '+key:embeddings', then verify again.")
+            say(f"Next: {EVERYTHING}, then verify again.")
     if broken:
         context.exit(1)

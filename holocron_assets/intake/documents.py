@@ -28,7 +28,7 @@ RESOURCE_TYPE = "file"
 
 
 def read_document(path: Path, root: Path, read_at: datetime, max_bytes: int) -> ReadRow | Reject:
-    """The record that a file under `root` is; `root` and its name within it are its identity."""
+    """The record that a file under `root` is; `root`, an absolute path, and its name within it are its identity."""
     content_type = CONTENT_TYPES[path.suffix.lower()]
     try:
         if path.stat().st_size > max_bytes:
@@ -65,7 +65,7 @@ def read_document(path: Path, root: Path, read_at: datetime, max_bytes: int) -> 
 
 def _source_name(root: Path) -> str:
     """The folder's name, told apart from other folders of that name by their paths."""
-    return f"{root.name[:80] or 'root'}-{hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:8]}"
+    return f"{root.name[:80] or 'root'}-{hashlib.sha256(os.fsencode(root)).hexdigest()[:8]}"
 
 
 def _decoded(content: bytes) -> tuple[str, str]:

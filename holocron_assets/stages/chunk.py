@@ -12,7 +12,7 @@ from holocron_assets.ports import Progress, Store
 from holocron_assets.records import Chunk, ChunkedSource, JobType
 from holocron_assets.runs import Origin, Run, recorded_run
 from holocron_assets.settings import GuardSettings
-from holocron_assets.tables import chunks
+from holocron_assets.tables import chunks, sources
 from holocron_assets.tables.chunks import ChunkingBacklog, PendingText
 
 STAGE = "chunk"
@@ -181,7 +181,8 @@ def _chunk_batch(
     now = utc_now()
     with store.session() as session:
         # A run that raced this one may have brought newer texts since these were read.
-        texts_now = chunks.list_text_hashes(session, [source.source_id for source, _ in cuts])
+        states = sources.list_source_states(session, [source.source_id for source, _ in cuts])
+        texts_now = {source_id: state.text_sha256 for source_id, state in states.items()}
         cuts = [cut for cut in cuts if texts_now.get(cut[0].source_id) == cut[0].text_sha256]
         chunked_sources = [source for source, _ in cuts]
         new_chunks = [item for _, items in cuts for item in items]

@@ -113,12 +113,6 @@ def list_text_contents(session: Session, keys: Sequence[tuple[str, str]]) -> dic
     return {row["source_id"]: row["content"] for row in session.rows("list_text_contents", text_ids=text_ids)}
 
 
-def list_text_hashes(session: Session, source_ids: Sequence[str]) -> dict[str, str | None]:
-    """The hash of the current text of some sources; None for one without text."""
-    rows = session.rows("list_text_hashes", source_ids=list(source_ids))
-    return {row["source_id"]: row["text_sha256"] for row in rows}
-
-
 def list_chunk_states(session: Session, source_ids: Sequence[str]) -> list[ChunkState]:
     """Every chunk that some sources ever had."""
     return [ChunkState(**row) for row in session.rows("list_chunk_states", source_ids=list(source_ids))]

@@ -3,35 +3,15 @@
 import json
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from holocron_assets.ports import Session
 from holocron_assets.records import RecordKey
 from holocron_assets.tables.staging import TEXT, table_of
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceState:
-    """A registered source, and what its current chunks were cut from."""
-
-    source_id: str
-    source_type: str
-    source_ref_json: str
-    text_sha256: str | None
-    content_sha256: str | None
-    policy_version: str | None
-    chunk_count: int
-
-
 def list_records(session: Session, ingest_ids: Sequence[uuid.UUID]) -> list[RecordKey]:
     """The keys of some records, as if they were wanted."""
     return [RecordKey(**row) for row in session.rows("list_records", ingest_ids=[str(key) for key in ingest_ids])]
-
-
-def list_source_states(session: Session, source_ids: Sequence[str]) -> dict[str, SourceState]:
-    """The registered ones among some sources, by id."""
-    rows = session.rows("list_source_states", source_ids=list(source_ids))
-    return {row["source_id"]: SourceState(**row) for row in rows}
 
 
 def list_unchunked_sources(session: Session, policy_version: str) -> list[str]:

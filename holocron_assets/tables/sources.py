@@ -39,6 +39,19 @@ _RESOLUTION = dict.fromkeys(("source_id", "presence", "speaker", "described_by")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SourceState:
+    """A registered source, and what its current chunks were cut from."""
+
+    source_id: str
+    source_type: str
+    source_ref_json: str
+    text_sha256: str | None
+    content_sha256: str | None
+    policy_version: str | None
+    chunk_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExaminedRecord:
     """An examined record as the rule sees it, and the hash of its text if it has one."""
 
@@ -165,6 +178,12 @@ def retire_replaced_texts(session: Session, now: datetime) -> int:
 def establish_current_texts(session: Session, now: datetime) -> int:
     """Make the staged sources' texts current; returns how many were not before."""
     return session.execute("establish_current_texts", now=now)
+
+
+def list_source_states(session: Session, source_ids: Sequence[str]) -> dict[str, SourceState]:
+    """The registered ones among some sources, by id."""
+    rows = session.rows("list_source_states", source_ids=list(source_ids))
+    return {row["source_id"]: SourceState(**row) for row in rows}
 
 
 def upsert_source_aliases(session: Session, now: datetime) -> int:

@@ -171,11 +171,10 @@ def _tile(spans: list[dict[str, Any]]) -> bool:
         return True
     covered = 0
     for span in spans:
-        if span["start_offset"] is None or span["end_offset"] is None:
+        start, end = span["start_offset"], span["end_offset"]
+        if start is None or end is None or not start <= covered < end:
             return False
-        if not span["start_offset"] <= covered < span["end_offset"]:
-            return False
-        covered = span["end_offset"]
+        covered = end
     return bool(covered == spans[0]["expected_end"])
 
 

@@ -19,6 +19,7 @@ import pyarrow as pa
 from sqlalchemy import make_url
 
 from holocron_assets.errors import ConfigurationError, StoreBusyError, StoreError
+from holocron_assets.next_steps import EVERYTHING
 from holocron_assets.processors import usable_processors
 from holocron_assets.settings import Settings
 from resources.queries import Query, load_queries
@@ -106,10 +107,7 @@ class DuckDBStore(SqlStore):
     def session(self, *, write: bool = True) -> Iterator[DuckDBSession]:
         """See `holocron_assets.ports.Store`."""
         if not write and not self.exists():
-            raise StoreError(
-                f"there is no store at {self.name} yet. "
-                "Fill it with `dagster asset materialize --select '+key:embeddings'`."
-            )
+            raise StoreError(f"there is no store at {self.name} yet. Fill it with `{EVERYTHING}`.")
         deadline = time.monotonic() + self._wait_seconds
         if not self._one_at_a_time.acquire(timeout=max(self._wait_seconds, 0.001)):
             raise StoreBusyError(f"{self.name} is held by another thread of this process")

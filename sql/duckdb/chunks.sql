@@ -43,12 +43,6 @@ select source_id, content
 from vector.extracted_text
 where text_id in (select unnest(cast(:text_ids as uuid[])));
 
--- name: list_text_hashes
--- What the current text of some sources is now; null where there is none.
-select source_id, text_sha256
-from vector.source_registry
-where source_id in (select unnest(:source_ids));
-
 -- name: list_chunk_states
 -- Every chunk some sources ever had, without its content.
 select chunk_id, source_id, content_sha256, text_sha256, retired_utc is null as is_current

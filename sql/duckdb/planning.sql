@@ -9,11 +9,6 @@ from ingest.IngestRecords
 where ingest_id in (select unnest(cast(:ingest_ids as uuid[])))
 order by source_system, source_name, resource_id, fetched_at_utc, ingest_id;
 
--- name: list_source_states
-select source_id, source_type, source_ref_json, text_sha256, content_sha256, policy_version, chunk_count
-from vector.source_registry
-where source_id in (select unnest(:source_ids));
-
 -- name: list_unchunked_sources
 -- Sources that wait to be chunked already.
 select source_id

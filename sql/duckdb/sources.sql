@@ -143,6 +143,11 @@ where x.source_id = t.source_id
     and t.text_sha256 = x.text_sha256
     and (t.current_since_utc is null or t.retired_utc is not null);
 
+-- name: list_source_states
+select source_id, source_type, source_ref_json, text_sha256, content_sha256, policy_version, chunk_count
+from vector.source_registry
+where source_id in (select unnest(:source_ids));
+
 -- name: upsert_source_aliases
 insert into vector.source_alias (source_id, alias_title, target_title, ingest_id, updated_utc)
 select r.source_id, s.title, s.redirect_target, s.ingest_id, :now

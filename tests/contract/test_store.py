@@ -400,18 +400,21 @@ def test_an_embedding_is_stored_once_and_only_for_the_content_of_now(store: SqlS
         assert embed(session, {"unknown": "x"}, [[1, 0, 0]]) == 0
 
 
+#: The content "one" of chunk "a", held back in SPACE.
+HELD = QuarantinedItem(
+    item_type=ItemType.CHUNK,
+    item_id="a",
+    item_version=text_sha256("one"),
+    scope=str(SPACE.embedding_space_id),
+    stage="embed",
+    reason="no",
+)
+
+
 def test_quarantined_chunks_are_not_pending_until_released(store: SqlStore) -> None:
     """A chunk that one space cannot embed is held back there, in that content, and counted."""
-    item = QuarantinedItem(
-        item_type=ItemType.CHUNK,
-        item_id="a",
-        item_version=text_sha256("one"),
-        scope=str(SPACE.embedding_space_id),
-        stage="embed",
-        reason="no",
-    )
     with chunked(store, {"a": "one"}) as session:
-        quarantine.upsert_quarantined(session, [item], RUN, NOW)
+        quarantine.upsert_quarantined(session, [HELD], RUN, NOW)
         count = embeddings.count_pending_chunks(session, SPACE.embedding_space_id)
         assert (count.pending, count.quarantined) == (1, 1)
         assert embeddings.list_pending_chunks(session, SPACE.embedding_space_id, after=-1, limit=9) == []
@@ -457,23 +460,15 @@ def test_sources_are_not_indexed_without_an_active_space(store: SqlStore) -> Non
 
 def test_a_quarantined_chunk_does_not_keep_its_source_pending(store: SqlStore) -> None:
     """A chunk held back in a space counts as present there: only in that space and content, and until released."""
-    item = QuarantinedItem(
-        item_type=ItemType.CHUNK,
-        item_id="a",
-        item_version=text_sha256("one"),
-        scope=str(SPACE.embedding_space_id),
-        stage="embed",
-        reason="no",
-    )
     with chunked(store, {"a": "one"}) as session:
         spaces.insert_space(session, SPACE, NOW)
-        for other in (replace(item, scope=str(uuid.UUID(int=1))), replace(item, item_version=text_sha256("older"))):
+        for other in (replace(HELD, scope=str(uuid.UUID(int=1))), replace(HELD, item_version=text_sha256("older"))):
             quarantine.upsert_quarantined(session, [other], RUN, NOW)
         assert embeddings.mark_indexed_sources(session, NOW) == 0
-        quarantine.upsert_quarantined(session, [item], RUN, NOW)
+        quarantine.upsert_quarantined(session, [HELD], RUN, NOW)
         session._connection.execute("update vector.quarantine set released_utc = last_failed_utc")  # type: ignore[attr-defined]
         assert embeddings.mark_indexed_sources(session, NOW) == 0
-        quarantine.upsert_quarantined(session, [item], RUN, NOW)
+        quarantine.upsert_quarantined(session, [HELD], RUN, NOW)
 
         assert embeddings.mark_indexed_sources(session, NOW) == 1
 

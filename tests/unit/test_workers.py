@@ -32,15 +32,20 @@ def behave(items: Sequence[str]) -> list[str]:
     return [f"{item} done" for item in items]
 
 
-def answers(batches: list[list[str]], workers: int = 1) -> set[str]:
-    pool = WorkerPool[str, str](
-        "tests.unit.test_workers:behave",
+def pool_of(
+    target: str = "tests.unit.test_workers:behave", *, workers: int = 1, limits: WorkerLimits = LIMITS
+) -> WorkerPool[str, str]:
+    return WorkerPool[str, str](
+        target,
         workers=workers,
-        limits=LIMITS,
+        limits=limits,
         split=lambda item: item.split("+") if "+" in item else None,
         blame=lambda item, reason: f"{item} {reason}",
     )
-    return {answer for batch in pool.answers(batches) for answer in batch}
+
+
+def answers(batches: list[list[str]], workers: int = 1) -> set[str]:
+    return {answer for batch in pool_of(workers=workers).answers(batches) for answer in batch}
 
 
 def test_every_item_is_answered() -> None:
@@ -67,13 +72,7 @@ def test_a_bad_item_is_blamed_and_the_others_are_answered(item: str, reason: str
 
 def test_nothing_is_blamed_when_workers_cannot_start() -> None:
     """A worker that cannot import what it should run is an error with its last words, not a fault of every item."""
-    pool = WorkerPool[str, str](
-        "tests.unit.no_such_module:behave",
-        workers=1,
-        limits=LIMITS,
-        split=lambda item: None,
-        blame=lambda item, reason: reason,
-    )
+    pool = pool_of("tests.unit.no_such_module:behave")
 
     with pytest.raises(WorkerStartError, match=r"No module named 'tests\.unit\.no_such_module'.*none was held back"):
         list(pool.answers([["a"]]))
@@ -81,13 +80,7 @@ def test_nothing_is_blamed_when_workers_cannot_start() -> None:
 
 def test_starting_is_not_counted_as_work() -> None:
     """However short the time limit of a batch, a worker may take longer to start."""
-    pool = WorkerPool[str, str](
-        "tests.unit.slow_to_import:behave",
-        workers=1,
-        limits=WorkerLimits(timeout_seconds=0.5, memory_bytes=1024**3),
-        split=lambda item: None,
-        blame=lambda item, reason: reason,
-    )
+    pool = pool_of("tests.unit.slow_to_import:behave", limits=WorkerLimits(timeout_seconds=0.5, memory_bytes=1024**3))
 
     assert list(pool.answers([["a"]])) == [["a done"]]
 
@@ -104,13 +97,7 @@ def test_what_workers_print_does_not_disturb() -> None:
 
 def test_leaving_early_ends_the_workers() -> None:
     """Whoever stops listening is not waited for by the workers."""
-    pool = WorkerPool[str, str](
-        "tests.unit.test_workers:behave",
-        workers=1,
-        limits=WorkerLimits(timeout_seconds=60, memory_bytes=1024**3),
-        split=lambda item: None,
-        blame=lambda item, reason: reason,
-    )
+    pool = pool_of(limits=WorkerLimits(timeout_seconds=60, memory_bytes=1024**3))
     stream = pool.answers([["a"], *[["hang"]] * 4])
     started = time.monotonic()
 
@@ -130,9 +117,7 @@ def test_batches_are_taken_as_they_are_needed() -> None:
             taken += 1
             yield [str(number)]
 
-    pool = WorkerPool[str, str](
-        "tests.unit.test_workers:behave", workers=1, limits=LIMITS, split=lambda item: None, blame=lambda item, why: why
-    )
+    pool = pool_of()
     stream = pool.answers(batches())  # type: ignore[arg-type]
     next(stream)
 
