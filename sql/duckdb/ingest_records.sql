@@ -44,13 +44,22 @@ select
 from ingest.IngestRecords;
 
 -- name: count_pending_records
--- Never examined, wanted now, or examined by an extractor that has changed since.
-select count(*) as n
-from ingest.IngestRecords r
-left join vector.ingest_seen s on s.ingest_id = r.ingest_id
-where s.ingest_id is null
-    or s.outcome = 'wanted'
-    or s.extractor || '/' || s.extractor_version not in (select unnest(:extractors));
+-- Never examined, or wanted now or examined by an extractor that has changed since: two questions, each answered
+-- from ids alone.
+select
+    (
+        select count(*)
+        from ingest.IngestRecords
+        where ingest_id not in (select ingest_id from vector.ingest_seen)
+    ) + (
+        select count(*)
+        from ingest.IngestRecords
+        where ingest_id in (
+            select ingest_id
+            from vector.ingest_seen
+            where outcome = 'wanted' or extractor || '/' || extractor_version not in (select unnest(:extractors))
+        )
+    ) as n;
 
 -- name: list_pending_records
 -- The records of one resource come together, so that only one of its variants need be read.
