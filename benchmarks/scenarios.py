@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import duckdb
@@ -26,6 +27,8 @@ def cold(folder: Path, documents: int, kind: str) -> Iterator[str]:
     yield f"start-up, subtracted below: {start_up.wall:.1f} s wall, {start_up.cpu:.1f} s CPU"
     floor = _floor(folder, records)
     yield _line("floor: one plain loop", documents, floor, None)
+    ceiling = 2 * floor.wall / _two_floors(folder, records)
+    yield f"two such loops at once, each over everything, do {ceiling:.2f} times the work of one: more is not to be had"
 
     loaded = Project.create(folder / "loaded", records=records, workers=1)
     ingest = loaded.materialize("ingest_records").minus(_empty_run(folder / "empty2", "ingest_records"))
@@ -35,7 +38,8 @@ def cold(folder: Path, documents: int, kind: str) -> Iterator[str]:
         project = loaded.copy(folder / f"workers{workers}", workers=workers)
         costs[workers] = project.materialize(FROM_RECORDS).minus(start_up)
         yield _line(f"from records to vectors, {workers} worker{'s'[: workers - 1]}", documents, costs[workers], floor)
-    yield f"two workers are {costs[1].wall / costs[2].wall:.2f} times as fast as one"
+    gain = costs[1].wall / costs[2].wall
+    yield f"two workers are {gain:.2f} times as fast as one, {gain / ceiling:.0%} of what this machine allows"
     whole = Cost(wall=costs[1].wall + ingest.wall, cpu=costs[1].cpu + ingest.cpu, peak_mb=0)
     yield _line("from file to vectors, 1 worker", documents, whole, floor)
 
@@ -99,12 +103,22 @@ def _empty_run(folder: Path, selection: str) -> Cost:
     return min((project.materialize(selection) for _ in range(2)), key=lambda cost: cost.cpu)
 
 
-def _floor(folder: Path, records: Path) -> Cost:
-    none = folder / "none.ndjson"
-    none.touch()
-    command = [sys.executable, "-m", "benchmarks.floor"]
-    start_up = cost_of([*command, str(none), str(folder / "none.duckdb")], folder, environment())
-    return cost_of([*command, str(records), str(folder / "floor.duckdb")], folder, environment()).minus(start_up)
+def _floor(folder: Path, records: Path, name: str = "floor") -> Cost:
+    place = folder / name
+    place.mkdir()
+    (place / "none.ndjson").touch()
+    start_up = cost_of(_plain_loop(place / "none.ndjson", place / "none.duckdb"), place, environment())
+    return cost_of(_plain_loop(records, place / "floor.duckdb"), place, environment()).minus(start_up)
+
+
+def _two_floors(folder: Path, records: Path) -> float:
+    """Seconds until two plain loops that were started together are both done, start-up subtracted."""
+    with ThreadPoolExecutor(2) as executor:
+        return max(cost.wall for cost in executor.map(lambda name: _floor(folder, records, name), ("left", "right")))
+
+
+def _plain_loop(records: Path, store: Path) -> list[str]:
+    return [sys.executable, "-m", "benchmarks.floor", str(records), str(store)]
 
 
 def _kill_after(project: Project, seconds: float) -> None:
