@@ -16,7 +16,7 @@ from holocron_assets.records import EmbeddingSpace, Examination, Presence, Recor
 from holocron_assets.resolution import Candidate, Resolution, resolve
 from holocron_assets.settings import Settings
 from holocron_assets.spaces import space_of
-from holocron_assets.stages.chunk import chunks_of, require_no_mass_change
+from holocron_assets.stages.chunk import chunks_of, require_no_mass_change, require_same_parameters
 from holocron_assets.stages.examining import Examiner
 from holocron_assets.stages.extract import rule_of, whole_resources
 from holocron_assets.tables import chunks as chunk_table
@@ -65,7 +65,10 @@ class _Target:
 
 
 def plan(store: Store, settings: Settings, providers: ProviderCatalog, progress: Progress) -> Plan:
-    """Work out what `dagster asset materialize --select '+key:embeddings'` would do, short of ingesting files."""
+    """Work out what `dagster asset materialize --select '+key:embeddings'` would do, short of ingesting files.
+
+    Raises `ConfigurationError` when chunking would: the policy's version was used with other parameters before.
+    """
     return _Planner(store, settings).plan(providers, progress)
 
 
@@ -81,6 +84,8 @@ class _Planner:
         self._result = Plan()
 
     def plan(self, providers: ProviderCatalog, progress: Progress) -> Plan:
+        with self._store.session(write=False) as session:
+            require_same_parameters(self._policy, chunk_table.get_chunk_policy(session, self._policy.version))
         self._examine_pending(progress)
         resolutions = self._resolve()
         targets = self._targets(resolutions)

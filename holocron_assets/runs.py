@@ -31,10 +31,14 @@ class Origin:
 
 @dataclass(slots=True, kw_only=True)
 class Run:
-    """A run under way; stages count into `metrics`, which are stored when it ends."""
+    """A run under way; stages count into `metrics`, which are stored when it ends.
+
+    `error` makes it a failure although it came to its end, having done what it could.
+    """
 
     run_id: uuid.UUID
     metrics: dict[str, int] = field(default_factory=dict)
+    error: str | None = None
 
     def count(self, **amounts: int) -> None:
         """Add to the metrics."""
@@ -68,9 +72,10 @@ def recorded_run(
     except BaseException as error:
         # A store that cannot be written just now must not hide why; the next run ends this one as dead.
         with suppress(StoreError):
-            _finish(store, run, job_id, started, error=f"{type(error).__name__}: {error}"[:_MAX_ERROR_CHARACTERS])
+            run.error = f"{type(error).__name__}: {error}"
+            _finish(store, run, job_id, started)
         raise
-    _finish(store, run, job_id, started, error=None)
+    _finish(store, run, job_id, started)
 
 
 def end_dead_runs(store: Store) -> int:
@@ -114,8 +119,9 @@ def _is_dead(worker_id: str) -> bool:
         return False
 
 
-def _finish(store: Store, run: Run, job_id: uuid.UUID, started: float, *, error: str | None) -> None:
-    status = "SUCCEEDED" if error is None else "FAILED"
+def _finish(store: Store, run: Run, job_id: uuid.UUID, started: float) -> None:
+    error = run.error and run.error[:_MAX_ERROR_CHARACTERS]
+    status = "FAILED" if error else "SUCCEEDED"
     run.metrics["duration_ms"] = round((time.monotonic() - started) * 1000)
     with store.session() as session:
         run_table.finish_run(session, run.run_id, status, run.metrics, error, utc_now())

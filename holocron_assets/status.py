@@ -10,7 +10,7 @@ from holocron_assets.tables.overview import Counts, RecordKind
 from holocron_assets.tables.quarantine import QuarantineEntry
 from holocron_assets.tables.runs import RecordedRun
 
-_LISTED = 20
+_KINDS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +41,8 @@ class Status:
     recent_runs: list[RecordedRun]
 
 
-def status_of(store: Store, settings: Settings) -> Status:
-    """Read everything in one session."""
+def status_of(store: Store, settings: Settings, *, listed: int) -> Status:
+    """Read everything in one session; of quarantined items the newest `listed`."""
     migrations = store.pending_migrations()
     with store.session(write=False) as session:
         totals = overview.list_embedding_counts(session)
@@ -64,11 +64,11 @@ def status_of(store: Store, settings: Settings) -> Status:
             store=store.name,
             pending_migrations=migrations,
             counts=overview.get_counts(session),
-            kinds=overview.list_record_kinds(session, _LISTED),
+            kinds=overview.list_record_kinds(session, _KINDS),
             records_to_extract=count_waiting_records(session, settings.sources),
             sources_to_chunk=backlog.pending_sources,
             spaces=space_states,
             quarantined=sum(one.n for one in quarantine.count_quarantined(session)),
-            quarantine=quarantine.list_quarantined(session, _LISTED),
+            quarantine=quarantine.list_quarantined(session, listed),
             recent_runs=runs.list_recent_runs(session, 8),
         )

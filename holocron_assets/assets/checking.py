@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from inspect import getdoc
+from uuid import UUID
 
 import dagster as dg
 
@@ -12,6 +13,8 @@ from holocron_assets.tables.checks import Written
 from holocron_assets.verification.finding import Finding
 
 Claim = Callable[..., Finding]
+
+_RECENT_RUNS = 1000
 
 
 def specs(asset: str, blocking: Sequence[Claim], warnings: Sequence[Claim] = ()) -> list[dg.AssetCheckSpec]:
@@ -49,12 +52,18 @@ def results(context: dg.AssetCheckExecutionContext, findings: Sequence[Finding])
 
 
 def written_for(context: dg.AssetCheckExecutionContext, session: Session, asset: str, stage: str) -> Written:
-    """The rows to read back: what this Dagster run wrote; for a check asked for alone, what the last run did."""
+    """The rows to read back: what this Dagster run wrote.
+
+    For a check that is asked for alone, what the last run of the stage did, of each embedding space its own.
+    """
     dagster_run = context.run
     recorded = [
         run for run in runs.list_runs_locked_by(session, dagster_run.run_id) if stage_of(run.input_json) == stage
     ]
     if not recorded and dg.AssetKey(asset) not in context.job_def.asset_layer.selected_asset_keys:
-        recent = [run for run in runs.list_recent_runs(session, 100) if stage_of(run.input_json) == stage]
-        return Written(run_ids=tuple(run.run_id for run in recent[:1]))
+        newest: dict[UUID | None, UUID] = {}
+        for run in runs.list_recent_runs(session, _RECENT_RUNS):
+            if stage_of(run.input_json) == stage:
+                newest.setdefault(run.embedding_space_id, run.run_id)
+        return Written(run_ids=tuple(newest.values()))
     return Written(run_ids=tuple(run.run_id for run in recorded))

@@ -1,6 +1,7 @@
 """The `ingest_records` asset: loads the files that the settings name, or the sample for a newcomer."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 
@@ -40,19 +41,20 @@ def ingest_records(
         context.log.warning(warning)
     if report.rejects:
         context.log.warning(f"{report.rejected} lines are no records, e.g. {report.rejects[0].place}")
-    return dg.MaterializeResult(
-        metadata={
-            "dagster/row_count": counts.records,
-            "new records": report.records_stored,
-            "files read": report.files,
-            "files unchanged": report.unchanged_files,
-            "lines rejected": report.rejected,
-            "ids stored with other content": report.records_conflicting,
-            "kinds": schemas.samples(
-                kinds, ["source_system", "source_name", "resource_type", "variant", "n", "newest_fetch_utc"]
-            ),
-        }
-    )
+    figures: dict[str, Any] = {
+        "dagster/row_count": counts.records,
+        "new records": report.records_stored,
+        "files read": report.files,
+        "files unchanged": report.unchanged_files,
+        "lines rejected": report.rejected,
+        "ids stored with other content": report.records_conflicting,
+        "kinds": schemas.samples(
+            kinds, ["source_system", "source_name", "resource_type", "variant", "n", "newest_fetch_utc"]
+        ),
+    }
+    if report.failures:
+        raise dg.Failure(description="; ".join(report.failures), metadata=figures, allow_retries=False)
+    return dg.MaterializeResult(metadata=figures)
 
 
 @dg.multi_asset_check(

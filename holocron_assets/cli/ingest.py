@@ -23,7 +23,7 @@ def command(context: click.Context, paths: tuple[Path, ...], *, as_json: bool) -
 
     An NDJSON line has the columns of ingest.IngestRecords. Records that are stored already are skipped, and
     files that did not change since are not opened. Lines that are no records are quarantined, with their
-    numbers, and make the exit code 1; everything else is loaded.
+    numbers; they, and files that are damaged, make the exit code 1. Everything else is loaded.
     """
     store = command_store(load_settings())
     store.migrate()
@@ -49,6 +49,8 @@ def command(context: click.Context, paths: tuple[Path, ...], *, as_json: bool) -
             say(f"{reject.place}: {reject.reason}", "red")
         if report.rejected > _SHOWN_REJECTS:
             say(f"... and {report.rejected - _SHOWN_REJECTS:,} more; `holocron status` lists them.", "red")
+        for failure in report.failures:
+            say(failure, "red")
         say(f"Next: {EVERYTHING}")
-    if report.rejected:
+    if report.rejected or report.failures:
         context.exit(1)

@@ -17,11 +17,18 @@ _INTERNAL = ("api_", "bytes_")
 
 
 @click.command()
+@click.option(
+    "--quarantined",
+    type=click.IntRange(min=0),
+    default=20,
+    show_default=True,
+    help="How many quarantined items to list, the newest first.",
+)
 @json_option
-def command(*, as_json: bool) -> None:
+def command(quarantined: int, *, as_json: bool) -> None:
     """Show what the store holds, what is pending per space, what is quarantined, and the last runs."""
     settings = load_settings()
-    status = status_of(command_store(settings), settings)
+    status = status_of(command_store(settings), settings, listed=quarantined)
     if as_json:
         print_json(status)
     else:

@@ -51,7 +51,7 @@ def chunk(
     report = ChunkingReport()
     with store.session(write=False) as session:
         backlog = chunks.get_chunking_backlog(session, policy.version)
-        _require_same_parameters(policy, chunks.get_chunk_policy(session, policy.version))
+        require_same_parameters(policy, chunks.get_chunk_policy(session, policy.version))
     if not backlog.pending_sources:
         return report
     if not allow_mass_change:
@@ -140,11 +140,11 @@ def chunks_of(pending: PendingText, text: str, policy: ChunkingPolicy) -> tuple[
 def _bind_policy(store: Store, policy: ChunkingPolicy) -> None:
     with store.session() as session:
         chunks.insert_chunk_policy(session, policy, utc_now())
-        _require_same_parameters(policy, chunks.get_chunk_policy(session, policy.version))
+        require_same_parameters(policy, chunks.get_chunk_policy(session, policy.version))
 
 
-def _require_same_parameters(policy: ChunkingPolicy, bound: str | None) -> None:
-    """A version that meant other sizes before would make ids ambiguous."""
+def require_same_parameters(policy: ChunkingPolicy, bound: str | None) -> None:
+    """Raise `ConfigurationError` when the version meant other sizes before: ids would be ambiguous."""
     if bound is not None and bound != canonical_json(policy.parameters()):
         raise ConfigurationError(
             f"chunking policy {policy.version!r} was used before with other parameters: {bound}. A version means one "

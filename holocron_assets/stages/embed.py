@@ -133,8 +133,7 @@ def _embed_batch(
     rejected: list[tuple[ChunkContent, str]] = []
     for part, outcome in _attempts(provider, space, batch, report):
         if isinstance(outcome, str):
-            if not accepted and not rejected:
-                _require_sound(provider, space, report)
+            _require_sound(provider, space, report)
             rejected.append((part[0], outcome))
         else:
             accepted.extend(part)
@@ -173,12 +172,15 @@ def _embed_batch(
 
 
 def _require_sound(provider: EmbeddingProvider, space: EmbeddingSpace, report: EmbeddingReport) -> None:
-    """Raise when the provider rejects a harmless text too: then the texts of the batch are not to blame."""
+    """Raise when the provider rejects a harmless text too: then no text of the batch is to blame.
+
+    Asked after each rejection, because a provider may break in the middle of a batch.
+    """
     try:
         _embed(provider, space, [_HARMLESS_TEXT], report)
     except (InputRejectedError, VectorError) as error:
         raise ProviderError(
-            f"space {space.slug}: the first text of a batch was rejected, and so was a harmless one, because: {error}. "
+            f"space {space.slug}: a text was rejected, and so was a harmless one, because: {error}. "
             "Nothing of the batch was stored or quarantined: mend the provider and run again."
         ) from error
 

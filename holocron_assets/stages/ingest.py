@@ -31,7 +31,7 @@ _REPORTED_REJECTS = 100
 
 @dataclass(slots=True, kw_only=True)
 class IngestReport:
-    """What one ingestion did. `failures` are files that ended early.
+    """What one ingestion did. `failures` say which files could not be used or not be read to their end, and why.
 
     All that was `rejected` is in quarantine; `rejects` are the first of it.
     """
@@ -81,8 +81,7 @@ def ingest(store: Store, paths: Sequence[Path], origin: Origin, progress: Progre
             records_rejected=report.rejected,
             bytes_processed=report.bytes_processed,
         )
-        if report.failures:
-            raise InputError("; ".join(report.failures))
+        run.error = "; ".join(report.failures) or None
     return report
 
 

@@ -1,5 +1,6 @@
 """The commands, as a user types them: what they print, what they exit with."""
 
+import gzip
 import json
 import os
 import subprocess
@@ -110,6 +111,30 @@ def test_a_page_of_200_megabytes_stops_nothing(folder: Path) -> None:
     assert result.exit_code == 1
     assert json.loads(result.stdout)["records_stored"] == 2
     assert [item["item_id"] for item in parsed("status")["quarantine"]] == [f"{path}:2"]
+
+
+def test_a_damaged_file_is_named_beside_what_was_loaded(folder: Path) -> None:
+    """A damaged file makes the exit code 1; the report still tells what the other files brought."""
+    (folder / "records").mkdir()
+    whole = gzip.compress(json.dumps(page_row("Page 1", 1, prose("alpha"))).encode())
+    (folder / "records" / "a.ndjson.gz").write_bytes(whole[:-20])
+    (folder / "records" / "b.ndjson.gz").write_bytes(whole)
+
+    result = holocron("ingest", "records", "--json")
+
+    report = json.loads(result.stdout)
+    assert (result.exit_code, report["records_stored"]) == (1, 1)
+    assert [failure.partition(" is ")[0].endswith("a.ndjson.gz") for failure in report["failures"]] == [True]
+    assert parsed("status")["recent_runs"][0]["status"] == "FAILED"
+
+
+def test_status_lists_as_many_quarantined_items_as_asked(folder: Path) -> None:
+    """Every quarantined item can be listed, not only the newest twenty."""
+    (folder / "records.ndjson").write_text("not json\n" * 30)
+    holocron("ingest", "records.ndjson")
+
+    assert len(parsed("status")["quarantine"]) == 20
+    assert len(parsed("status", "--quarantined", "100")["quarantine"]) == 30
 
 
 def test_a_mended_line_leaves_quarantine(folder: Path) -> None:

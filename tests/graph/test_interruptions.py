@@ -190,16 +190,23 @@ def test_a_held_store_is_waited_for(store: SqlStore, settings: Settings) -> None
     assert 0.5 < time.monotonic() - started < 15
 
 
-def test_a_full_disk_is_told_and_loses_nothing(tmp_path: Path) -> None:
-    """When the disk is full, the error says so, nothing of the batch is stored, and with space it goes on."""
-    disk = tmp_path / "disk"
+@contextmanager
+def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
+    """A file system of its own, which only root can make."""
+    disk = folder / "disk"
     disk.mkdir()
-    if (
-        os.geteuid() != 0
-        or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", disk], check=False).returncode
-    ):
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(disk)]
+    if os.name == "nt" or os.geteuid() != 0 or subprocess.run(mount, check=False).returncode:
         pytest.skip("needs to mount a small file system")
     try:
+        yield disk
+    finally:
+        subprocess.run(["umount", "-l", disk], check=True)
+
+
+def test_a_full_disk_is_told_and_loses_nothing(tmp_path: Path) -> None:
+    """When the disk is full, the error says so, nothing of the batch is stored, and with space it goes on."""
+    with small_disk(tmp_path, 8) as disk:
         settings = Settings(base_dir=disk, store_url="duckdb:///store.duckdb", ingest=())
         world = World(store=open_store(settings, wait_seconds=5), settings=settings, providers=None)  # type: ignore[arg-type]
         world.store.migrate()
@@ -212,8 +219,20 @@ def test_a_full_disk_is_told_and_loses_nothing(tmp_path: Path) -> None:
         subprocess.run(["mount", "-o", "remount,size=300m", disk], check=True)
         assert world.rows("select count(*) from ingest.IngestRecords") == [(1,)]
         assert world.add(*huge) == len(huge)
-    finally:
-        subprocess.run(["umount", "-l", disk], check=True)
+
+
+def test_a_read_only_disk_is_told(tmp_path: Path) -> None:
+    """A store on a disk that may not be written is an error that names the setting, and it can still be read."""
+    with small_disk(tmp_path, 50) as disk:
+        settings = Settings(base_dir=disk, store_url="duckdb:///store.duckdb", ingest=())
+        store = open_store(settings, wait_seconds=5)
+        store.migrate()
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+
+        with store.session(write=False) as session:
+            session.rows("list_applied_migrations")
+        with pytest.raises(StoreError, match="HOLOCRON_STORE_URL"), store.session():
+            pass
 
 
 @pytest.mark.skipif(os.name == "nt", reason="permissions are POSIX's")

@@ -31,6 +31,7 @@ class Unreliable(EmbeddingProvider):
     batch_size: int = 4
     poison: str = "poison"
     unavailable: int = 0
+    breaks_after_calls: int | None = None
     digest: str | None = None
     spoil: Any = None
     calls: list[int] = field(default_factory=list)
@@ -49,7 +50,8 @@ class Unreliable(EmbeddingProvider):
             self.unavailable -= 1
             raise ProviderUnavailableError("the server is away")
         vectors = self.inner.embed(texts, purpose)
-        if not any(self.poison in text for text in texts):
+        is_broken = self.breaks_after_calls is not None and len(self.calls) > self.breaks_after_calls
+        if not is_broken and not any(self.poison in text for text in texts):
             return vectors
         if self.spoil is None:
             raise InputRejectedError("the model will not have it")
@@ -130,7 +132,7 @@ def test_when_everything_is_rejected_nothing_is_quarantined(world: World, batch_
 
 
 def test_many_poisonous_texts_hold_up_nothing(world: World) -> None:
-    """A batch of nothing but guilty texts is quarantined, after one harmless text was embedded to tell."""
+    """A batch of nothing but guilty texts is quarantined, with a harmless text embedded after each to tell."""
     with_pages(world, *[f"poison {n} " + prose("x", 300) for n in range(20)])
     provider = Unreliable(batch_size=20)
 
@@ -138,7 +140,17 @@ def test_many_poisonous_texts_hold_up_nothing(world: World) -> None:
 
     assert (report.embedded, report.quarantined, report.still_pending) == (0, 20, 0)
     calls_to_halve_it = 2 * 20 - 1
-    assert len(provider.calls) == calls_to_halve_it + 1
+    assert len(provider.calls) == calls_to_halve_it + 20
+
+
+def test_a_provider_that_breaks_in_mid_batch_is_to_blame(world: World) -> None:
+    """Once a harmless text is rejected too, no further text is quarantined, although others were embedded before."""
+    with_pages(world, *[prose(f"topic {n}", 300) for n in range(6)], "poison " + prose("x", 300))
+
+    with pytest.raises(ProviderError, match="and so was a harmless one"):
+        world.embed(Unreliable(batch_size=8, breaks_after_calls=3))
+
+    assert world.rows("select * from vector.quarantine") == []
 
 
 def test_a_provider_that_comes_back_is_waited_for(world: World) -> None:
