@@ -268,7 +268,7 @@ class _Planner:
                 provider = providers.open(declared.provider, declared.model, declared.options)
                 space = space_of(provider.describe())
             except HolocronError as error:
-                self._result.unavailable_spaces[f"{declared.provider} {declared.model}"] = str(error)
+                self._result.unavailable_spaces[declared.label] = str(error)
                 continue
             if space.embedding_space_id not in known:
                 found.append((space, False))

@@ -31,6 +31,7 @@ from pydantic_settings import (
 
 from holocron_assets.chunking import POLICIES, ChunkingPolicy
 from holocron_assets.errors import ConfigurationError
+from holocron_assets.identity import canonical_json
 
 SAMPLE = "sample"
 
@@ -100,6 +101,11 @@ class SpaceDeclaration(_Section):
     provider: str
     model: str
     options: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """What is declared, for messages: two declarations of one model differ in their options."""
+        return " ".join([self.provider, self.model, *([canonical_json(self.options)] if self.options else [])])
 
 
 class _Environment(EnvSettingsSource):

@@ -54,7 +54,7 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
 @pytest.fixture
 def empty_store(settings: Settings) -> SqlStore:
     """A store without a schema."""
-    return open_store(settings, wait_seconds=5)
+    return open_store(settings, wait_seconds=60)
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,11 @@ def ingest_records(
         context.log.warning(warning)
     if report.rejects:
         context.log.warning(f"{report.rejected} lines are no records, e.g. {report.rejects[0].place}")
+    if report.conflicts:
+        context.log.warning(
+            f"{report.records_conflicting} records carry an id that is stored with another content, "
+            f"e.g. {report.conflicts[0]}; the stored ones were kept"
+        )
     figures: dict[str, Any] = {
         "dagster/row_count": counts.records,
         "new records": report.records_stored,

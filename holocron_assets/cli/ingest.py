@@ -11,7 +11,7 @@ from holocron_assets.runs import Origin, this_process
 from holocron_assets.settings import load_settings
 from holocron_assets.stages.ingest import ingest
 
-_SHOWN_REJECTS = 10
+_SHOWN = 10
 
 
 @click.command()
@@ -40,15 +40,15 @@ def command(context: click.Context, paths: tuple[Path, ...], *, as_json: bool) -
         if report.records_conflicting:
             say(
                 f"{report.records_conflicting:,} records carry an id that is stored with another content; "
-                "the stored ones were kept.",
+                f"the stored ones were kept: {', '.join(map(str, report.conflicts[:_SHOWN]))}",
                 "yellow",
             )
         for warning in report.warnings:
             say(warning, "yellow")
-        for reject in report.rejects[:_SHOWN_REJECTS]:
+        for reject in report.rejects[:_SHOWN]:
             say(f"{reject.place}: {reject.reason}", "red")
-        if report.rejected > _SHOWN_REJECTS:
-            say(f"... and {report.rejected - _SHOWN_REJECTS:,} more; `holocron status` lists them.", "red")
+        if report.rejected > _SHOWN:
+            say(f"... and {report.rejected - _SHOWN:,} more; `holocron status` lists them.", "red")
         for failure in report.failures:
             say(failure, "red")
         say(f"Next: {EVERYTHING}")

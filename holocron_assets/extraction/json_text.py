@@ -16,8 +16,6 @@ from holocron_assets.records import RecordKey
 name = "json_text"
 version = "1"
 
-#: What is nested deeper is machinery, not something to read.
-_DEEPEST = 20
 #: Short values of one list stand on one line.
 _LONGEST_LISTED = 80
 _TITLE_FIELDS = ("title", "name", "label", "headline")
@@ -54,13 +52,13 @@ def _title(payload: Any) -> str | None:
 
 def _values(payload: Any) -> Iterator[tuple[str, str]]:
     """Strings and numbers with their paths, in the payload's order; what is in a list shares the list's path."""
-    waiting: list[tuple[tuple[str, ...], Any, int]] = [((), payload, 0)]
+    waiting: list[tuple[tuple[str, ...], Any]] = [((), payload)]
     while waiting:
-        path, value, depth = waiting.pop()
-        if isinstance(value, dict) and depth < _DEEPEST:
-            waiting.extend(((*path, _words(field)), inner, depth + 1) for field, inner in reversed(value.items()))
-        elif isinstance(value, list) and depth < _DEEPEST and not all(map(_is_short, value)):
-            waiting.extend((path, inner, depth + 1) for inner in reversed(value))
+        path, value = waiting.pop()
+        if isinstance(value, dict):
+            waiting.extend(((*path, _words(field)), inner) for field, inner in reversed(value.items()))
+        elif isinstance(value, list) and not all(map(_is_short, value)):
+            waiting.extend((path, inner) for inner in reversed(value))
         else:
             shown = [_shown(inner) for inner in (value if isinstance(value, list) else [value])]
             yield " > ".join(path), ", ".join(filter(None, shown))

@@ -26,14 +26,15 @@ _BATCH_ITEMS = 1000
 _BATCH_CHARACTERS = 16 * 1024 * 1024
 #: A file changed this recently may change again within the same tick of its clock, so it is not remembered.
 _SETTLED_NS = 2_000_000_000
-_REPORTED_REJECTS = 100
+_REPORTED = 100
 
 
 @dataclass(slots=True, kw_only=True)
 class IngestReport:
     """What one ingestion did. `failures` say which files could not be used or not be read to their end, and why.
 
-    All that was `rejected` is in quarantine; `rejects` are the first of it.
+    All that was `rejected` is in quarantine; `rejects` are the first of it. `records_conflicting` carry an id that is
+    stored with another content, which is kept; `conflicts` are the first of those ids.
     """
 
     run_id: uuid.UUID | None = None
@@ -42,6 +43,7 @@ class IngestReport:
     records_read: int = 0
     records_stored: int = 0
     records_conflicting: int = 0
+    conflicts: list[uuid.UUID] = field(default_factory=list)
     bytes_processed: int = 0
     rejected: int = 0
     rejects: list[Reject] = field(default_factory=list)
@@ -182,7 +184,9 @@ class _Loading:
                 stored = ingest_records.insert_ingest_records(session, records)
                 self._report.records_stored += stored
                 if stored < len(records):
-                    self._report.records_conflicting += ingest_records.count_conflicting_records(session)
+                    conflicting = ingest_records.list_conflicting_records(session)
+                    self._report.records_conflicting += len(conflicting)
+                    self._report.conflicts.extend(conflicting[: _REPORTED - len(self._report.conflicts)])
             if self._rejects:
                 items = [
                     QuarantinedItem(item_type=ItemType.LINE, item_id=one.place, stage=STAGE, reason=one.reason)
@@ -195,7 +199,7 @@ class _Loading:
                 settled = [end.file for end in self._ended if end.settled]
                 ingest_records.upsert_ingest_files(session, settled, self._run.run_id, now)
         self._report.rejected += len(self._rejects)
-        self._report.rejects.extend(self._rejects[: _REPORTED_REJECTS - len(self._report.rejects)])
+        self._report.rejects.extend(self._rejects[: _REPORTED - len(self._report.rejects)])
         self._rows, self._characters, self._rejects, self._ended = [], 0, [], []
 
 

@@ -32,7 +32,7 @@ def register_spaces(
             provider = catalog.open(declaration.provider, declaration.model, declaration.options)
             described.append(space_of(provider.describe()))
         except HolocronError as error:
-            report.failures[f"{declaration.provider} {declaration.model}"] = error
+            report.failures[declaration.label] = error
     with store.session(write=False) as session:
         report.registered = spaces.list_spaces(session)
     known = {space.embedding_space_id for space in report.registered}

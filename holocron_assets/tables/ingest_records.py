@@ -57,15 +57,15 @@ class NewestHash:
 
 
 def insert_ingest_records(session: Session, records: Sequence[IngestRecord]) -> int:
-    """Insert what is not stored yet; returns how many were new. Stages them for `count_conflicting_records`."""
+    """Insert what is not stored yet; returns how many were new. Stages them for `list_conflicting_records`."""
     rows = ([_plain(getattr(record, name)) for name in _COLUMNS] for record in records)
     session.stage("staged_records", table_of(_COLUMNS, rows))
     return session.execute("insert_ingest_records")
 
 
-def count_conflicting_records(session: Session) -> int:
-    """How many of the staged records have an id that is stored with another content."""
-    return int(session.rows("count_conflicting_records")[0]["n"])
+def list_conflicting_records(session: Session) -> list[uuid.UUID]:
+    """The ids of those staged records whose id is stored with another content."""
+    return [row["ingest_id"] for row in session.rows("list_conflicting_records")]
 
 
 def list_newest_hashes(session: Session, resource_ids: Sequence[str]) -> list[NewestHash]:

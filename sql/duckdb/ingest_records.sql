@@ -14,12 +14,13 @@ select
 from staged_records
 on conflict do nothing;
 
--- name: count_conflicting_records
+-- name: list_conflicting_records
 -- Staged records whose id is stored with another content: kept out, and worth a warning.
-select count(*) as n
+select r.ingest_id
 from staged_records s
 join ingest.IngestRecords r on r.ingest_id = cast(s.ingest_id as uuid)
-where r.hash_sha256 <> s.hash_sha256;
+where r.hash_sha256 <> s.hash_sha256
+order by r.ingest_id;
 
 -- name: list_newest_hashes
 -- What was last stored of some resources, for records that bring no fetch time of their own.

@@ -166,24 +166,24 @@ def test_staged_rows_are_seen_by_their_transaction_only(store: SqlStore) -> None
     """What is staged is gone with its session."""
     with store.session() as session:
         ingest_records.insert_ingest_records(session, [record_of(json_row("a", {})).record])
-        assert ingest_records.count_conflicting_records(session) == 0
+        assert ingest_records.list_conflicting_records(session) == []
 
     with pytest.raises(StoreError), store.session() as session:
-        ingest_records.count_conflicting_records(session)
+        ingest_records.list_conflicting_records(session)
 
 
 def test_records_are_stored_once_and_never_changed(store: SqlStore) -> None:
-    """An id that is stored already keeps its first content; the conflict is counted."""
+    """An id that is stored already keeps its first content; the conflict is named."""
     row = json_row("a", {"n": 1}) | {"ingest_id": str(uuid.UUID(int=1))}
     changed = row | {"payload": '{"n": 2}'}
     with store.session() as session:
         assert ingest_records.insert_ingest_records(session, [record_of(row).record]) == 1
     with store.session() as session:
         assert ingest_records.insert_ingest_records(session, [record_of(row).record]) == 0
-        assert ingest_records.count_conflicting_records(session) == 0
+        assert ingest_records.list_conflicting_records(session) == []
     with store.session() as session:
         assert ingest_records.insert_ingest_records(session, [record_of(changed).record]) == 0
-        assert ingest_records.count_conflicting_records(session) == 1
+        assert ingest_records.list_conflicting_records(session) == [uuid.UUID(int=1)]
         (payload,) = ingest_records.list_payloads(session, [uuid.UUID(int=1)], 1000)
 
     assert payload.payload == row["payload"]

@@ -294,6 +294,18 @@ def test_works_are_recognised_by_their_id() -> None:
     assert examined({"id": "W12", "title": "T"}).extractor == "json_text"
 
 
+def test_json_is_read_to_its_bottom() -> None:
+    """However deep a value is nested, it is read."""
+    payload: Any = "the deepest"
+    for level in range(300):
+        payload = {"a": payload} if level % 2 else [payload, {"b": level}]
+
+    text = examined(payload).text or ""
+
+    assert "the deepest" in text
+    assert "b: 298" in text
+
+
 @pytest.mark.parametrize("index", [{"a": [10**9]}, {"a": [-1]}, {"a": ["0"]}, {"a": [True]}, {"a": 1}, ["a"], "a"])
 def test_a_broken_abstract_fails(index: Any) -> None:
     """An inverted index that is none is a failure, and costs no memory."""
