@@ -1,5 +1,8 @@
 """Dagster's entry: `build_defs()` puts assets, checks and resources together. Nothing is implemented here."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import dagster as dg
 
 from holocron_assets.assets.chunks import chunks, chunks_checks
@@ -36,6 +39,11 @@ def build_defs(
         "chunks": canonical_json(settings.chunking.policy().parameters()),
     }
 
+    @contextmanager
+    def store_of_run(_context: dg.InitResourceContext) -> Iterator[Store]:
+        with store.kept_open():
+            yield store
+
     def finished(spec: dg.AssetSpec) -> dg.AssetSpec:
         code_version = code_versions.get(spec.key.to_user_string(), spec.code_version)
         dialect = settings.store_url.partition("://")[0].partition("+")[0]
@@ -45,7 +53,7 @@ def build_defs(
         assets=dg.map_asset_specs(finished, ASSETS),
         asset_checks=CHECKS,
         resources={
-            "store": dg.ResourceDefinition.hardcoded_resource(store, f"The store at {store.name}"),
+            "store": dg.ResourceDefinition(store_of_run, description=f"The store at {store.name}"),
             "providers": dg.ResourceDefinition.hardcoded_resource(
                 providers or installed_providers(), "Embedding providers, opened when a space needs one"
             ),

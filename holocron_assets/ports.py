@@ -55,6 +55,13 @@ class Store(Protocol):
         """
         ...
 
+    def kept_open(self) -> AbstractContextManager[None]:
+        """For a run: sessions inside may share what opening costs, until one of them writes.
+
+        Whoever writes may go on to compute for long, and then others must be able to write meanwhile.
+        """
+        ...
+
     def pending_migrations(self) -> list[str]:
         """The names of the migrations that `migrate` would apply; raises `SchemaError` on a changed one."""
         ...

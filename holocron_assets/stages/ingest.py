@@ -89,6 +89,8 @@ def ingest(store: Store, paths: Sequence[Path], origin: Origin, progress: Progre
 
 def named_paths(store: Store, settings: Settings) -> list[Path]:
     """The paths that the settings name; the sample only while the store has no record from elsewhere."""
+    if SAMPLE not in settings.ingest:
+        return [settings.path(name) for name in settings.ingest]
     with store.session(write=False) as session:
         elsewhere = ingest_records.count_ingest_records(session, bundled.SOURCE_NAME).records_from_elsewhere
     return [

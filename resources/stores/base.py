@@ -40,6 +40,10 @@ class SqlStore(ABC):
         """See `holocron_assets.ports.Store`."""
 
     @abstractmethod
+    def kept_open(self) -> AbstractContextManager[None]:
+        """See `holocron_assets.ports.Store`."""
+
+    @abstractmethod
     def exists(self) -> bool:
         """Whether there is a database to read."""
 

@@ -28,17 +28,31 @@ from resources.stores.base import SqlStore
 _HOLDER = re.compile(r"\(PID (\d+)\)")
 _LOCKED = ("Could not set lock", "Conflicting lock", "being used by another process")
 _RETRY_SECONDS = (0.02, 0.2)
+#: How the names begin of queries whose answer is a few figures: worth keeping, and never much.
+_FIGURES = ("count_", "get_")
 
 
 class DuckDBSession:
-    """One open transaction on a DuckDB connection."""
+    """One open transaction on a DuckDB connection.
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    `answers` are those that sessions before it had, for as long as nothing can have changed since.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, answers: dict[str, list[dict[str, Any]]] | None) -> None:
         self._connection = connection
+        self._answers = answers
         self._queries = load_queries("duckdb")
 
     def rows(self, query: str, **parameters: Any) -> list[dict[str, Any]]:
         """See `holocron_assets.ports.Session`."""
+        if self._answers is None or not query.startswith(_FIGURES):
+            return self._rows(query, parameters)
+        asked = repr((query, sorted(parameters.items())))
+        if asked not in self._answers:
+            self._answers[asked] = self._rows(query, parameters)
+        return self._answers[asked]
+
+    def _rows(self, query: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
         cursor = self._run(self._queries[query], parameters)
         columns = [column[0] for column in cursor.description or ()]
         return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
@@ -58,6 +72,7 @@ class DuckDBSession:
 
     def stage(self, relation: str, rows: pa.Table) -> None:
         """See `holocron_assets.ports.Session`."""
+        self._answers = None
         self._connection.register(relation, rows)
 
     def run_script(self, text: str) -> None:
@@ -89,6 +104,11 @@ class DuckDBStore(SqlStore):
         }
         # Two sessions of one process would share DuckDB's instance, and conflict on writes instead of waiting.
         self._one_at_a_time = threading.Lock()
+        self._keeps_readers = False
+        #: Keeps DuckDB's instance, with all that it has read, for the next session that only reads. Nobody can write
+        #: meanwhile, so answers stay right too.
+        self._kept: duckdb.DuckDBPyConnection | None = None
+        self._answers: dict[str, list[dict[str, Any]]] = {}
 
     @property
     def name(self) -> str:
@@ -114,10 +134,10 @@ class DuckDBStore(SqlStore):
             raise StoreBusyError(f"{self.name} is held by another thread of this process")
         try:
             with _named_errors(self.name):
-                connection = self._open(deadline, read_only=not write)
+                connection = self._open_to_write(deadline) if write else self._open_to_read(deadline)
                 try:
                     connection.begin()
-                    yield DuckDBSession(connection)
+                    yield DuckDBSession(connection, self._answers if self._kept is not None else None)
                     connection.commit()
                 except BaseException:
                     _roll_back(connection)
@@ -126,6 +146,32 @@ class DuckDBStore(SqlStore):
                     connection.close()
         finally:
             self._one_at_a_time.release()
+
+    @contextmanager
+    def kept_open(self) -> Iterator[None]:
+        """See `holocron_assets.ports.Store`."""
+        self._keeps_readers = True
+        try:
+            yield
+        finally:
+            with self._one_at_a_time:
+                self._let_go()
+
+    def _open_to_read(self, deadline: float) -> duckdb.DuckDBPyConnection:
+        if self._keeps_readers and self._kept is None:
+            self._kept = self._open(deadline, read_only=True)
+        return self._kept.cursor() if self._kept is not None else self._open(deadline, read_only=True)
+
+    def _open_to_write(self, deadline: float) -> duckdb.DuckDBPyConnection:
+        self._let_go()
+        return self._open(deadline, read_only=False)
+
+    def _let_go(self) -> None:
+        self._keeps_readers = False
+        if self._kept is not None:
+            self._kept.close()
+            self._kept = None
+            self._answers = {}
 
     def _open(self, deadline: float, *, read_only: bool) -> duckdb.DuckDBPyConnection:
         try:

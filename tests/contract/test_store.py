@@ -127,6 +127,35 @@ def test_a_store_that_is_not_there_cannot_be_read(empty_store: SqlStore) -> None
     assert not empty_store.exists()
 
 
+def test_a_store_that_is_kept_open_shows_what_is_written(store: SqlStore) -> None:
+    """Sessions that share what opening costs still see what one of them wrote, and what is staged is one's own."""
+    with store.kept_open():
+        for planned in (1, 2):
+            with store.session(write=False) as session:
+                planning.stage_planned_chunks(session, [], [(str(n), "h") for n in range(planned)])
+                assert planning.count_chunks_to_embed(session, SPACE.embedding_space_id) == planned
+                assert overview.get_counts(session).records == 0
+        with store.session() as session:
+            ingest_records.insert_ingest_records(session, [record_of(json_row("a", {})).record])
+        with store.session(write=False) as session:
+            assert overview.get_counts(session).records == 1
+
+
+def test_a_store_that_is_kept_open_computes_figures_once(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until something is written, a figure that was asked for is not computed again."""
+    with store.kept_open():
+        with store.session(write=False) as session:
+            assert overview.get_counts(session).records == 0
+        with store.session(write=False) as session:
+            monkeypatch.setattr(session, "_rows", None)
+            assert overview.get_counts(session).records == 0
+
+    with store.session(write=False) as session:
+        monkeypatch.setattr(session, "_rows", None)
+        with pytest.raises(TypeError):
+            overview.get_counts(session)
+
+
 def test_a_reading_session_cannot_write(store: SqlStore) -> None:
     """A session opened for reading refuses to write."""
     with pytest.raises(StoreError), store.session(write=False) as session:

@@ -167,7 +167,7 @@ def held(path: Path, seconds: float = 60) -> Iterator[int]:
     code = f"import duckdb, time; c = duckdb.connect({str(path)!r}); print('ready', flush=True); time.sleep({seconds})"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
-        process.stdout.readline()
+        assert process.stdout.readline() == b"ready\n"
         yield process.pid
         process.kill()
 
@@ -188,6 +188,27 @@ def test_a_held_store_is_waited_for(store: SqlStore, settings: Settings) -> None
             session.rows("count_migration_logs")
 
     assert 0.5 < time.monotonic() - started < 15
+
+
+def test_a_store_that_is_kept_open_is_let_go_at_the_first_write(store: SqlStore) -> None:
+    """Once a run has written, other processes may hold the store between its sessions."""
+    with store.kept_open():
+        with store.session(write=False) as session:
+            session.rows("count_migration_logs")
+        with store.session() as session:
+            session.execute("create_migration_log")
+        with store.session(write=False) as session:
+            session.rows("count_migration_logs")
+        with held(Path(store.name)):
+            pass
+
+
+def test_a_store_is_let_go_when_it_is_no_longer_kept_open(store: SqlStore) -> None:
+    """A run that only read leaves nothing open."""
+    with store.kept_open(), store.session(write=False) as session:
+        session.rows("count_migration_logs")
+    with held(Path(store.name)):
+        pass
 
 
 @contextmanager
