@@ -101,6 +101,8 @@ class DuckDBStore(SqlStore):
             "autoload_known_extensions": False,
             # Merging small row groups would pin 2048 payloads at once, whatever the memory limit says, and then fail.
             "max_vacuum_tasks": 0,
+            # Up to this many keys asked for by a list are looked up; more than that, and the whole table is read.
+            "dynamic_or_filter_threshold": 2048,
         }
         # Two sessions of one process would share DuckDB's instance, and conflict on writes instead of waiting.
         self._one_at_a_time = threading.Lock()
