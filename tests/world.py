@@ -32,10 +32,12 @@ def silent(done: int, total: int) -> None:
 
 def prose(topic: str, characters: int = 3000) -> str:
     """Readable text about a topic, different for each, of about this length."""
-    sentences = []
-    while sum(map(len, sentences)) < characters:
+    sentences: list[str] = []
+    length = 0
+    while length < characters:
         number = len(sentences)
         sentences.append(f"Fact {number} about {topic}: in year {300 + number} the {topic} moved {number * 7} steps. ")
+        length += len(sentences[-1])
     return "".join(sentences).strip()
 
 

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from holocron_assets.processors import usable_processors
 from holocron_assets.settings import Settings
 from resources.queries import Query, load_queries
 from resources.stores.base import SqlStore
+from resources.stores.duckdb_reader import Answers, KeptReader
 
 _HOLDER = re.compile(r"\(PID (\d+)\)")
 _LOCKED = ("Could not set lock", "Conflicting lock", "being used by another process")
@@ -38,7 +40,7 @@ class DuckDBSession:
     `answers` are those that sessions before it had, for as long as nothing can have changed since.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, answers: dict[str, list[dict[str, Any]]] | None) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, answers: Answers | None) -> None:
         self._connection = connection
         self._answers = answers
         self._queries = load_queries("duckdb")
@@ -106,11 +108,7 @@ class DuckDBStore(SqlStore):
         }
         # Two sessions of one process would share DuckDB's instance, and conflict on writes instead of waiting.
         self._one_at_a_time = threading.Lock()
-        self._keeps_readers = False
-        #: Keeps DuckDB's instance, with all that it has read, for the next session that only reads. Nobody can write
-        #: meanwhile, so answers stay right too.
-        self._kept: duckdb.DuckDBPyConnection | None = None
-        self._answers: dict[str, list[dict[str, Any]]] = {}
+        self._reader = KeptReader(self._one_at_a_time)
 
     @property
     def name(self) -> str:
@@ -136,44 +134,30 @@ class DuckDBStore(SqlStore):
             raise StoreBusyError(f"{self.name} is held by another thread of this process")
         try:
             with _named_errors(self.name):
-                connection = self._open_to_write(deadline) if write else self._open_to_read(deadline)
+                if write:
+                    self._reader.stop()
+                    connection = self._open(deadline, read_only=False)
+                else:
+                    connection = self._reader.take(partial(self._open, deadline, read_only=True))
                 try:
                     connection.begin()
-                    yield DuckDBSession(connection, self._answers if self._kept is not None else None)
+                    yield DuckDBSession(connection, self._reader.answers)
                     connection.commit()
                 except BaseException:
                     _roll_back(connection)
+                    self._reader.let_go()
                     raise
                 finally:
                     connection.close()
+                    self._reader.put_down()
         finally:
             self._one_at_a_time.release()
 
     @contextmanager
     def kept_open(self) -> Iterator[None]:
         """See `holocron_assets.ports.Store`."""
-        self._keeps_readers = True
-        try:
+        with self._reader.kept():
             yield
-        finally:
-            with self._one_at_a_time:
-                self._let_go()
-
-    def _open_to_read(self, deadline: float) -> duckdb.DuckDBPyConnection:
-        if self._keeps_readers and self._kept is None:
-            self._kept = self._open(deadline, read_only=True)
-        return self._kept.cursor() if self._kept is not None else self._open(deadline, read_only=True)
-
-    def _open_to_write(self, deadline: float) -> duckdb.DuckDBPyConnection:
-        self._let_go()
-        return self._open(deadline, read_only=False)
-
-    def _let_go(self) -> None:
-        self._keeps_readers = False
-        if self._kept is not None:
-            self._kept.close()
-            self._kept = None
-            self._answers = {}
 
     def _open(self, deadline: float, *, read_only: bool) -> duckdb.DuckDBPyConnection:
         try:

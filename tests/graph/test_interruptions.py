@@ -203,6 +203,26 @@ def test_a_store_that_is_kept_open_is_let_go_at_the_first_write(store: SqlStore)
             pass
 
 
+#: Waits until it may write to the store that it is given, and does.
+PATIENT_WRITER = """
+import sys
+from pathlib import Path
+from resources.stores.duckdb import DuckDBStore
+with DuckDBStore(Path(sys.argv[1]), memory_limit=10**8, threads=1, wait_seconds=30).session() as session:
+    session.execute("create_migration_log")
+"""
+
+
+def test_a_store_that_is_kept_open_is_let_go_when_idle(store: SqlStore) -> None:
+    """A run that only read and waits for something else keeps no other process from writing."""
+    with store.kept_open():
+        with store.session(write=False) as session:
+            session.rows("count_migration_logs")
+        subprocess.run([sys.executable, "-c", PATIENT_WRITER, store.name], env=environment(), check=True)
+        with store.session(write=False) as session:
+            session.rows("count_migration_logs")
+
+
 def test_a_store_is_let_go_when_it_is_no_longer_kept_open(store: SqlStore) -> None:
     """A run that only read leaves nothing open."""
     with store.kept_open(), store.session(write=False) as session:

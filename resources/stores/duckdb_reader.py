@@ -1,0 +1,80 @@
+"""Keeping DuckDB's instance, with all that it has read, from one session that only reads to the next."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import duckdb
+
+#: The rows that a query answered with, by its name and parameters.
+Answers = dict[str, list[dict[str, Any]]]
+
+_IDLE_SECONDS = 1.0
+
+
+class KeptReader:
+    """The instance that the sessions of a run share until one of them writes.
+
+    While it is kept no process can write, so figures that were computed stay right, in `answers`. For the same reason
+    it is let go when nobody has used it for a second: a run may be waiting for its turn behind the very run that wants
+    to write. `lock` is held by whoever has a session; everything but `kept` is called by that one.
+    """
+
+    def __init__(self, lock: threading.Lock) -> None:
+        self.answers: Answers | None = None
+        self._lock = lock
+        self._is_wanted = False
+        self._instance: duckdb.DuckDBPyConnection | None = None
+        self._timer: threading.Timer | None = None
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Keep what is opened for reading from here on."""
+        self._is_wanted = True
+        try:
+            yield
+        finally:
+            with self._lock:
+                self.stop()
+
+    def take(self, open_file: Callable[[], duckdb.DuckDBPyConnection]) -> duckdb.DuckDBPyConnection:
+        """A connection for one session; closing it closes no kept instance."""
+        self._cancel_timer()
+        if not self._is_wanted:
+            return open_file()
+        if self._instance is None:
+            self._instance, self.answers = open_file(), {}
+        return self._instance.cursor()
+
+    def put_down(self) -> None:
+        """The session is over."""
+        if self._instance is not None:
+            self._timer = threading.Timer(_IDLE_SECONDS, self._let_go_if_idle)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def let_go(self) -> None:
+        """Close the instance; the next session opens another."""
+        self._cancel_timer()
+        if self._instance is not None:
+            self._instance.close()
+        self._instance, self.answers = None, None
+
+    def stop(self) -> None:
+        """Close the instance and keep none from here on."""
+        self._is_wanted = False
+        self.let_go()
+
+    def _let_go_if_idle(self) -> None:
+        # Whoever holds the lock is using the instance, and will put it down again.
+        if self._lock.acquire(blocking=False):
+            try:
+                self.let_go()
+            finally:
+                self._lock.release()
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
