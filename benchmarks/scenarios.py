@@ -1,20 +1,22 @@
 """What is measured, each against its floor: cold runs, memory and no-ops at scale, one per cent changed, a kill."""
 
-import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from statistics import median
 
 import duckdb
 
 from benchmarks.corpus import write_records
 from benchmarks.measure import Cost, cost_of, environment, peak_of
 from benchmarks.project import EVERYTHING, FROM_RECORDS, LONG_AGO, Project
+
+_NOOPS = 5
 
 
 def cold(folder: Path, documents: int, kind: str) -> Iterator[str]:
@@ -46,18 +48,19 @@ def cold(folder: Path, documents: int, kind: str) -> Iterator[str]:
 
 def scale(folder: Path, documents: int, kind: str) -> Iterator[str]:
     """A fiftieth of the documents, then all of them: a cold run's peak memory, and the cost of a run without work."""
-    empty = _empty_run(folder / "empty", EVERYTHING)
-    yield f"empty run: {empty.cpu:.2f} s CPU, {empty.wall:.2f} s wall"
+    empty = Project.create(folder / "empty", records=None, workers=1)
+    empty.materialize()
     for amount in (documents // 50, documents):
         records = folder / f"records{amount}.ndjson"
         write_records(records, amount, kind)
         project = Project.create(folder / f"project{amount}", records=records, workers=2)
         cold = project.materialize()
-        noops = [project.materialize() for _ in range(3)]
-        best = min(noop.cpu for noop in noops) - empty.cpu
+        # By turns, because the same run costs more or less from one minute to the next.
+        pairs = [(empty.materialize().cpu, project.materialize().cpu) for _ in range(_NOOPS)]
+        beyond = median(noop for _, noop in pairs) - median(empty for empty, _ in pairs)
         yield f"{amount:,} sources, {_count(project.store, 'vector.chunk'):,} chunks in {cold.wall:.0f} s"
         yield f"  peak memory of all processes together, 2 workers: {cold.peak_mb:,.0f} MB"
-        yield f"  nothing to do: {best:.2f} s CPU beyond an empty run (three runs: {_list(noop.cpu for noop in noops)})"
+        yield f"  nothing to do: {beyond:.2f} s CPU beyond an empty run, medians of {_NOOPS} pairs: {_list(pairs)}"
         records.unlink()
 
 
@@ -162,8 +165,8 @@ def _line(what: str, documents: int, cost: Cost, floor: Cost | None) -> str:
     return text + (f", peak {cost.peak_mb:,.0f} MB" if cost.peak_mb else "")
 
 
-def _list(values: Iterator[float]) -> str:
-    return json.dumps([round(value, 2) for value in values])
+def _list(pairs: Sequence[tuple[float, float]]) -> str:
+    return ", ".join(f"{empty:.2f} and {noop:.2f}" for empty, noop in pairs)
 
 
 SCENARIOS = {

@@ -37,13 +37,17 @@ order by 1
 limit :limit;
 
 -- name: list_stray_chunks
--- Current chunks of a source that is not registered, or that is gone and was chunked since.
-select c.chunk_id, c.source_id
-from vector.chunk c
-left join vector.source_registry x on x.source_id = c.source_id
-where c.retired_utc is null
-    and (x.source_id is null or (x.text_sha256 is null and x.content_sha256 is null))
-order by c.chunk_id
+-- Current chunks of a source that is not registered, or that is gone and was chunked since. Sources are compared first:
+-- there are fewer of them.
+select chunk_id, source_id
+from vector.chunk
+where retired_utc is null
+    and source_id in (
+        select source_id from vector.chunk where retired_utc is null
+        except
+        select source_id from vector.source_registry where text_sha256 is not null or content_sha256 is not null
+    )
+order by chunk_id
 limit :limit;
 
 -- name: get_version_agreement
