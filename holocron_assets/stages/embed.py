@@ -16,7 +16,7 @@ from holocron_assets.records import Embedding, EmbeddingSpace, ItemType, JobType
 from holocron_assets.runs import Origin, Run, recorded_run
 from holocron_assets.spaces import require_same_space
 from holocron_assets.tables import embeddings, quarantine
-from holocron_assets.tables.embeddings import ChunkContent
+from holocron_assets.tables.embeddings import ChunkContent, Position
 from holocron_assets.vectors import require_valid
 
 STAGE = "embed"
@@ -106,7 +106,7 @@ def _count(run: Run, report: EmbeddingReport) -> None:
 
 def _pending_batches(store: Store, space: EmbeddingSpace, size: int) -> Iterator[list[ChunkContent]]:
     """Pending chunks with their contents, in batches that take no notice of where one source ends."""
-    after = -1
+    after: Position | None = None
     while True:
         with store.session(write=False) as session:
             page = embeddings.list_pending_chunks(session, space.embedding_space_id, after=after, limit=_PAGE_CHUNKS)

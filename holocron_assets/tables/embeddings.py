@@ -13,6 +13,10 @@ from holocron_assets.ports import Session
 from holocron_assets.records import Embedding
 from holocron_assets.tables.staging import TEXT, table_of, vector_column
 
+#: Where a row stands in an order of the store's own choosing, in which neighbours are cheap to read together: what is
+#: stored beside it where a database tells, else the key. Only ever handed back.
+Position = int | str
+
 _KEYS = dict.fromkeys(("embedding_id", "chunk_id", "input_content_sha256", "vector_sha256"), TEXT)
 
 
@@ -26,9 +30,9 @@ class PendingCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingChunk:
-    """A chunk to embed; `position` says where it is stored, for reading neighbours together."""
+    """A chunk to embed."""
 
-    position: int
+    position: Position
     chunk_id: str
 
 
@@ -67,8 +71,10 @@ def count_pending_chunks(session: Session, space_id: uuid.UUID) -> PendingCount:
     return PendingCount(**row)
 
 
-def list_pending_chunks(session: Session, space_id: uuid.UUID, *, after: int, limit: int) -> list[PendingChunk]:
-    """The next chunks to embed stored beyond position `after` (-1 for the first)."""
+def list_pending_chunks(
+    session: Session, space_id: uuid.UUID, *, after: Position | None, limit: int
+) -> list[PendingChunk]:
+    """The next chunks to embed beyond position `after`, or from the first on, in order of position."""
     rows = session.rows(
         "list_pending_chunks", embedding_space_id=space_id, space_scope=str(space_id), after=after, limit=limit
     )

@@ -25,7 +25,7 @@ with pending as (
 select c.rowid as position, c.chunk_id
 from vector.chunk c
 join pending p on p.chunk_id = c.chunk_id
-where c.rowid > :after and c.retired_utc is null
+where (:after is null or c.rowid > :after) and c.retired_utc is null
 order by c.rowid
 limit :limit;
 

@@ -17,7 +17,7 @@ from holocron_assets.settings import Settings
 from resources.stores import open_store
 from resources.stores.base import SqlStore
 from tests.graph.test_checks import contents
-from tests.world import World, page_row, prose
+from tests.world import World, page_row, prose, raw
 
 ROOT = Path(__file__).parents[2]
 PAGES = 60
@@ -94,7 +94,7 @@ def store_of(project: Path) -> SqlStore:
 
 def count(project: Path, table: str) -> int:
     with store_of(project).session(write=False) as session:
-        return int(session._connection.execute(f"select count(*) from {table}").fetchone()[0])  # type: ignore[attr-defined]
+        return int(raw(session, f"select count(*) from {table}")[0][0])
 
 
 @contextmanager
