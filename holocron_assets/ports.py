@@ -56,10 +56,7 @@ class Store(Protocol):
         ...
 
     def kept_open(self) -> AbstractContextManager[None]:
-        """For a run: sessions inside may share what opening costs, until one of them writes.
-
-        Whoever writes may go on to compute for long, and then others must be able to write meanwhile.
-        """
+        """For a run: reading sessions inside that follow close upon each other may share what opening costs."""
         ...
 
     def pending_migrations(self) -> list[str]:

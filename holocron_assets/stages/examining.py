@@ -15,7 +15,7 @@ from holocron_assets.settings import ExtractionSettings
 from holocron_assets.tables import ingest_records
 from holocron_assets.workers import WorkerLimits, WorkerPool
 
-_READ_BYTES = 8 * 1024 * 1024
+_READ_BYTES = 16 * 1024 * 1024
 _MIN_READ_RECORDS, _MAX_READ_RECORDS = 16, 256
 _WORKER_BATCH_BYTES = 1024 * 1024
 

@@ -10,15 +10,15 @@ import duckdb
 #: The rows that a query answered with, by its name and parameters.
 Answers = dict[str, list[dict[str, Any]]]
 
-_IDLE_SECONDS = 1.0
+_IDLE_SECONDS = 0.2
 
 
 class KeptReader:
-    """The instance that the sessions of a run share until one of them writes.
+    """The instance that reading sessions of a run share when they follow close upon each other.
 
     While it is kept no process can write, so figures that were computed stay right, in `answers`. For the same reason
-    it is let go when nobody has used it for a second: a run may be waiting for its turn behind the very run that wants
-    to write. `lock` is held by whoever has a session; everything but `kept` is called by that one.
+    it is let go when nobody has used it for a moment: the run may be computing, or waiting for its turn behind the very
+    run that wants to write. `lock` is held by whoever has a session; everything but `kept` is called by that one.
     """
 
     def __init__(self, lock: threading.Lock) -> None:
@@ -30,13 +30,14 @@ class KeptReader:
 
     @contextmanager
     def kept(self) -> Iterator[None]:
-        """Keep what is opened for reading from here on."""
+        """Keep what is opened for reading inside."""
         self._is_wanted = True
         try:
             yield
         finally:
             with self._lock:
-                self.stop()
+                self._is_wanted = False
+                self.let_go()
 
     def take(self, open_file: Callable[[], duckdb.DuckDBPyConnection]) -> duckdb.DuckDBPyConnection:
         """A connection for one session; closing it closes no kept instance."""
@@ -60,11 +61,6 @@ class KeptReader:
         if self._instance is not None:
             self._instance.close()
         self._instance, self.answers = None, None
-
-    def stop(self) -> None:
-        """Close the instance and keep none from here on."""
-        self._is_wanted = False
-        self.let_go()
 
     def _let_go_if_idle(self) -> None:
         # Whoever holds the lock is using the instance, and will put it down again.
