@@ -25,10 +25,10 @@ class CountDisagreement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkOfSource:
-    """A chunk and its source."""
+    """A chunk and its source, if it names one."""
 
     chunk_id: str
-    source_id: str
+    source_id: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,7 +36,7 @@ class ChunkFaults:
     wrong_ids: list[str] = field(default_factory=list)
     wrong_hashes: list[str] = field(default_factory=list)
     untiled: list[str] = field(default_factory=list)
-    sources: set[str] = field(default_factory=set)
+    sources: set[str | None] = field(default_factory=set)
 
 
 @dataclass(slots=True, kw_only=True)

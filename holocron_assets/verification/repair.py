@@ -43,7 +43,7 @@ def _repair_chunks(session: Session, found: Verification, done: dict[str, int]) 
     sources = {*found.chunks.sources, *miscounted, *(one.source_id for one in without_version)}
     done["chunks retired"] = checks.retire_chunks_by_id(session, sorted(chunks), now)
     checks.end_chunk_versions(session, sorted(chunks), now)
-    done["sources to cut again"] = checks.request_chunking(session, sorted(sources), now)
+    done["sources to cut again"] = checks.request_chunking(session, sorted(source for source in sources if source), now)
 
 
 def _repair_embeddings(session: Session, found: Verification, done: dict[str, int]) -> None:

@@ -80,6 +80,7 @@ where v.source_id in (select source_id from staged_chunked_sources)
 -- An id that exists takes its new content in place, and is current again if it was retired.
 update vector.chunk as c
 set
+    source_id = s.source_id,
     source_type = s.source_type,
     source_ref_json = s.source_ref_json,
     offsets_json = s.offsets_json,

@@ -56,6 +56,11 @@ FAULTS: list[tuple[str, str, list[str]]] = [
     ),
     (
         "chunks",
+        "vanished_sources_have_no_current_chunks",
+        [f"update vector.chunk set source_id = null where chunk_id = {FIRST_CHUNK}"],
+    ),
+    (
+        "chunks",
         "chunk_history_is_complete",
         ["update vector.chunk_version set valid_to_utc = now() where source_id like '%/1'"],
     ),
