@@ -48,7 +48,8 @@ def command(context: click.Context, paths: tuple[Path, ...], *, as_json: bool) -
         for reject in report.rejects[:_SHOWN]:
             say(f"{reject.place}: {reject.reason}", "red")
         if report.rejected > _SHOWN:
-            say(f"... and {report.rejected - _SHOWN:,} more; `holocron status` lists them.", "red")
+            more = report.rejected - _SHOWN
+            say(f"... and {more:,} more; `holocron status --quarantined {report.rejected}` lists them.", "red")
         for failure in report.failures:
             say(failure, "red")
         say(f"Next: {EVERYTHING}")

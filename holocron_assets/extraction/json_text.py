@@ -14,7 +14,7 @@ from holocron_assets.extraction.web_page import looks_like_html
 from holocron_assets.records import RecordKey
 
 name = "json_text"
-version = "1"
+version = "2"
 
 #: Short values of one list stand on one line.
 _LONGEST_LISTED = 80
