@@ -106,9 +106,8 @@ limit :limit;
 -- Embeddings of a content that their chunk never had.
 select e.embedding_id
 from vector.embedding e
-where hash(e.chunk_id, e.input_content_sha256) not in (
-    select hash(chunk_id, content_sha256) from vector.chunk_version
-)
+anti join vector.chunk_version v
+    on hash(v.chunk_id) = hash(e.chunk_id) and hash(v.content_sha256) = hash(e.input_content_sha256)
 limit :limit;
 
 -- name: list_embeddings_without_lineage

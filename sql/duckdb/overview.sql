@@ -49,9 +49,9 @@ select c.chunk_id, x.title, c.byte_count, left(c.content, 160) as beginning
 from vector.chunk c
 left join vector.source_registry x on x.source_id = c.source_id
 where c.chunk_id in (
-    select chunk_id from vector.chunk where retired_utc is null order by created_utc desc, chunk_id limit :limit
+    select chunk_id from vector.chunk where retired_utc is null order by created_utc desc, rowid desc limit :limit
 )
-order by c.created_utc desc, c.chunk_id;
+order by c.created_utc desc, c.rowid desc;
 
 -- name: list_text_lengths
 -- How many current texts have from `length` up to twice as many characters.

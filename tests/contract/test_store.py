@@ -97,11 +97,26 @@ def test_a_store_from_the_future_is_refused(store: SqlStore) -> None:
 
 def test_migrations_resume_where_they_were_interrupted(empty_store: SqlStore) -> None:
     """After an interruption between two migrations, the rest is applied."""
-    empty_store.migrate()
+    _first, *rest = empty_store.migrate()
     with empty_store.session() as session:
         raw(session, "delete from vector.schema_migration where version > 1")
 
-    assert [name[:4] for name in empty_store.migrate()] == ["0002", "0003"]
+    assert empty_store.migrate() == rest
+
+
+def test_migrations_keep_what_is_stored(store: SqlStore) -> None:
+    """Applied over a filled store, they change none of its rows."""
+    tables = ("vector.chunk", "vector.chunk_version", "vector.embedding")
+    with chunked(store, {"a": "alpha", "b": "beta"}) as session:
+        embed(session, {"a": "alpha"}, [[1.0, 0.0, 0.0]])
+        before = [raw(session, f"select * from {table}") for table in tables]
+        raw(session, "delete from vector.schema_migration where version > 1")
+
+    store.migrate()
+
+    with store.session() as session:
+        assert [raw(session, f"select * from {table}") for table in tables] == before
+    assert all(before)
 
 
 def test_an_exception_rolls_everything_back(store: SqlStore) -> None:
