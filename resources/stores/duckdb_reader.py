@@ -10,7 +10,7 @@ import duckdb
 #: The rows that a query answered with, by its name and parameters.
 Answers = dict[str, list[dict[str, Any]]]
 
-_IDLE_SECONDS = 0.2
+_IDLE_SECONDS = 1.0
 
 
 class KeptReader:
