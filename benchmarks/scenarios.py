@@ -50,7 +50,7 @@ def cold(folder: Path, documents: int, kind: str) -> Iterator[str]:
     yield _line("from file to vectors, 1 worker", documents, whole, floor)
     gain = costs[1].wall / costs[2].wall
     ceiling = 2 * floor.wall / _two_floors(folder, records)
-    yield f"two workers are {gain:.2f} times as fast as one; two plain loops at once do {ceiling:.2f} times the work of one"
+    yield f"two workers are {gain:.2f} times as fast as one; two plain loops at once, {ceiling:.2f} times"
 
 
 def scale(folder: Path, documents: int, kind: str) -> Iterator[str]:
