@@ -78,6 +78,12 @@ def recorded_run(
     _finish(store, run, job_id, started)
 
 
+def record_options(store: Store, run: Run, options: Mapping[str, Any]) -> None:
+    """Record what a run works with, where that is known only after it began."""
+    with store.session() as session:
+        run_table.update_run_options(session, run.run_id, options)
+
+
 def end_dead_runs(store: Store) -> int:
     """Mark runs FAILED whose process on this machine is gone; returns how many.
 

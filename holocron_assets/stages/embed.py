@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holocron_assets.clock import utc_now
-from holocron_assets.errors import HolocronError, InputRejectedError, ProviderError, TransientError, VectorError
+from holocron_assets.errors import InputRejectedError, ProviderError, TransientError, VectorError
 from holocron_assets.identity import embedding_id, vector_sha256
 from holocron_assets.ports import EmbeddingProvider, Progress, Store
 from holocron_assets.records import Embedding, EmbeddingSpace, ItemType, JobType, QuarantinedItem
-from holocron_assets.runs import Origin, Run, recorded_run
+from holocron_assets.runs import Origin, Run, record_options, recorded_run
 from holocron_assets.spaces import require_same_space
 from holocron_assets.tables import embeddings, quarantine
 from holocron_assets.tables.embeddings import ChunkContent, Position
@@ -68,16 +68,11 @@ def embed_space(
     waiting = backlog.pending - backlog.quarantined
     if waiting == 0:
         return report
-    try:
+    with recorded_run(store, origin, JobType.EMBED_CHUNKS, stage=STAGE, space=space) as run:
+        report.run_id = run.run_id
         provider = open_provider()
         require_same_space(space, provider.describe())
-        options = {"batch_size": provider.batch_size, "runtime": dict(provider.runtime())}
-    except HolocronError:
-        # A run's options are those of an open provider, so the run of one that does not open is a run without any.
-        with recorded_run(store, origin, JobType.EMBED_CHUNKS, stage=STAGE, space=space):
-            raise
-    with recorded_run(store, origin, JobType.EMBED_CHUNKS, stage=STAGE, options=options, space=space) as run:
-        report.run_id = run.run_id
+        record_options(store, run, {"batch_size": provider.batch_size, "runtime": dict(provider.runtime())})
         try:
             for batch in _pending_batches(store, space, provider.batch_size):
                 _embed_batch(store, provider, space, batch, run, report)

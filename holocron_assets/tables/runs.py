@@ -96,6 +96,11 @@ def insert_run(
     )
 
 
+def update_run_options(session: Session, run_id: uuid.UUID, options: Mapping[str, Any]) -> None:
+    """Record what a run that began works with."""
+    session.execute("update_run_options", run_id=run_id, options_json=canonical_json(dict(options)))
+
+
 def finish_run(
     session: Session, run_id: uuid.UUID, status: str, metrics: Mapping[str, Any], error: str | None, now: datetime
 ) -> None:

@@ -16,6 +16,11 @@ values (
     :model_digest, :options_json
 );
 
+-- name: update_run_options
+update vector.run
+set options_json = :options_json
+where run_id = :run_id;
+
 -- name: finish_run
 update vector.run
 set status = :status, completed_utc = :now, metrics_json = :metrics_json, error = :error

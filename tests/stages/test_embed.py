@@ -225,18 +225,22 @@ def test_a_model_that_changed_under_its_name_embeds_nothing(world: World) -> Non
 
 
 def test_a_provider_that_cannot_be_opened_leaves_a_failed_run(world: World) -> None:
-    """With chunks to embed and no provider for them, one job and its run say why nothing was embedded."""
+    """One job and its run are there before the provider is opened, and say why nothing was embedded."""
     with_pages(world, prose("alpha", 300))
     space = space_of(Unreliable().describe())
     with world.store.session() as session:
         spaces.insert_space(session, space, utc_now())
 
+    meanwhile = []
+
     def open_nothing() -> EmbeddingProvider:
+        meanwhile.extend(world.rows("select r.status from vector.run r where r.status <> 'SUCCEEDED'"))
         raise ModelMissingError("its weights are missing")
 
     with pytest.raises(ModelMissingError):
         embed_space(world.store, open_nothing, space, ORIGIN, silent)
 
+    assert meanwhile == [("RUNNING",)]
     error = "ModelMissingError: its weights are missing"
     assert world.rows(
         "select j.status, j.last_error, j.embedding_space_id, r.status, r.error from vector.job j "
