@@ -52,6 +52,11 @@ def list_text_disagreements(session: Session, limit: int = LISTED) -> list[str]:
     return [row["source_id"] for row in session.rows("list_text_disagreements", limit=limit)]
 
 
+def list_texts_without_record(session: Session, limit: int = LISTED) -> list[uuid.UUID]:
+    """Texts whose ingest record is no longer stored."""
+    return [row["text_id"] for row in session.rows("list_texts_without_record", limit=limit)]
+
+
 def count_duplicate_chunks(session: Session) -> int:
     """Chunks whose id is another chunk's."""
     return _count(session, "count_duplicate_chunks")

@@ -32,6 +32,18 @@ def sources_have_one_current_text(session: Session) -> Finding:
     )
 
 
+def texts_have_their_records(session: Session) -> Finding:
+    """Every text names the ingest record it was read from; a warning, because nothing but you can bring one back."""
+    return _none(
+        "texts_have_their_records",
+        checks.list_texts_without_record(session),
+        broken="The ingest records behind some texts are no longer stored, so their lineage ends at the text. "
+        "Ingest the records again.",
+        holds="Every text names the stored record it was read from.",
+        blocks=False,
+    )
+
+
 def chunk_ids_are_unique(session: Session) -> Finding:
     """No two chunks share an id."""
     duplicates = checks.count_duplicate_chunks(session)
@@ -153,11 +165,12 @@ def nothing_is_quarantined(session: Session, item_type: ItemType) -> Finding:
     )
 
 
-def _none(claim: str, offenders: Sequence[object], *, broken: str, holds: str) -> Finding:
+def _none(claim: str, offenders: Sequence[object], *, broken: str, holds: str, blocks: bool = True) -> Finding:
     """The finding of a query that lists offenders, of which there should be none."""
     return Finding(
         claim=claim,
         holds=not offenders,
+        blocks=blocks,
         explanation=broken if offenders else holds,
         offenders=[str(one) for one in offenders],
     )

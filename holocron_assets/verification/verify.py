@@ -36,6 +36,7 @@ def verify(store: Store) -> Verification:
             keys.ingest_ids_are_unique(session),
             keys.sources_have_one_current_text(session),
             contents.texts_match_their_hashes(result.texts),
+            keys.texts_have_their_records(session),
             keys.chunk_ids_are_unique(session),
             contents.chunk_ids_recompute(result.chunks),
             contents.chunks_tile_their_text(result.chunks),

@@ -124,6 +124,14 @@ join (
 order by 1
 limit :limit;
 
+-- name: list_texts_without_record
+-- Texts, current or historic, whose ingest record is no longer stored.
+select text_id
+from vector.extracted_text
+where ingest_id not in (select ingest_id from ingest.IngestRecords)
+order by text_id
+limit :limit;
+
 -- name: list_written_texts
 select text_id, source_id, text_sha256, content, ingest_id
 from vector.extracted_text

@@ -250,6 +250,16 @@ def test_verify_exits_with_one_when_something_is_wrong(filled: World) -> None:
     assert holocron("verify").exit_code == 0
 
 
+def test_verify_warns_of_records_that_are_gone(filled: World) -> None:
+    """A text whose ingest record was deleted is named; that alone is no failure, because no run can mend it."""
+    filled.rows("delete from ingest.IngestRecords where ingest_id = (select min(ingest_id) from vector.extracted_text)")
+
+    told = holocron("verify")
+
+    assert told.exit_code == 0
+    assert "warn texts_have_their_records: The ingest records behind some texts are no longer stored" in told.output
+
+
 def test_lineage_prints_the_chain(filled: World) -> None:
     """`lineage` leads from the ingest record to the vector, with runs and hashes, by the beginning of a chunk id."""
     chunk = sorted(filled.current_chunks())[0]
