@@ -69,15 +69,16 @@ def plan(store: Store, settings: Settings, providers: ProviderCatalog, progress:
 
     Raises `ConfigurationError` when chunking would: the policy's version was used with other parameters before.
     """
-    return _Planner(store, settings).plan(providers, progress)
+    with Examiner(store, settings.extraction) as examiner:
+        return _Planner(store, settings, examiner).plan(providers, progress)
 
 
 class _Planner:
-    def __init__(self, store: Store, settings: Settings) -> None:
+    def __init__(self, store: Store, settings: Settings, examiner: Examiner) -> None:
         self._store = store
         self._settings = settings
         self._policy: ChunkingPolicy = settings.chunking.policy()
-        self._examiner = Examiner(store, settings.extraction)
+        self._examiner = examiner
         self._found: dict[uuid.UUID, Candidate] = {}
         self._text_hashes: dict[uuid.UUID, str] = {}
         self._cuts: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {}

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import IO, Generic, TypeVar
+from typing import IO, Generic, Self, TypeVar
 
 from holocron_assets.errors import WorkerStartError
 from holocron_assets.worker_main import READY
@@ -39,7 +39,8 @@ class WorkerPool(Generic[Item, Answer]):
     """Worker processes that call `target`, a `"module:function"` from a list of items to a list of answers.
 
     `split` takes an item that failed alone further apart (None: it cannot be); `blame` makes the answer
-    for an item that failed with a given reason.
+    for an item that failed with a given reason. Workers start when there is work for them, and end with the block
+    that `with` opens.
     """
 
     def __init__(
@@ -60,31 +61,34 @@ class WorkerPool(Generic[Item, Answer]):
         self._processes: list[_Worker] = []
         self._is_closed = False
         self._lock = threading.Lock()
+        self._executor = ThreadPoolExecutor(workers, thread_name_prefix="worker")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._is_closed = True
+        for worker in self._processes:
+            worker.kill()
+        self._executor.shutdown(wait=True, cancel_futures=True)
 
     def answers(self, batches: Iterable[Sequence[Item]]) -> Iterator[list[Answer]]:
         """The answers to each batch, in the order in which they are ready; takes batches as it needs them.
 
         Raises `WorkerStartError` when a worker cannot even be started.
         """
-        executor = ThreadPoolExecutor(self._workers, thread_name_prefix="worker")
         under_way: set[Future[list[Answer]]] = set()
-        try:
-            for batch in batches:
-                under_way.add(executor.submit(self._answer, batch))
-                if len(under_way) >= self._workers * _QUEUED_PER_WORKER:
-                    done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
-                    for future in done:
-                        yield future.result()
-            while under_way:
+        for batch in batches:
+            under_way.add(self._executor.submit(self._answer, batch))
+            if len(under_way) >= self._workers * _QUEUED_PER_WORKER:
                 done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
                 for future in done:
                     yield future.result()
-        finally:
-            with self._lock:
-                self._is_closed = True
-            for worker in self._processes:
-                worker.kill()
-            executor.shutdown(wait=True, cancel_futures=True)
+        while under_way:
+            done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield future.result()
 
     def _answer(self, batch: Sequence[Item]) -> list[Answer]:
         try:

@@ -5,6 +5,7 @@ Writes nothing; `extract` stores what is found here, `holocron plan` only counts
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from typing import Self
 
 from holocron_assets.extraction.examination import failed, judge_without_payload
 from holocron_assets.extraction.resource import resource_key
@@ -21,32 +22,37 @@ _WORKER_BATCH_BYTES = 1024 * 1024
 
 
 class Examiner:
-    """Examines the records of a page of keys; counts the payload bytes that it read."""
+    """Examines the records of a page of keys; counts the payload bytes that it read.
+
+    Its workers serve one page after the other, and end with the block that `with` opens.
+    """
 
     def __init__(self, store: Store, settings: ExtractionSettings) -> None:
         self._store = store
         self._settings = settings
         self._records_read = 0
         self.bytes_read = 0
+        self._pool = WorkerPool[list[RawRecord], list[Examination]](
+            "holocron_assets.extraction.examination:examine_groups",
+            workers=settings.workers or usable_processors(),
+            limits=WorkerLimits(timeout_seconds=settings.timeout_seconds, memory_bytes=settings.worker_memory_bytes),
+            split=lambda group: [[record] for record in group] if len(group) > 1 else None,
+            blame=lambda group, reason: [failed(record.key, reason) for record in group],
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.__exit__()
 
     def examine(self, page: Sequence[RecordKey]) -> Iterator[list[Examination]]:
         """What examining the records finds, in the order in which it is found; one for every record."""
         verdicts = [judge_without_payload(key) for key in page]
         yield [verdict for verdict in verdicts if verdict is not None]
         readable = [key for key, verdict in zip(page, verdicts, strict=True) if verdict is None]
-        if not readable:
-            return
-        pool = WorkerPool[list[RawRecord], list[Examination]](
-            "holocron_assets.extraction.examination:examine_groups",
-            workers=self._settings.workers or usable_processors(),
-            limits=WorkerLimits(
-                timeout_seconds=self._settings.timeout_seconds, memory_bytes=self._settings.worker_memory_bytes
-            ),
-            split=lambda group: [[record] for record in group] if len(group) > 1 else None,
-            blame=lambda group, reason: [failed(record.key, reason) for record in group],
-        )
         too_large: list[Examination] = []
-        for answers in pool.answers(self._batches(readable, too_large)):
+        for answers in self._pool.answers(self._batches(readable, too_large)):
             yield [examination for group in answers for examination in group]
         yield too_large
 

@@ -79,9 +79,11 @@ def extract(
             return report
     started = time.monotonic()
     options = extraction.model_dump(mode="json") | {"rule": rule.label, "extractors": current_extractors()}
-    with recorded_run(store, origin, JobType.CHUNK_SOURCE, stage=STAGE, options=options) as run:
+    with (
+        recorded_run(store, origin, JobType.CHUNK_SOURCE, stage=STAGE, options=options) as run,
+        Examiner(store, extraction) as examiner,
+    ):
         report.run_id = run.run_id
-        examiner = Examiner(store, extraction)
         try:
             while True:
                 _examine_pending(store, examiner, run, report, progress)

@@ -29,7 +29,7 @@ def behave(items: Sequence[str]) -> list[str]:
             raise ValueError("no good")
         elif item == "print":
             print("chatter on standard output")  # noqa: T201 - it must not end up between the answers
-    return [f"{item} done" for item in items]
+    return [str(os.getpid()) if item == "pid" else f"{item} done" for item in items]
 
 
 def pool_of(
@@ -45,7 +45,8 @@ def pool_of(
 
 
 def answers(batches: list[list[str]], workers: int = 1) -> set[str]:
-    return {answer for batch in pool_of(workers=workers).answers(batches) for answer in batch}
+    with pool_of(workers=workers) as pool:
+        return {answer for batch in pool.answers(batches) for answer in batch}
 
 
 def test_every_item_is_answered() -> None:
@@ -72,17 +73,28 @@ def test_a_bad_item_is_blamed_and_the_others_are_answered(item: str, reason: str
 
 def test_nothing_is_blamed_when_workers_cannot_start() -> None:
     """A worker that cannot import what it should run is an error with its last words, not a fault of every item."""
-    pool = pool_of("tests.unit.no_such_module:behave")
-
-    with pytest.raises(WorkerStartError, match=r"No module named 'tests\.unit\.no_such_module'.*none was held back"):
+    with (
+        pool_of("tests.unit.no_such_module:behave") as pool,
+        pytest.raises(WorkerStartError, match=r"No module named 'tests\.unit\.no_such_module'.*none was held back"),
+    ):
         list(pool.answers([["a"]]))
 
 
 def test_starting_is_not_counted_as_work() -> None:
     """However short the time limit of a batch, a worker may take longer to start."""
-    pool = pool_of("tests.unit.slow_to_import:behave", limits=WorkerLimits(timeout_seconds=0.5, memory_bytes=1024**3))
+    limits = WorkerLimits(timeout_seconds=0.5, memory_bytes=1024**3)
 
-    assert list(pool.answers([["a"]])) == [["a done"]]
+    with pool_of("tests.unit.slow_to_import:behave", limits=limits) as pool:
+        assert list(pool.answers([["a"]])) == [["a done"]]
+
+
+def test_workers_serve_one_call_after_the_other() -> None:
+    """What starting a worker costs is paid once for a pool, however often it is asked."""
+    with pool_of() as pool:
+        ((first,),) = pool.answers([["pid"]])
+        ((second,),) = pool.answers([["pid"]])
+
+    assert first == second
 
 
 def test_an_item_that_can_be_split_is() -> None:
@@ -97,12 +109,10 @@ def test_what_workers_print_does_not_disturb() -> None:
 
 def test_leaving_early_ends_the_workers() -> None:
     """Whoever stops listening is not waited for by the workers."""
-    pool = pool_of(limits=WorkerLimits(timeout_seconds=60, memory_bytes=1024**3))
-    stream = pool.answers([["a"], *[["hang"]] * 4])
     started = time.monotonic()
 
-    next(stream)
-    stream.close()
+    with pool_of(limits=WorkerLimits(timeout_seconds=60, memory_bytes=1024**3)) as pool:
+        next(pool.answers([["a"], *[["hang"]] * 4]))
 
     assert time.monotonic() - started < 10
 
@@ -117,9 +127,9 @@ def test_batches_are_taken_as_they_are_needed() -> None:
             taken += 1
             yield [str(number)]
 
-    pool = pool_of()
-    stream = pool.answers(batches())  # type: ignore[arg-type]
-    next(stream)
+    with pool_of() as pool:
+        stream = pool.answers(batches())  # type: ignore[arg-type]
+        next(stream)
 
-    assert taken <= 5
-    assert sum(1 for _ in stream) == 49
+        assert taken <= 5
+        assert sum(1 for _ in stream) == 49
