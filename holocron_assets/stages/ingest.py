@@ -4,6 +4,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 from holocron_assets import sample as bundled
@@ -27,6 +28,8 @@ _BATCH_CHARACTERS = 16 * 1024 * 1024
 #: A file changed this recently may change again within the same tick of its clock, so it is not remembered.
 _SETTLED_NS = 2_000_000_000
 _REPORTED = 100
+#: A fetch this much later than now was stamped by a wrong clock, whatever the time zone.
+_AHEAD = timedelta(days=1)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -120,6 +123,8 @@ class _Loading:
         self._characters = 0
         self._rejects: list[Reject] = []
         self._ended: list[_FileEnd] = []
+        self._ahead = 0
+        self._first_ahead: uuid.UUID | None = None
 
     def load(self, files: Sequence[FoundFile], rejects: Sequence[Reject], progress: Progress) -> None:
         self._rejects.extend(rejects)
@@ -134,6 +139,11 @@ class _Loading:
                 self._report.failures.append(str(error))
         self._flush()
         progress(self._report.records_read, 0)
+        if self._ahead:
+            self._report.warnings.append(
+                f"{self._ahead} records say that they were fetched in the future, e.g. {self._first_ahead}: where no "
+                "revision tells which is newer, they speak for their sources until then"
+            )
 
     def _items(self, file: FoundFile) -> Iterator[ReadRow | Reject | IgnoredColumns | _FileEnd]:
         records = rejects = 0
@@ -161,6 +171,9 @@ class _Loading:
         match item:
             case ReadRow():
                 self._rows.append(item)
+                if item.record.fetched_at_utc > self._read_at + _AHEAD:
+                    self._ahead += 1
+                    self._first_ahead = self._first_ahead or item.record.ingest_id
                 self._characters += len(item.record.payload)
                 self._report.records_read += 1
                 self._report.bytes_processed += len(item.record.payload)

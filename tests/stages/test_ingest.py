@@ -2,14 +2,16 @@
 
 import json
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from holocron_assets.clock import utc_now
 from holocron_assets.ports import Session
 from holocron_assets.stages.ingest import IngestReport, ingest
-from tests.world import ORIGIN, World, page_row, prose, silent
+from tests.world import ORIGIN, World, json_row, page_row, prose, silent
 
 SETTLED = 1_700_000_000
 
@@ -34,6 +36,20 @@ def test_batches_end_after_many_bad_lines(world: World, tmp_path: Path) -> None:
     assert (report.rejected, len(report.rejects)) == (2500, 100)
     assert report.rejects[0].place == f"{path}:1"
     assert len(held(world)) == 2500
+
+
+def test_fetches_in_the_future_are_warned_of(world: World, tmp_path: Path) -> None:
+    """A clock that ran ahead is named, because its records outlive newer ones; they are stored all the same."""
+    path = tmp_path / "records.ndjson"
+    rows = [json_row("now", {"a": 1}), json_row("later", {"a": 1}, fetched_at=utc_now() + timedelta(days=2))]
+    path.write_text("\n".join(map(json.dumps, rows)))
+
+    report = load(world, path)
+
+    assert report.records_stored == 2
+    assert [warning.partition(", e.g.")[0] for warning in report.warnings] == [
+        "1 records say that they were fetched in the future"
+    ]
 
 
 def test_batches_end_after_many_empty_files(world: World, tmp_path: Path) -> None:
