@@ -1,27 +1,61 @@
 """Building the Arrow tables that travel to the store in one move. No query is run here."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
-TEXT = pa.string()
+# Offsets of 64 bits: a batch of long texts must not wrap around.
+TEXT = pa.large_string()
 INTEGER = pa.int64()
 BOOLEAN = pa.bool_()
 TIME = pa.timestamp("us")
+
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - times are naive UTC throughout
 
 
 def table_of(columns: Mapping[str, pa.DataType], rows: Iterable[Sequence[Any]]) -> pa.Table:
     """A table of typed columns from rows of plain values, in the columns' order."""
     values = list(zip(*rows, strict=True)) or [()] * len(columns)
-    arrays = [pa.array(column, type=kind) for column, kind in zip(values, columns.values(), strict=True)]
+    arrays = [column_of(column, kind) for column, kind in zip(values, columns.values(), strict=True)]
     return pa.Table.from_arrays(arrays, names=list(columns))
+
+
+def column_of(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    """Plain values, or None, as a column of one of the four types above.
+
+    `pa.array` does the same, but imports pandas to see whether it was given any: 0.4 s and 33 MB in every run.
+    """
+    is_given = [value is not None for value in values]
+    validity = None if all(is_given) else _bits(is_given)
+    if kind == TEXT:
+        content, ends = bytearray(), [0]
+        for value in values:
+            content += (value or "").encode()
+            ends.append(len(content))
+        return pa.Array.from_buffers(kind, len(values), [validity, _numbers(ends, np.int64), pa.py_buffer(content)])
+    if kind == BOOLEAN:
+        return pa.Array.from_buffers(kind, len(values), [validity, _bits([bool(value) for value in values])])
+    filler, width = (_EPOCH, "datetime64[us]") if kind == TIME else (0, np.int64)
+    filled = [filler if value is None else value for value in values]
+    return pa.Array.from_buffers(kind, len(values), [validity, _numbers(filled, width)])
 
 
 def vector_column(vectors: NDArray[np.float32]) -> pa.ListArray:
     """Float32 vectors of shape (n, dimensions) as one list column, without copying the numbers."""
     count, dimensions = vectors.shape
-    offsets = np.arange(0, (count + 1) * dimensions, dimensions, dtype=np.int32)
-    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(np.ascontiguousarray(vectors).reshape(-1)))
+    ends = range(0, (count + 1) * dimensions, dimensions)
+    flat = pa.Array.from_buffers(pa.float32(), vectors.size, [None, pa.py_buffer(np.ascontiguousarray(vectors))])
+    kind = pa.list_(pa.float32())
+    return pa.Array.from_buffers(kind, count, [None, _numbers(ends, np.int32)], children=[flat])
+
+
+def _bits(flags: Sequence[bool]) -> pa.Buffer:
+    return pa.py_buffer(np.packbits(np.array(flags, dtype=bool), bitorder="little"))
+
+
+def _numbers(values: Sequence[Any], width: DTypeLike) -> pa.Buffer:
+    return pa.py_buffer(np.array(values, dtype=width))

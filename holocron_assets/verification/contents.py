@@ -84,14 +84,18 @@ def read_vectors(session: Session, space: EmbeddingSpace, written: Written) -> V
     result = VectorFaults()
     for stored in checks.list_written_embeddings(session, space.embedding_space_id, written):
         result.read += stored.num_rows
-        lengths = stored.column("vector").value_lengths().to_numpy()
+        # By DLPack, because `to_numpy` loads pandas.
+        lengths = np.from_dlpack(stored.column("vector").value_lengths())
         fits = lengths == space.dimensions
         for row in np.flatnonzero(~fits):
             result.wrong.append((_uuid(stored.column("embedding_id")[row].as_py()), f"has {lengths[row]} dimensions"))
         # Filtering loads pyarrow's compute module, which takes longer than checking thousands of vectors.
         batch = stored if fits.all() else stored.filter(pa.array(fits))
         ids = [_uuid(value) for value in batch.column("embedding_id").to_pylist()]
-        vectors = batch.column("vector").flatten().to_numpy(zero_copy_only=True).reshape(-1, space.dimensions)
+        numbers = batch.column("vector").flatten()
+        if numbers.null_count:
+            numbers = numbers.fill_null(float("nan"))
+        vectors = np.asarray(np.from_dlpack(numbers), np.float32).reshape(-1, space.dimensions)
         for fault, rows in faults(vectors, normalized=space.normalize).items():
             result.wrong.extend((ids[row], fault) for row in rows)
         columns = (batch.column(name).to_pylist() for name in ("chunk_id", "input_content_sha256", "vector_sha256"))

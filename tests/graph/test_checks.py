@@ -84,6 +84,11 @@ FAULTS: list[tuple[str, str, list[str]]] = [
         "vectors_are_valid",
         ["update vector.embedding set vector = list_transform(vector, lambda x: x * 2)"],
     ),
+    (
+        "embeddings",
+        "vectors_are_valid",
+        ["update vector.embedding set vector = list_transform(vector, lambda x: nullif(x, x))"],
+    ),
     ("embeddings", "vectors_are_valid", ["update vector.embedding set vector_sha256 = 'other'"]),
     (
         "embeddings",
