@@ -67,6 +67,10 @@ class WorkerPool(Generic[Item, Answer]):
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the workers; what they had not answered is lost."""
         with self._lock:
             self._is_closed = True
         for worker in self._processes:

@@ -16,7 +16,7 @@ from holocron_assets.settings import ExtractionSettings
 from holocron_assets.tables import ingest_records
 from holocron_assets.workers import WorkerLimits, WorkerPool
 
-_READ_BYTES = 16 * 1024 * 1024
+_READ_BYTES = 8 * 1024 * 1024
 _MIN_READ_RECORDS, _MAX_READ_RECORDS = 16, 256
 _WORKER_BATCH_BYTES = 1024 * 1024
 
@@ -44,7 +44,7 @@ class Examiner:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._pool.__exit__()
+        self._pool.close()
 
     def examine(self, page: Sequence[RecordKey]) -> Iterator[list[Examination]]:
         """What examining the records finds, in the order in which it is found; one for every record."""

@@ -141,8 +141,8 @@ class _Loading:
         progress(self._report.records_read, 0)
         if self._ahead:
             self._report.warnings.append(
-                f"{self._ahead} records say that they were fetched in the future, e.g. {self._first_ahead}: where no "
-                "revision tells which is newer, they speak for their sources until then"
+                f"records that say they were fetched in the future: {self._ahead}, e.g. {self._first_ahead}; until "
+                "then they may outlive newer ones"
             )
 
     def _items(self, file: FoundFile) -> Iterator[ReadRow | Reject | IgnoredColumns | _FileEnd]:

@@ -33,12 +33,12 @@ def sources_have_one_current_text(session: Session) -> Finding:
 
 
 def texts_have_their_records(session: Session) -> Finding:
-    """Every text names the ingest record it was read from; a warning, because nothing but you can bring one back."""
+    """Every text names the ingest record it was read from; a warning, because no run can bring one back."""
     return _none(
         "texts_have_their_records",
         checks.list_texts_without_record(session),
         broken="The ingest records behind some texts are no longer stored, so their lineage ends at the text. "
-        "Ingest the records again.",
+        "Bring them back under their own ids, for example from a backup.",
         holds="Every text names the stored record it was read from.",
         blocks=False,
     )

@@ -135,7 +135,7 @@ class DuckDBStore(SqlStore):
         try:
             with _named_errors(self.name):
                 if write:
-                    self._reader.let_go()
+                    self._reader.make_way()
                     connection = self._open(deadline, read_only=False)
                 else:
                     connection = self._reader.take(partial(self._open, deadline, read_only=True))

@@ -10,7 +10,9 @@ import duckdb
 #: The rows that a query answered with, by its name and parameters.
 Answers = dict[str, list[dict[str, Any]]]
 
-_IDLE_SECONDS = 1.0
+#: A run that has not written asks one question after the other, with Dagster's own work between them. One that has
+#: may embed between two readings, and others wait for the file meanwhile.
+_IDLE_SECONDS, _IDLE_SECONDS_AFTER_A_WRITE = 1.0, 0.2
 
 
 class KeptReader:
@@ -25,13 +27,14 @@ class KeptReader:
         self.answers: Answers | None = None
         self._lock = lock
         self._is_wanted = False
+        self._idle_seconds = _IDLE_SECONDS
         self._instance: duckdb.DuckDBPyConnection | None = None
         self._timer: threading.Timer | None = None
 
     @contextmanager
     def kept(self) -> Iterator[None]:
         """Keep what is opened for reading inside."""
-        self._is_wanted = True
+        self._is_wanted, self._idle_seconds = True, _IDLE_SECONDS
         try:
             yield
         finally:
@@ -51,9 +54,14 @@ class KeptReader:
     def put_down(self) -> None:
         """The session is over."""
         if self._instance is not None:
-            self._timer = threading.Timer(_IDLE_SECONDS, self._let_go_if_idle)
+            self._timer = threading.Timer(self._idle_seconds, self._let_go_if_idle)
             self._timer.daemon = True
             self._timer.start()
+
+    def make_way(self) -> None:
+        """The run writes: close the instance, and from now on keep none for long."""
+        self._idle_seconds = _IDLE_SECONDS_AFTER_A_WRITE
+        self.let_go()
 
     def let_go(self) -> None:
         """Close the instance; the next session opens another."""

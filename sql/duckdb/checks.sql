@@ -1,5 +1,5 @@
 -- Facts that must hold. A `count_` here counts violations over keys, hashes and counts alone; a `list_written_`
--- reads back what some runs wrote (every run, when none are given). Two digests are compared by one 64-bit hash where a
+-- reads back what some runs wrote (every run, when none are given). Digests are compared by 64-bit hashes where a
 -- collision could only hide a fault: half the cost, and less than one in ten million that it hides any in a million rows.
 
 -- name: count_duplicate_records

@@ -111,9 +111,9 @@ def test_migrations_keep_what_is_stored(store: SqlStore) -> None:
         embed(session, {"a": "alpha"}, [[1.0, 0.0, 0.0]])
         before = [raw(session, f"select * from {table}") for table in tables]
         raw(session, "delete from vector.schema_migration where version > 1")
+    again = store.pending_migrations()
 
-    store.migrate()
-
+    assert store.migrate() == again != []
     with store.session() as session:
         assert [raw(session, f"select * from {table}") for table in tables] == before
     assert all(before)
@@ -169,6 +169,20 @@ def test_a_store_that_is_kept_open_computes_figures_once(store: SqlStore, monkey
         monkeypatch.setattr(session, "_rows", None)
         with pytest.raises(TypeError):
             overview.get_counts(session)
+
+
+def test_a_run_that_writes_makes_way_for_others(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once it has written, what it reads is not kept while it computes: another process may write meanwhile."""
+    with store.kept_open():
+        with store.session() as session:
+            ingest_records.insert_ingest_records(session, [record_of(json_row("a", {})).record])
+        with store.session(write=False) as session:
+            assert overview.get_counts(session).records == 1
+        time.sleep(0.5)
+        with store.session(write=False) as session:
+            monkeypatch.setattr(session, "_rows", None)
+            with pytest.raises(TypeError):
+                overview.get_counts(session)
 
 
 def test_a_reading_session_cannot_write(store: SqlStore) -> None:

@@ -48,7 +48,7 @@ def test_fetches_in_the_future_are_warned_of(world: World, tmp_path: Path) -> No
 
     assert report.records_stored == 2
     assert [warning.partition(", e.g.")[0] for warning in report.warnings] == [
-        "1 records say that they were fetched in the future"
+        "records that say they were fetched in the future: 1"
     ]
 
 

@@ -35,9 +35,10 @@ def test_columns_are_those_of_pyarrow(kind: pa.DataType, value: st.SearchStrateg
 
 
 def test_what_a_column_cannot_hold_is_an_error() -> None:
-    """A value of another type is refused, not turned into something else."""
-    with pytest.raises(AttributeError):
-        column_of([5], TEXT)
+    """What is no text, too large a number or no Unicode is refused, not turned into something else."""
+    for no_text in (5, 0, False):
+        with pytest.raises(AttributeError):
+            column_of([no_text], TEXT)
     with pytest.raises(OverflowError):
         column_of([2**63], INTEGER)
     with pytest.raises(UnicodeEncodeError):
@@ -52,6 +53,7 @@ def test_vectors_keep_every_number() -> None:
 
     column.validate(full=True)
     assert column.to_pylist() == vectors[::2].tolist()
+    assert vector_column(vectors.astype(np.float64)[::2]) == column  # type: ignore[arg-type]
     assert vector_column(np.empty((0, 3), np.float32)).to_pylist() == []
 
 

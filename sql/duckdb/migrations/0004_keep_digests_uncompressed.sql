@@ -1,9 +1,8 @@
 -- Digests that checks compare barely shrink when compressed, and cost three times as much to read
--- (docs/decisions/0004-duckdb-layout.md). DuckDB cannot change a column's compression, so the tables are copied.
+-- (docs/decisions/0004-duckdb-layout.md). DuckDB cannot change a column's compression, so the tables are copied. An
+-- index of your own on them goes with the old table: create it again.
 
-alter table vector.chunk rename to chunk_compressed;
-
-create table vector.chunk (
+create table vector.chunk_copy (
     chunk_id varchar primary key using compression uncompressed,
     source_id varchar,
     source_type varchar not null,
@@ -20,14 +19,16 @@ create table vector.chunk (
     retired_utc timestamp
 );
 
-insert into vector.chunk
-select * from vector.chunk_compressed;
+insert into vector.chunk_copy
+select * from vector.chunk;
 
-drop table vector.chunk_compressed;
+drop table vector.chunk;
 
-alter table vector.chunk_version rename to chunk_version_compressed;
+alter table vector.chunk_copy rename to chunk;
 
-create table vector.chunk_version (
+-- The history behind vector.chunk, which holds only the latest state of each id. One open version (valid_to_utc
+-- null) per current chunk; a check stands in for the key.
+create table vector.chunk_version_copy (
     chunk_id varchar not null using compression uncompressed,
     valid_from_utc timestamp not null,
     valid_to_utc timestamp,
@@ -40,14 +41,15 @@ create table vector.chunk_version (
     run_id uuid not null
 );
 
-insert into vector.chunk_version
-select * from vector.chunk_version_compressed;
+insert into vector.chunk_version_copy
+select * from vector.chunk_version;
 
-drop table vector.chunk_version_compressed;
+drop table vector.chunk_version;
 
-alter table vector.embedding rename to embedding_compressed;
+alter table vector.chunk_version_copy rename to chunk_version;
 
-create table vector.embedding (
+create table vector.embedding_copy (
+    -- Derived from (chunk_id, embedding_space_id, input_content_sha256): the key is the idempotency key.
     embedding_id uuid primary key,
     chunk_id varchar not null using compression uncompressed,
     embedding_space_id uuid not null,
@@ -58,7 +60,9 @@ create table vector.embedding (
     created_utc timestamp not null
 );
 
-insert into vector.embedding
-select * from vector.embedding_compressed;
+insert into vector.embedding_copy
+select * from vector.embedding;
 
-drop table vector.embedding_compressed;
+drop table vector.embedding;
+
+alter table vector.embedding_copy rename to embedding;
