@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 import time
 from typing import Any
 
@@ -15,8 +16,9 @@ from holocron_assets.identity import canonical_json
 from holocron_assets.records import Outcome
 from tests.unit.extraction_records import examined, parse_response, query_response, raw_record
 
-#: CPU seconds for about a megabyte: far above what it takes, far below what anything quadratic takes
-PATIENCE = 10
+#: CPU seconds for about a megabyte: far above what it takes, far below what anything quadratic takes. Measuring
+#: coverage slows everything down.
+PATIENCE = 10 if sys.gettrace() is None else 60
 
 DEEP_HTML = "<div>" * 100_000 + "bottom" + "</div>" * 100_000
 STRAY_ENDS = "<div>" * 100_000 + "</b>" * 100_000 + "bottom"
