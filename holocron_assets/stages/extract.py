@@ -22,6 +22,8 @@ STAGE = "extract"
 _PAGE_RECORDS = 8192
 _COMMIT_RECORDS = 512
 _COMMIT_CHARACTERS = 8 * 1024 * 1024
+#: What a kill may cost at most, however slow the documents are.
+_COMMIT_SECONDS = 3.0
 _RESOLVE_RESOURCES = 4096
 
 
@@ -119,14 +121,23 @@ def _examine_pending(store: Store, examiner: Examiner, run: Run, report: Extract
         if not page:
             return
         found: list[Examination] = []
+        committed = time.monotonic()
         for answer in examiner.examine(whole_resources(page, _PAGE_RECORDS)):
             found.extend(answer)
-            if len(found) >= _COMMIT_RECORDS or sum(len(one.text or "") for one in found) >= _COMMIT_CHARACTERS:
+            if _is_worth_a_commit(found, time.monotonic() - committed):
                 _write(store, found, run, report)
                 progress(report.examined, total)
-                found = []
+                found, committed = [], time.monotonic()
         _write(store, found, run, report)
         progress(report.examined, total)
+
+
+def _is_worth_a_commit(found: Sequence[Examination], seconds: float) -> bool:
+    return (
+        len(found) >= _COMMIT_RECORDS
+        or seconds >= _COMMIT_SECONDS
+        or sum(len(one.text or "") for one in found) >= _COMMIT_CHARACTERS
+    )
 
 
 def _write(store: Store, found: Sequence[Examination], run: Run, report: ExtractionReport) -> None:

@@ -6,8 +6,9 @@ from datetime import timedelta
 import pytest
 
 from holocron_assets.settings import Settings
+from holocron_assets.stages.extract import extract
 from holocron_assets.tables import quarantine
-from tests.world import START, World, json_row, missing_row, page_row, prose
+from tests.world import ORIGIN, START, World, json_row, missing_row, page_row, prose
 
 PAGE = "mediawiki:testwiki:page/1"
 
@@ -300,3 +301,21 @@ def test_more_records_than_a_page_are_all_examined(world: World, monkeypatch: py
 
     assert report.outcomes == {"identified": 20, "text": 20}
     assert len(world.texts()) == 20
+
+
+def test_slow_documents_are_committed_as_time_goes_by(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However few documents a few seconds suffice for, what was read in them is stored: a kill loses no more."""
+    monkeypatch.setattr("holocron_assets.stages.examining._WORKER_BATCH_BYTES", 1)
+    monkeypatch.setattr("holocron_assets.stages.extract._COMMIT_SECONDS", 0.0)
+    world.add(*[page_row(f"Page {number}", number, prose("topic", 300)) for number in range(1, 5)])
+    committed: list[int] = []
+
+    extract(
+        world.store,
+        world.settings.extraction,
+        world.settings.sources,
+        ORIGIN,
+        lambda done, total: committed.append(done),
+    )
+
+    assert sorted(set(committed) - {0}) == [1, 2, 3, 4]
