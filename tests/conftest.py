@@ -28,6 +28,11 @@ def pytest_report_header() -> str:
     return f"duckdb {duckdb.__version__}; stores: {', '.join(STORES)}"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The slow ones first, so that no processor waits for one of them at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests depend on nobody's environment."""
