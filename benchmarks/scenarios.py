@@ -37,12 +37,7 @@ def cold(folder: Path, documents: int, kind: str) -> Iterator[str]:
         project = loaded.copy(folder / f"workers{workers}", workers=workers)
         costs[workers] = project.materialize(FROM_RECORDS).minus(start_up)
     after = _floor(folder, records, "after")
-    yield _line(
-        "the same loop again, because the same work costs more or less from one minute to the next",
-        documents,
-        after,
-        None,
-    )
+    yield _line("the same loop again, since a machine's pace varies", documents, after, None)
     floor = Cost(wall=(before.wall + after.wall) / 2, cpu=(before.cpu + after.cpu) / 2, peak_mb=0)
     for workers, cost in costs.items():
         yield _line(f"from records to vectors, {workers} worker{'s'[: workers - 1]}", documents, cost, floor)

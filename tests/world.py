@@ -10,7 +10,7 @@ from typing import Any
 
 from holocron_assets.clock import utc_now
 from holocron_assets.intake.rows import record_of
-from holocron_assets.ports import EmbeddingProvider, ProviderCatalog, Session
+from holocron_assets.ports import EmbeddingProvider, Progress, ProviderCatalog, Session
 from holocron_assets.runs import Origin
 from holocron_assets.settings import Settings
 from holocron_assets.spaces import space_of
@@ -112,8 +112,8 @@ class World:
         self._day += 1
         return START + timedelta(days=self._day)
 
-    def extract(self) -> ExtractionReport:
-        return extract(self.store, self.settings.extraction, self.settings.sources, ORIGIN, silent)
+    def extract(self, progress: Progress = silent) -> ExtractionReport:
+        return extract(self.store, self.settings.extraction, self.settings.sources, ORIGIN, progress)
 
     def chunk(self, *, allow_mass_change: bool = False) -> ChunkingReport:
         return chunk(

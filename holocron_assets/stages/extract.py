@@ -22,7 +22,7 @@ STAGE = "extract"
 _PAGE_RECORDS = 8192
 _COMMIT_RECORDS = 512
 _COMMIT_CHARACTERS = 8 * 1024 * 1024
-#: What a kill may cost at most, however slow the documents are.
+#: However slow the documents are, a kill costs no more than this and the batches in work.
 _COMMIT_SECONDS = 3.0
 _RESOLVE_RESOURCES = 4096
 

@@ -191,12 +191,17 @@ def test_a_held_store_is_waited_for(store: SqlStore, settings: Settings) -> None
 
 
 def test_a_store_that_is_kept_open_is_let_go_at_a_write(store: SqlStore) -> None:
-    """When a run has written, other processes may hold the store at once."""
+    """When a run has written, other processes may hold the store at once, and soon after it has read again."""
     with store.kept_open():
         with store.session(write=False) as session:
             session.rows("count_migration_logs")
         with store.session() as session:
             session.execute("create_migration_log")
+        with held(Path(store.name)):
+            pass
+        with store.session(write=False) as session:
+            session.rows("count_migration_logs")
+        time.sleep(0.5)
         with held(Path(store.name)):
             pass
 

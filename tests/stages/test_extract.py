@@ -6,9 +6,8 @@ from datetime import timedelta
 import pytest
 
 from holocron_assets.settings import Settings
-from holocron_assets.stages.extract import extract
 from holocron_assets.tables import quarantine
-from tests.world import ORIGIN, START, World, json_row, missing_row, page_row, prose
+from tests.world import START, World, json_row, missing_row, page_row, prose
 
 PAGE = "mediawiki:testwiki:page/1"
 
@@ -310,12 +309,6 @@ def test_slow_documents_are_committed_as_time_goes_by(world: World, monkeypatch:
     world.add(*[page_row(f"Page {number}", number, prose("topic", 300)) for number in range(1, 5)])
     committed: list[int] = []
 
-    extract(
-        world.store,
-        world.settings.extraction,
-        world.settings.sources,
-        ORIGIN,
-        lambda done, total: committed.append(done),
-    )
+    world.extract(lambda done, total: committed.append(done))
 
     assert sorted(set(committed) - {0}) == [1, 2, 3, 4]
