@@ -10,7 +10,7 @@ from holocron_assets.ports import ProviderCatalog, Purpose, Store
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.spaces import require_same_space
 from holocron_assets.tables import embeddings, spaces
-from holocron_assets.vectors import require_valid
+from holocron_assets.vectors import nearest, require_valid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +51,7 @@ def search(store: Store, providers: ProviderCatalog, query: str, *, space: str |
     vectors = provider.embed([query], Purpose.QUERY)
     require_valid(vectors.values, chosen, 1)
     with store.session(write=False) as session:
-        near = embeddings.nearest_chunks(session, chosen.embedding_space_id, vectors.values[0], top_k)
+        near = nearest(embeddings.list_current_vectors(session, chosen.embedding_space_id), vectors.values[0], top_k)
         details = embeddings.list_hit_details(session, [one.chunk_id for one in near])
         backlog = embeddings.count_pending_chunks(session, chosen.embedding_space_id)
     hits = []

@@ -1,6 +1,10 @@
-"""What a vector must be before it is stored. Pure."""
+"""What a vector must be before it is stored, and which of many are nearest to one. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from holocron_assets.errors import SpaceMismatchError, VectorError
@@ -36,3 +40,46 @@ def faults(vectors: NDArray[np.float32], *, normalized: bool) -> dict[str, NDArr
         "is not finite": np.flatnonzero(~finite),
         "is not of unit length" if normalized else "is all zeros": np.flatnonzero(finite & wrong_length),
     }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NearChunk:
+    """A chunk and the cosine of the angle between its vector and the query's: 1 is the same direction."""
+
+    chunk_id: str
+    cosine_similarity: float
+
+
+def rows_of(lists: pa.ListArray, dimensions: int) -> NDArray[np.float32]:
+    """A column of vectors of one length, none of them null, as an array of shape (n, dimensions)."""
+    numbers = lists.flatten()
+    if numbers.null_count:
+        numbers = numbers.fill_null(float("nan"))
+    # By DLPack, because `to_numpy` loads pandas.
+    return np.asarray(np.from_dlpack(numbers), np.float32).reshape(-1, dimensions)
+
+
+def nearest(batches: Iterable[pa.RecordBatch], query: NDArray[np.float32], limit: int) -> list[NearChunk]:
+    """The chunks nearest to `query`, of shape (dimensions,), nearest first, ties by chunk id. Exact.
+
+    `batches` have the columns chunk_id and vector; one is in memory at a time. Similarities are computed in float64 and
+    rounded to 9 decimals, so that equal vectors tie wherever they stand. A vector without direction is left out.
+    """
+    best: list[tuple[float, str]] = []
+    direction = query.astype(np.float64) / np.linalg.norm(query.astype(np.float64))
+    for batch in batches:
+        vectors = rows_of(batch.column("vector"), query.size).astype(np.float64)
+        lengths = np.linalg.norm(vectors, axis=1)
+        usable = np.flatnonzero(np.isfinite(lengths) & (lengths > 0))
+        similarities = np.round((vectors[usable] @ direction) / lengths[usable], 9)
+        # Only what reaches the worst of the best so far can be among them.
+        least = -best[-1][0] if len(best) == limit else -np.inf
+        if similarities.size > limit:
+            least = max(least, float(np.partition(similarities, -limit)[-limit]))
+        chunk_ids = batch.column("chunk_id")
+        best.extend(
+            (-float(similarities[at]), chunk_ids[int(usable[at])].as_py())
+            for at in np.flatnonzero(similarities >= least)
+        )
+        best = sorted(best)[:limit]
+    return [NearChunk(chunk_id=chunk_id, cosine_similarity=-negative) for negative, chunk_id in best]

@@ -1,7 +1,7 @@
 """Embeddings: what is pending, writing them, and the nearest to a vector."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -43,14 +43,6 @@ class ChunkContent:
     chunk_id: str
     content: str
     content_sha256: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NearChunk:
-    """A chunk and the cosine of the angle between its vector and the query's: 1 is the same direction."""
-
-    chunk_id: str
-    cosine_similarity: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,10 +110,9 @@ def mark_indexed_sources(session: Session, now: datetime) -> int:
     return session.execute("mark_indexed_sources", now=now)
 
 
-def nearest_chunks(session: Session, space_id: uuid.UUID, vector: NDArray[np.float32], limit: int) -> list[NearChunk]:
-    """The current chunks nearest to a vector of shape (dimensions,), nearest first, ties by chunk id."""
-    rows = session.rows("nearest_chunks", embedding_space_id=space_id, vector=vector.tolist(), limit=limit)
-    return [NearChunk(**row) for row in rows]
+def list_current_vectors(session: Session, space_id: uuid.UUID) -> Iterator[pa.RecordBatch]:
+    """chunk_id and vector of every current chunk that a space has a vector of, in no order."""
+    return session.stream("list_current_vectors", embedding_space_id=space_id)
 
 
 def list_hit_details(session: Session, chunk_ids: Sequence[str]) -> dict[str, HitDetail]:

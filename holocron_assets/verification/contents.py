@@ -16,7 +16,7 @@ from holocron_assets.ports import Session
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.tables import checks
 from holocron_assets.tables.checks import LISTED, Written
-from holocron_assets.vectors import faults
+from holocron_assets.vectors import faults, rows_of
 from holocron_assets.verification.finding import Finding
 
 
@@ -92,10 +92,7 @@ def read_vectors(session: Session, space: EmbeddingSpace, written: Written) -> V
         # Filtering loads pyarrow's compute module, which takes longer than checking thousands of vectors.
         batch = stored if fits.all() else stored.filter(pa.array(fits))
         ids = [_uuid(value) for value in batch.column("embedding_id").to_pylist()]
-        numbers = batch.column("vector").flatten()
-        if numbers.null_count:
-            numbers = numbers.fill_null(float("nan"))
-        vectors = np.asarray(np.from_dlpack(numbers), np.float32).reshape(-1, space.dimensions)
+        vectors = rows_of(batch.column("vector"), space.dimensions)
         for fault, rows in faults(vectors, normalized=space.normalize).items():
             result.wrong.extend((ids[row], fault) for row in rows)
         columns = (batch.column(name).to_pylist() for name in ("chunk_id", "input_content_sha256", "vector_sha256"))

@@ -85,15 +85,12 @@ where x.status = 'pending'
             )
     );
 
--- name: nearest_chunks
--- Exact: every current vector of the one space is compared. Ties break by chunk id. Content is read
--- afterwards, for the few that were found.
-select e.chunk_id, list_cosine_similarity(e.vector, cast(:vector as float[])) as cosine_similarity
+-- name: list_current_vectors
+-- Of one space, for an exact search: every vector of what is current.
+select e.chunk_id, e.vector
 from vector.embedding e
 join vector.chunk c on c.chunk_id = e.chunk_id and c.content_sha256 = e.input_content_sha256
-where e.embedding_space_id = :embedding_space_id and c.retired_utc is null
-order by cosine_similarity desc, e.chunk_id
-limit :limit;
+where e.embedding_space_id = :embedding_space_id and c.retired_utc is null;
 
 -- name: list_hit_details
 select c.chunk_id, c.source_id, x.title, c.content, c.source_ref_json, c.offsets_json
