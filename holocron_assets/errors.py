@@ -16,7 +16,8 @@ The tree::
     ├── VectorError               a provider returned a vector that must not be stored
     └── StoreError                the database refused or failed
         ├── SchemaError           the database does not look as the migrations left it
-        └── StoreBusyError (transient)
+        ├── StoreBusyError (transient)
+        └── StoreUnavailableError (transient)
 
 A message says what failed, on which item, and what to do next. `TransientError` marks what a later
 attempt may clear: whoever retries asks for that type and nothing else.
@@ -85,3 +86,7 @@ class SchemaError(StoreError):
 
 class StoreBusyError(StoreError, TransientError):
     """Another process holds the store."""
+
+
+class StoreUnavailableError(StoreError, TransientError):
+    """The database cannot be reached just now, or ended a transaction that may well succeed the next time."""

@@ -6,6 +6,8 @@ belong to the file's folder. Secrets come from the environment only.
 """
 
 import os
+import re
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -35,6 +37,12 @@ from holocron_assets.identity import canonical_json
 
 SAMPLE = "sample"
 
+#: The existing database's own programs name it by variables that begin like this, the first that is set counting.
+SQLSERVER_VARIABLES = ("INGEST_SQLSERVER_", "LLM_SQLSERVER_")
+_SQLSERVER_PASSWORD = "MSSQL_SA_PASSWORD"  # noqa: S105 - the name of a variable
+_EMBEDDED_STORE = "duckdb:///.holocron/store.duckdb"
+_SQLSERVER_BY_VARIABLES = "mssql+pyodbc://"
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -45,6 +53,14 @@ class DuckDBSettings(_Section):
 
     memory_limit: ByteSize = ByteSize(256_000_000)
     threads: PositiveInt | None = None
+
+
+class SqlServerSettings(_Section):
+    """How SQL Server is spoken to; where it is, `store_url` and the environment say."""
+
+    login_timeout_seconds: PositiveInt = 15
+    statement_timeout_seconds: PositiveInt = 600
+    vector_json: bool = True
 
 
 class ExtractionSettings(_Section):
@@ -123,9 +139,10 @@ class Settings(BaseSettings):
 
     #: the folder that relative paths belong to; set by `load_settings`
     base_dir: Path
-    store_url: str = "duckdb:///.holocron/store.duckdb"
+    store_url: str = Field(default_factory=lambda: _default_store_url(os.environ), repr=False)
     ingest: tuple[str, ...] = (SAMPLE,)
     duckdb: DuckDBSettings = DuckDBSettings()
+    sqlserver: SqlServerSettings = SqlServerSettings()
     extraction: ExtractionSettings = ExtractionSettings()
     sources: SourceSettings = SourceSettings()
     chunking: ChunkingSettings = ChunkingSettings()
@@ -160,6 +177,11 @@ def load_settings() -> Settings:
             raise ConfigurationError(f"cannot read the settings in {path}: {error}") from error
         if not isinstance(content, dict):
             raise ConfigurationError(f"{path} must hold settings by name, e.g. `store_url: duckdb:///store.duckdb`")
+        if _PASSWORD_IN_URL.match(str(content.get("store_url"))):
+            raise ConfigurationError(
+                f"{path}: store_url holds a password. Leave it out there, and set INGEST_SQLSERVER_PASSWORD in the "
+                "environment: files are copied and committed."
+            )
         if "base_dir" in content:
             raise ConfigurationError(f"{path}: base_dir: relative paths belong to the folder of this file")
     try:
@@ -173,6 +195,16 @@ def load_settings() -> Settings:
         raise ConfigurationError(
             f"the environment: {error}. Lists and sections are written as JSON there. See docs/configuration.md."
         ) from error
+
+
+def _default_store_url(environment: Mapping[str, str]) -> str:
+    """SQL Server where the variables of its own programs name one, else the embedded store."""
+    names = (*SQLSERVER_VARIABLES, _SQLSERVER_PASSWORD)
+    named = any(value and name.startswith(names) for name, value in environment.items())
+    return _SQLSERVER_BY_VARIABLES if named else _EMBEDDED_STORE
+
+
+_PASSWORD_IN_URL = re.compile(r"[\w+]+://[^/@:]*:[^/@]+@|.*\b(pwd|password)(=|%3d)", re.IGNORECASE | re.DOTALL)
 
 
 def _origin(path: Path | None) -> str:

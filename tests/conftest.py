@@ -2,7 +2,8 @@
 
 import os
 import shutil
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,15 +11,14 @@ import pytest
 from sqlalchemy import make_url
 
 from holocron_assets.composition import InstalledProviders
-from holocron_assets.settings import ExtractionSettings, Settings, SpaceDeclaration
+from holocron_assets.settings import SQLSERVER_VARIABLES, ExtractionSettings, Settings, SpaceDeclaration
 from resources.stores import STORES, open_store
 from resources.stores.base import SqlStore
+from tests.scratch_database import scratch_database
+from tests.tsql_on_duckdb import Driver
 from tests.world import World
 
-#: A backend's URL within a test's own folder; other servers are tested where the environment names one.
-BACKENDS: dict[str, Callable[[], str | None]] = {
-    "duckdb": lambda: "duckdb:///store.duckdb",
-}
+SQLSERVER_URL = os.environ.get("HOLOCRON_TEST_SQLSERVER_URL")
 
 
 def pytest_report_header() -> str:
@@ -37,19 +37,37 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests depend on nobody's environment."""
     for name in list(os.environ):
-        if name.startswith(("HOLOCRON_", "DAGSTER_")):
+        if name.startswith(("HOLOCRON_", "DAGSTER_", "MSSQL_", *SQLSERVER_VARIABLES)):
             monkeypatch.delenv(name)
 
 
-@pytest.fixture(params=BACKENDS)
-def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+@pytest.fixture(params=["duckdb", *(["sqlserver"] if SQLSERVER_URL else [])])
+def backend(request: pytest.FixtureRequest) -> str:
+    """The databases that are tested: the embedded one, and a server where the environment names one."""
+    return str(request.param)
+
+
+@pytest.fixture
+def store_url(backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The URL of a database with nothing in it."""
+    if backend == "sqlserver":
+        if not SQLSERVER_URL:
+            pytest.skip("HOLOCRON_TEST_SQLSERVER_URL names no server to test on")
+        with scratch_database(SQLSERVER_URL) as url:
+            yield url
+    elif backend == "translated":
+        monkeypatch.setitem(sys.modules, "pyodbc", Driver(tmp_path))
+        yield "mssql+pyodbc://tester:a-secret@emulated/Holocron"
+    else:
+        yield "duckdb:///store.duckdb"
+
+
+@pytest.fixture
+def settings(store_url: str, tmp_path: Path) -> Settings:
     """Settings of a fresh store, with one worker and a small hashing space."""
-    url = BACKENDS[request.param]()
-    if url is None:
-        pytest.skip(f"no URL for {request.param}")
     return Settings(
         base_dir=tmp_path,
-        store_url=url,
+        store_url=store_url,
         ingest=(),
         extraction=ExtractionSettings(workers=1),
         spaces=(SpaceDeclaration(provider="hashing", model="ngram", options={"dimensions": 32}),),
@@ -70,6 +88,9 @@ class Templates:
 
     def fill(self, settings: Settings, name: str, fill: Callable[[], object]) -> None:
         """Bring the store of `settings` into the state called `name`, which `fill` makes."""
+        if not settings.store_url.startswith("duckdb:"):
+            fill()
+            return
         path = settings.path(str(make_url(settings.store_url).database))
         template = self.folder / name
         if template.exists():

@@ -168,4 +168,5 @@ class World:
 
 def raw(session: Session, sql: str) -> list[tuple[Any, ...]]:
     """Run SQL text on a session's own connection; only tests may."""
-    return session._connection.execute(sql).fetchall()  # type: ignore[attr-defined, no-any-return]
+    cursor = session._connection.execute(sql)  # type: ignore[attr-defined]
+    return [tuple(row) for row in cursor.fetchall()] if cursor.description else []

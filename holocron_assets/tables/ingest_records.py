@@ -26,7 +26,10 @@ class RecordCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payload:
-    """A record's payload; None where it is larger than was asked for."""
+    """A record's payload; None where it is larger than was asked for.
+
+    `payload_bytes` is as the store counts: bytes of UTF-8, or code units of UTF-16, which are no more.
+    """
 
     ingest_id: uuid.UUID
     payload_bytes: int
@@ -92,7 +95,7 @@ def list_pending_records(
 
 
 def list_payloads(session: Session, ingest_ids: Sequence[uuid.UUID], max_bytes: int) -> list[Payload]:
-    """The payloads of some records, each at most `max_bytes` of UTF-8."""
+    """The payloads of some records, each at most `max_bytes` long as the store counts."""
     rows = session.rows("list_payloads", ingest_ids=[str(key) for key in ingest_ids], max_bytes=max_bytes)
     return [Payload(**row) for row in rows]
 

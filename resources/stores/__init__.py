@@ -14,6 +14,7 @@ from resources.stores.base import SqlStore
 #: What a store's URL may begin with, and the function behind it, called with the settings and how long to wait.
 STORES: dict[str, str] = {
     "duckdb": "resources.stores.duckdb:open_duckdb",
+    "mssql": "resources.stores.sqlserver:open_sqlserver",
 }
 
 

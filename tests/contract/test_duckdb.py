@@ -1,11 +1,24 @@
 """What only the embedded store promises: how it keeps its columns (`docs/decisions/0004-duckdb-layout.md`)."""
 
 import re
+import time
 from pathlib import Path
 
+import pytest
+
+from holocron_assets.errors import StoreError
+from holocron_assets.intake.rows import record_of
 from holocron_assets.settings import Settings
+from holocron_assets.tables import ingest_records, overview
 from resources.stores import open_store
-from tests.world import raw
+from resources.stores.base import SqlStore
+from tests.world import json_row, raw
+
+
+@pytest.fixture
+def backend() -> str:
+    """These are about the embedded database alone."""
+    return "duckdb"
 
 
 def test_long_texts_and_digests_are_kept_uncompressed(tmp_path: Path) -> None:
@@ -29,3 +42,40 @@ def test_long_texts_and_digests_are_kept_uncompressed(tmp_path: Path) -> None:
         ("embedding", "chunk_id"),
         ("embedding", "input_content_sha256"),
     }
+
+
+def test_a_store_that_is_kept_open_computes_figures_once(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until something is written, a figure that was asked for is not computed again."""
+    with store.kept_open():
+        with store.session(write=False) as session:
+            assert overview.get_counts(session).records == 0
+        with store.session(write=False) as session:
+            monkeypatch.setattr(session, "_rows", None)
+            assert overview.get_counts(session).records == 0
+
+    with store.session(write=False) as session:
+        monkeypatch.setattr(session, "_rows", None)
+        with pytest.raises(TypeError):
+            overview.get_counts(session)
+
+
+def test_a_run_that_writes_makes_way_for_others(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once it has written, what it reads is not kept while it computes: another process may write meanwhile."""
+    with store.kept_open():
+        with store.session() as session:
+            ingest_records.insert_ingest_records(session, [record_of(json_row("a", {})).record])
+        with store.session(write=False) as session:
+            assert overview.get_counts(session).records == 1
+        time.sleep(0.5)
+        with store.session(write=False) as session:
+            monkeypatch.setattr(session, "_rows", None)
+            with pytest.raises(TypeError):
+                overview.get_counts(session)
+
+
+def test_a_file_that_is_no_store_is_named(settings: Settings, tmp_path: Path) -> None:
+    """Garbage where the store should be is an error that says what to do."""
+    (tmp_path / "store.duckdb").write_bytes(b"garbage" * 1000)
+
+    with pytest.raises(StoreError, match=r"is not a DuckDB file\. Restore it from a backup"):
+        open_store(settings, wait_seconds=0).migrate()

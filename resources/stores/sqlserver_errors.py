@@ -1,0 +1,96 @@
+"""What SQL Server and its drivers report, as our errors with the next step. Known by number, because texts are
+translated."""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from holocron_assets.errors import SchemaError, StoreBusyError, StoreError, StoreUnavailableError
+
+#: Servers and drivers end a message with the number of the error.
+_NUMBER = re.compile(r"\((-?\d+)\)")
+_PREFIXES = re.compile(r"^(\[[^\]]*\]\s*)+")
+
+_UNREACHABLE = "the server cannot be reached. Is it running, and are host and port right?"
+_LOST = "the connection was lost; nothing of this batch was written. Run again: it continues where it was"
+_AGAIN = "nothing of this batch was written. Run again: it continues where it was"
+_FULL = "nothing of this batch was written. Make room, and run again"
+
+#: By SQL Server's error number: which error it is for us, and what to do.
+_NUMBERS: dict[int, tuple[type[StoreError], str]] = {
+    18456: (StoreError, "the login was refused. Correct the user, or the password in INGEST_SQLSERVER_PASSWORD"),
+    18452: (StoreError, "the login was refused. Correct the user, or give one: this one is not trusted there"),
+    18470: (StoreError, "the account is disabled. Ask the database's administrator"),
+    4060: (StoreError, "the database does not exist, or this user may not open it. Correct its name, or create it"),
+    911: (StoreError, "the database does not exist. Correct its name, or create it"),
+    229: (StoreError, "a permission is missing. Grant it to this user: docs/sql-server.md lists what is needed"),
+    230: (StoreError, "a permission is missing. Grant it to this user: docs/sql-server.md lists what is needed"),
+    262: (StoreError, "a permission is missing. Grant it to this user: docs/sql-server.md lists what is needed"),
+    297: (StoreError, "a permission is missing. Grant it to this user: docs/sql-server.md lists what is needed"),
+    2760: (StoreError, "a permission is missing: this user may not create objects in the schema"),
+    208: (SchemaError, "tables are missing. If this is your store, run `holocron ensure`"),
+    207: (SchemaError, "a column is missing. `holocron preflight` says which"),
+    1205: (StoreUnavailableError, f"another transaction was in the way (a deadlock); {_AGAIN}"),
+    1222: (StoreBusyError, "another transaction holds rows that are needed, and did not let go in time. Try again"),
+    3960: (StoreUnavailableError, f"rows changed meanwhile; {_AGAIN}"),
+    2601: (StoreUnavailableError, f"another writer inserted the same rows; {_AGAIN}"),
+    2627: (StoreUnavailableError, f"another writer inserted the same rows; {_AGAIN}"),
+    9002: (StoreError, f"the transaction log is full; {_FULL}"),
+    1105: (StoreError, f"the database has no room left; {_FULL}"),
+    1101: (StoreError, f"the database has no room left; {_FULL}"),
+    3906: (StoreError, "the database can only be read. Use another, or have it opened for writing"),
+    468: (SchemaError, "columns that are compared have different collations. `holocron preflight` lists them"),
+    1934: (SchemaError, "the session's settings forbid writing to a table with a filtered index"),
+    # FreeTDS's own numbers.
+    20009: (StoreUnavailableError, _UNREACHABLE),
+    20003: (StoreUnavailableError, "no answer in time. Try again, or raise the time-outs of `sqlserver:`"),
+    # Azure's.
+    40613: (StoreUnavailableError, _LOST),
+    40197: (StoreUnavailableError, _LOST),
+    40501: (StoreUnavailableError, "the server is busy. Try again later"),
+}
+#: By SQLSTATE, where the server gave no number that is known.
+_STATES: dict[str, tuple[type[StoreError], str]] = {
+    "28000": _NUMBERS[18456],
+    "08001": (StoreUnavailableError, _UNREACHABLE),
+    "HYT00": (StoreUnavailableError, "no answer in time. Try again, or raise the time-outs of `sqlserver:`"),
+    "HYT01": (StoreUnavailableError, "no answer in time. Try again, or raise the time-outs of `sqlserver:`"),
+    "08S01": (StoreUnavailableError, _LOST),
+    "08003": (StoreUnavailableError, _LOST),
+    "08007": (StoreUnavailableError, _LOST),
+    "40001": _NUMBERS[1205],
+    "IM002": (StoreError, "the ODBC driver was not found. docs/sql-server.md says how to install it"),
+    "01000": (StoreError, "the ODBC driver cannot be loaded. docs/sql-server.md says how to install it"),
+}
+
+
+@contextmanager
+def named_errors(name: str, driver_error: type[Exception], secrets: Sequence[str]) -> Iterator[None]:
+    """Turn the driver's errors into ours; whatever is secret is struck out of their texts."""
+    try:
+        yield
+    except driver_error as error:
+        raise store_error(name, error.args, secrets) from _without_secrets(error, secrets)
+
+
+def store_error(name: str, report: Sequence[object], secrets: Sequence[str]) -> StoreError:
+    """The error for what a driver reports: its SQLSTATE and its message."""
+    state, message = str(report[0]) if report else "", " ".join(str(part) for part in report[1:])
+    numbers = [int(number) for number in _NUMBER.findall(message)]
+    known = next((_NUMBERS[number] for number in numbers if number in _NUMBERS), None) or _STATES.get(state)
+    said = _struck(_PREFIXES.sub("", message.strip()) or state, secrets)
+    if known is None:
+        return StoreError(f"{name}: {said}")
+    kind, hint = known
+    return kind(f"{name}: {hint} ({said})")
+
+
+def _struck(text: str, secrets: Sequence[str]) -> str:
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return text
+
+
+def _without_secrets(error: Exception, secrets: Sequence[str]) -> Exception | None:
+    """The driver's own error as the cause, unless a traceback would show a secret with it."""
+    return None if any(secret in str(error) for secret in secrets) else error

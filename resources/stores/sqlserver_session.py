@@ -1,0 +1,167 @@
+"""One open transaction on SQL Server: named queries, staging through temporary tables, results as Arrow."""
+
+import json
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from holocron_assets.errors import StoreError
+from resources.queries import Query, load_queries
+from resources.stores.sqlserver_script import batches
+
+_FETCHED_AT_ONCE = 2048
+#: Beyond this many characters pyodbc would announce a string as NTEXT, which not every collation accepts.
+_LONG_TEXT = 2000
+_SQL_WVARCHAR = -9
+_NVARCHAR_MAX = (_SQL_WVARCHAR, 0, 0)
+_JSON_UNSET = "[]"
+
+
+class SqlServerSession:
+    """A session on a connection that is in a transaction, or that only reads.
+
+    Values travel in the plainest form that every driver carries unharmed: keys and times as text, lists and staged rows
+    as one JSON text in ASCII.
+    """
+
+    def __init__(self, connection: Any, *, reads_only: bool, announces_long_text: bool, keeps_json: bool) -> None:
+        self._connection = connection
+        self._reads_only = reads_only
+        self._announces_long_text = announces_long_text
+        self._keeps_json = keeps_json
+        self._queries = load_queries("tsql")
+        self._staged: set[str] = set()
+
+    def rows(self, query: str, **parameters: Any) -> list[dict[str, Any]]:
+        """See `holocron_assets.ports.Session`."""
+        cursor = self._run(self._queries[query], parameters)
+        # Statements before the one that answers have results without columns.
+        while cursor.description is None and cursor.nextset():
+            pass
+        columns = [column[0] for column in cursor.description or ()]
+        return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+
+    def stream(self, query: str, **parameters: Any) -> Iterator[pa.RecordBatch]:
+        """See `holocron_assets.ports.Session`."""
+        cursor = self._run(self._queries[query], parameters)
+        schema = pa.schema([(name, _ARROW.get(kind, pa.large_string())) for name, kind, *_ in cursor.description])
+        while rows := cursor.fetchmany(_FETCHED_AT_ONCE):
+            columns = list(zip(*rows, strict=True))
+            yield pa.RecordBatch.from_arrays(
+                [_column(values, kind) for values, kind in zip(columns, schema.types, strict=True)], schema=schema
+            )
+
+    def execute(self, query: str, **parameters: Any) -> int:
+        """See `holocron_assets.ports.Session`."""
+        if self._reads_only:
+            raise StoreError(f"{query} writes, and this session was opened to read")
+        return max(0, int(self._run(self._queries[query], parameters).rowcount))
+
+    def stage(self, relation: str, rows: pa.Table) -> None:
+        """See `holocron_assets.ports.Session`."""
+        self._unstage(relation)
+        self._staged.add(relation)
+        self._run(self._queries[f"create_{relation}"], {})
+        if rows.num_rows:
+            self._run(self._queries[f"insert_{relation}"], {"rows": _json_rows(rows, keeps_json=self._keeps_json)})
+
+    def run_script(self, text: str) -> None:
+        """See `resources.stores.base.ScriptSession`."""
+        for batch in batches(text):
+            _exhausted(self._connection.execute(batch))
+
+    def unstage(self) -> None:
+        """Drop what was staged: the connection goes back to the pool."""
+        for relation in sorted(self._staged):
+            self._unstage(relation)
+        self._staged.clear()
+
+    def _unstage(self, relation: str) -> None:
+        self._connection.execute(f"drop table if exists #{relation}")
+
+    def _run(self, query: Query, parameters: dict[str, Any]) -> Any:
+        for statement, names in zip(query.statements, query.parameters, strict=True):
+            cursor = self._connection.cursor()
+            values = [_plain(parameters[name]) for name in names]
+            sizes = [_NVARCHAR_MAX if isinstance(one, str) and len(one) > _LONG_TEXT else None for one in values]
+            if self._announces_long_text and any(sizes):
+                cursor.setinputsizes(sizes)
+            # Without parameters the driver sends a plain batch: a temporary table that it makes outlives it.
+            cursor.execute(statement, values) if values else cursor.execute(statement)
+        return cursor
+
+
+def _exhausted(cursor: Any) -> None:
+    """Read all results of a batch: an error of a later statement is reported with them."""
+    while cursor.nextset():
+        pass
+
+
+def _plain(value: Any) -> Any:
+    """A parameter as text or number."""
+    if isinstance(value, list | tuple):
+        return json.dumps([_plain(one) for one in value])
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="microseconds")
+    if isinstance(value, uuid.UUID):
+        return str(value)
+    return int(value) if isinstance(value, bool) else value
+
+
+def _json_rows(rows: pa.Table, *, keeps_json: bool) -> str:
+    """Staged rows as a JSON array of objects; vectors as hexadecimal digits, and as JSON text beside that."""
+    columns: dict[str, Sequence[Any]] = {}
+    for name, column in zip(rows.column_names, rows.columns, strict=True):
+        if pa.types.is_list(column.type):
+            vectors = _split(column.combine_chunks())
+            columns[name] = [vector.tobytes().hex() for vector in vectors]
+            columns[f"{name}_json"] = [
+                json.dumps(vector.tolist(), allow_nan=False) if keeps_json else _JSON_UNSET for vector in vectors
+            ]
+        else:
+            columns[name] = [_plain(value) for value in column.to_pylist()]
+    names = list(columns)
+    return json.dumps([dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)])
+
+
+def _split(lists: pa.ListArray) -> list[NDArray[np.float32]]:
+    numbers = np.from_dlpack(lists.flatten()).astype("<f4", copy=False)
+    return np.split(numbers, np.from_dlpack(lists.offsets)[1:-1]) if len(lists) else []
+
+
+#: What a driver says a result column holds, as Arrow keeps it. Everything else comes as text.
+_ARROW: dict[type, pa.DataType] = {
+    int: pa.int64(),
+    bool: pa.bool_(),
+    float: pa.float64(),
+    datetime: pa.timestamp("us"),
+    bytearray: pa.list_(pa.float32()),
+    bytes: pa.list_(pa.float32()),
+}
+
+
+def _column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    convert: Callable[[Any], Any] = str if kind == pa.large_string() else lambda value: value
+    if pa.types.is_list(kind):
+        return _vectors(values, kind)
+    return pa.array([None if value is None else convert(value) for value in values], kind)
+
+
+def _vectors(values: Sequence[bytes | None], kind: pa.DataType) -> pa.Array:
+    """Little-endian float32 bytes as lists of numbers. What is no whole number becomes NaN at the end, so it shows."""
+    numbers = [
+        np.frombuffer(value[: len(value) // 4 * 4], "<f4") if value is not None else np.empty(0, "<f4")
+        for value in values
+    ]
+    numbers = [
+        np.append(one, np.float32("nan")) if value is not None and len(value) % 4 else one
+        for one, value in zip(numbers, values, strict=True)
+    ]
+    ends = np.cumsum([0, *(len(one) for one in numbers)], dtype=np.int32)
+    flat = np.concatenate(numbers).astype(np.float32) if numbers else np.empty(0, np.float32)
+    return pa.ListArray.from_arrays(pa.array(ends), pa.array(flat), type=kind)

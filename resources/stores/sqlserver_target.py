@@ -1,0 +1,200 @@
+"""Which SQL Server database to open, and what to tell the ODBC driver: from a URL and the environment.
+
+Nothing is connected here. A password is in the connection string alone, never in a message.
+"""
+
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from holocron_assets.errors import ConfigurationError
+from holocron_assets.settings import SQLSERVER_VARIABLES
+
+DEFAULT_DATABASE = "Holocron"
+_DEFAULT_PORT = 1433
+_DEFAULT_USER = "sa"
+_FREETDS = "FreeTDS"
+_MICROSOFT = re.compile(r"ODBC Driver (\d+) for SQL Server")
+_LOCAL = frozenset({"localhost", "127.0.0.1", "::1", ".", "(local)"})
+_YES, _NO = frozenset({"yes", "true", "1", "mandatory", "strict"}), frozenset({"no", "false", "0", "optional"})
+_SECRET_KEYS = frozenset({"pwd", "password"})
+#: What a URL may say after its question mark, beside what is passed on to the driver as it is.
+_DRIVER, _ENCRYPT, _TRUST, _WHOLE = "driver", "encrypt", "trustservercertificate", "odbc_connect"
+_INSTALL = {
+    "linux": "On Debian: `apt-get install tdsodbc`, or Microsoft's msodbcsql18 from their package repository",
+    "darwin": "With Homebrew: `brew install msodbcsql18`, or `brew install freetds`",
+    "win32": "Install 'ODBC Driver 18 for SQL Server' from Microsoft",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A database: how messages call it, what the driver is told, and what must never be shown."""
+
+    name: str
+    database: str
+    odbc: Mapping[str, str]
+    secrets: tuple[str, ...]
+
+    @property
+    def is_freetds(self) -> bool:
+        """Whether the open driver is spoken to instead of Microsoft's; some of what it does differs."""
+        return _FREETDS.lower() in self.odbc["DRIVER"].lower()
+
+    def connection_string(self) -> str:
+        """For `pyodbc.connect`; holds the password."""
+        return ";".join(f"{key}={_quoted(key, value)}" for key, value in self.odbc.items())
+
+
+def target_of(store_url: str, environment: Mapping[str, str], drivers: Sequence[str]) -> Target:
+    """The database that a URL names; what it leaves out comes from the environment, then from defaults.
+
+    `drivers` are the installed ODBC drivers. Raises `ConfigurationError`, naming what is missing.
+    """
+    url = _url_of(store_url)
+    options = {key.lower(): value if isinstance(value, str) else value[-1] for key, value in url.query.items()}
+    known = _Variables(environment)
+    whole = options.pop(_WHOLE, None) or (None if url.host else known.get("CONN_STR"))
+    if whole:
+        return _target(_parsed(whole), drivers)
+    host = url.host or known.get("HOST") or "localhost"
+    port = url.port or _port(known.get("PORT"))
+    user = url.username or known.get("USER") or (_DEFAULT_USER if known.password() else None)
+    password = str(url.password) if url.password else known.password()
+    if user and not password:
+        raise ConfigurationError(
+            f"there is no password for user {user} of SQL Server at {host}. Set INGEST_SQLSERVER_PASSWORD or "
+            "MSSQL_SA_PASSWORD."
+        )
+    odbc = {
+        "DRIVER": options.pop(_DRIVER, None) or known.get("DRIVER") or "",
+        "SERVER": host,
+        "PORT": str(port),
+        "DATABASE": url.database or known.database(),
+        "ENCRYPT": options.pop(_ENCRYPT, None) or known.get("ENCRYPT") or "yes",
+        "TRUSTSERVERCERTIFICATE": options.pop(_TRUST, None) or known.get("TRUST_SERVER_CERTIFICATE") or "",
+    }
+    odbc |= {"UID": user, "PWD": password or ""} if user else {"TRUSTED_CONNECTION": "yes"}
+    return _target(odbc | {key.upper(): value for key, value in options.items()}, drivers)
+
+
+def _url_of(store_url: str) -> URL:
+    try:
+        return make_url(store_url)
+    except (ArgumentError, ValueError) as error:
+        # The URL may hold a password, and SQLAlchemy's message holds the URL.
+        raise ConfigurationError(
+            "store_url is no URL. Write mssql+pyodbc://user@host:1433/database; special characters in it are "
+            "percent-encoded, and the password is best left to INGEST_SQLSERVER_PASSWORD."
+        ) from error
+
+
+def _target(given: Mapping[str, str], drivers: Sequence[str]) -> Target:
+    odbc = {key: value for key, value in given.items() if value}
+    odbc["DRIVER"] = _driver(odbc.get("DRIVER"), drivers)
+    host, _, port = odbc.get("SERVER", "localhost").removeprefix("tcp:").partition(",")
+    port = port or odbc.get("PORT") or str(_DEFAULT_PORT)
+    encrypts = _flag("Encrypt", odbc.pop("ENCRYPT", "yes"))
+    trusts = _flag("TrustServerCertificate", odbc.pop("TRUSTSERVERCERTIFICATE", "yes" if host in _LOCAL else "no"))
+    database = odbc.setdefault("DATABASE", DEFAULT_DATABASE)
+    odbc.setdefault("APP", "Holocron Assets")
+    if _FREETDS.lower() in odbc["DRIVER"].lower():
+        # A certificate is checked only where freetds.conf names an authority.
+        odbc |= {
+            "SERVER": host,
+            "PORT": port,
+            "TDS_VERSION": "7.4",
+            "CLIENTCHARSET": "UTF-8",
+            "ENCRYPTION": "require" if encrypts else "off",
+        }
+    else:
+        odbc.pop("PORT", None)
+        named_instance = "\\" in host and port == str(_DEFAULT_PORT)
+        odbc["SERVER"] = host if named_instance else f"{host},{port}"
+        odbc |= {"Encrypt": "yes" if encrypts else "no", "TrustServerCertificate": "yes" if trusts else "no"}
+    secrets = tuple(value for key, value in odbc.items() if key.lower() in _SECRET_KEYS)
+    return Target(name=f"SQL Server {host}:{port}/{database}", database=database, odbc=odbc, secrets=secrets)
+
+
+def _driver(wanted: str | None, drivers: Sequence[str]) -> str:
+    if wanted:
+        if wanted not in drivers and "/" not in wanted and "\\" not in wanted:
+            raise ConfigurationError(
+                f"the ODBC driver {wanted!r} is not installed. Installed: {', '.join(drivers) or 'none'}. {_install()}"
+            )
+        return wanted
+    microsoft = sorted((int(found[1]), name) for name in drivers if (found := _MICROSOFT.fullmatch(name)))
+    if microsoft:
+        return microsoft[-1][1]
+    if _FREETDS in drivers:
+        return _FREETDS
+    raise ConfigurationError(f"no ODBC driver for SQL Server is installed. {_install()}.")
+
+
+def _install() -> str:
+    return _INSTALL.get(sys.platform, _INSTALL["linux"])
+
+
+def _flag(name: str, value: str) -> bool:
+    if value.lower() not in _YES | _NO:
+        raise ConfigurationError(f"{name} must be yes or no, this is {value!r:.20}")
+    return value.lower() in _YES
+
+
+def _port(value: str | None) -> int:
+    if value and not value.isdecimal():
+        raise ConfigurationError(f"the port of SQL Server must be a number, this is {value!r:.20}")
+    return int(value or _DEFAULT_PORT)
+
+
+_PAIR = re.compile(r"\s*(?P<key>[^=;]+?)\s*=\s*(?:\{(?P<braced>(?:[^}]|\}\})*)\}|(?P<plain>[^;]*))\s*(?:;|$)")
+_ALIASES = {
+    "ADDRESS": "SERVER",
+    "ADDR": "SERVER",
+    "DATA SOURCE": "SERVER",
+    "INITIAL CATALOG": "DATABASE",
+    "USER ID": "UID",
+    "USER": "UID",
+    "PASSWORD": "PWD",
+}
+
+
+def _parsed(connection_string: str) -> dict[str, str]:
+    """The pairs of an ODBC connection string, keys in capitals and by their usual names."""
+    pairs = {}
+    for pair in _PAIR.finditer(connection_string):
+        key = pair["key"].upper()
+        value = pair["plain"].strip() if pair["braced"] is None else pair["braced"].replace("}}", "}")
+        pairs[_ALIASES.get(key, key)] = value
+    return pairs
+
+
+def _quoted(key: str, value: str) -> str:
+    """In braces where ODBC would end the value early, or strip or misread it."""
+    if key != "DRIVER" and re.fullmatch(r"[\w.,:/\\()-]*", value):
+        return value
+    return "{" + value.replace("}", "}}") + "}"
+
+
+class _Variables:
+    """The variables that the existing database's own programs read."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+
+    def get(self, name: str) -> str | None:
+        """`name` under the first prefix that has it."""
+        for prefix in SQLSERVER_VARIABLES:
+            if value := self._environment.get(prefix + name):
+                return value
+        return None
+
+    def password(self) -> str | None:
+        return self.get("PASSWORD") or self._environment.get("MSSQL_SA_PASSWORD")
+
+    def database(self) -> str:
+        return self.get("DATABASE") or self._environment.get("MSSQL_DATABASE") or DEFAULT_DATABASE

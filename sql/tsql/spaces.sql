@@ -1,0 +1,28 @@
+-- name: insert_space
+-- The id is derived from the identity, so a space that is registered already is left alone.
+insert into vector.embedding_space (
+    embedding_space_id, provider, model_name, model_tag, model_digest, dimensions, normalize_flag, distance_metric,
+    preprocess_policy_json, transform_ref, description, is_active, created_utc
+)
+select
+    :embedding_space_id, :provider, :model_name, :model_tag, :model_digest, :dimensions, :normalize_flag,
+    :distance_metric, :preprocess_policy_json, :transform_ref, :description, 1, :now
+where not exists (
+    select 1
+    from vector.embedding_space as p with (updlock, holdlock)
+    where p.embedding_space_id = :embedding_space_id
+        or (
+            p.provider = :provider
+            and p.model_name = :model_name
+            and p.model_tag = :model_tag
+            and p.model_digest = :model_digest
+            and p.dimensions = :dimensions
+        )
+);
+
+-- name: list_spaces
+select
+    embedding_space_id, provider, model_name, model_tag, model_digest, dimensions, normalize_flag, distance_metric,
+    preprocess_policy_json, transform_ref, description, is_active
+from vector.embedding_space
+order by created_utc, embedding_space_id;

@@ -1,0 +1,250 @@
+"""The statements of `sql/tsql/`, run by DuckDB after translation: for machines without a SQL Server.
+
+Stands where the ODBC driver stands, so that the store above it is the real one. What it proves is that the statements
+mean what their DuckDB counterparts mean; what only a server can prove (locks, collations, types, plans) it does not.
+"""
+
+import re
+import threading
+import uuid
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import sqlglot
+from sqlglot import exp
+
+from resources.stores.sqlserver_script import batches
+
+_TYPES = {"BIGINT": int, "INTEGER": int, "HUGEINT": int, "BOOLEAN": bool, "BLOB": bytes, "TIMESTAMP": datetime}
+_TYPES |= {"DOUBLE": float, "UUID": uuid.UUID}
+_SKIPPED = re.compile(r"\s*(set |if @@trancount|declare )", re.IGNORECASE)
+_LOCKS: dict[str, threading.Lock] = defaultdict(threading.Lock)
+_MACROS = "create or replace temp macro datalength(x) as length(x) * 2;"
+
+
+class Error(Exception):
+    """As pyodbc raises it: an SQLSTATE and a message with the server's error number."""
+
+
+class Driver:
+    """What is used of the module `pyodbc`, over a database in a folder."""
+
+    Error = Error
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def drivers(self) -> list[str]:
+        return ["ODBC Driver 18 for SQL Server"]
+
+    def connect(self, connection_string: str, **_options: object) -> "Connection":
+        return Connection(self._folder / "emulated.duckdb")
+
+
+class Connection:
+    """A connection in autocommit mode, with explicit transactions."""
+
+    timeout = 0
+
+    def __init__(self, path: Path) -> None:
+        self._connection = duckdb.connect(str(path), config={"threads": 2, "memory_limit": "256MB"})
+        self._connection.execute(_MACROS)
+        self._lock = _LOCKS[str(path)]
+        self._holds = False
+
+    def cursor(self) -> "Cursor":
+        return Cursor(self._connection, self)
+
+    def execute(self, statement: str) -> "Cursor":
+        return self.cursor().execute(statement)
+
+    def take_lock(self, milliseconds: int) -> int:
+        self._holds = self._lock.acquire(timeout=milliseconds / 1000)
+        return 0 if self._holds else -1
+
+    def let_go(self) -> None:
+        if self._holds:
+            self._holds = False
+            self._lock.release()
+
+    def rollback(self) -> None:
+        """Nothing: transactions are explicit."""
+
+    def close(self) -> None:
+        self._connection.close()
+        self.let_go()
+
+
+class Cursor:
+    """Runs one statement, or a batch of definitions."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, owner: Connection) -> None:
+        self._connection = connection
+        self._owner = owner
+        self._rows: list[tuple[Any, ...]] = []
+        self.description: list[tuple[str, type]] | None = None
+        self.rowcount = -1
+
+    def execute(self, statement: str, parameters: Sequence[Any] = ()) -> "Cursor":
+        try:
+            self._execute(statement, list(parameters))
+        except duckdb.CatalogException as error:
+            raise Error("42S02", f"[42S02] [Emulated] {error} (208) (SQLExecDirectW)") from error
+        except duckdb.ConstraintException as error:
+            raise Error("23000", f"[23000] [Emulated] {error} (2627) (SQLExecDirectW)") from error
+        except duckdb.Error as error:
+            raise Error("42000", f"[42000] [Emulated] {error}\n{statement}") from error
+        return self
+
+    def setinputsizes(self, sizes: object) -> None:
+        """Nothing: DuckDB has one type of string."""
+
+    def nextset(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        rows, self._rows = self._rows, []
+        return rows
+
+    def fetchone(self) -> tuple[Any, ...] | None:
+        return self._rows.pop(0) if self._rows else None
+
+    def fetchmany(self, size: int) -> list[tuple[Any, ...]]:
+        rows, self._rows = self._rows[:size], self._rows[size:]
+        return rows
+
+    def _execute(self, statement: str, parameters: list[Any]) -> None:
+        if "sp_getapplock" in statement:
+            self.description, self._rows = [("result", int)], [(self._owner.take_lock(*parameters),)]
+            return
+        if _SKIPPED.match(statement):
+            return
+        for translated in translated_batch(statement):
+            result = self._connection.execute(translated, parameters)
+            self._take(translated, result)
+        if statement.startswith(("commit", "rollback")):
+            self._owner.let_go()
+
+    def _take(self, statement: str, result: duckdb.DuckDBPyConnection) -> None:
+        if statement.startswith(("SELECT", "WITH", "(")):
+            self.description = [(name, _TYPES.get(str(kind), str)) for name, kind, *_ in result.description or ()]
+            self._rows = result.fetchall()
+        elif statement.startswith(("INSERT", "UPDATE", "DELETE", "MERGE")):
+            (self.rowcount,) = result.fetchone() or (0,)
+
+
+@cache
+def translated_batch(statement: str) -> tuple[str, ...]:
+    """The DuckDB statements that do what a T-SQL statement, or a batch of a migration, does."""
+    if re.search(r"(?im)^\s*(if|create table|alter table|create index|create schema)\b", statement):
+        return tuple(_definitions(statement))
+    return (_translated(statement),)
+
+
+def _definitions(batch: str) -> list[str]:
+    """Schemas, tables and columns where they are missing. No index, and no foreign key: DuckDB's forbid updates."""
+    text = re.sub(r"--[^\n]*", "", batch)
+    found = [f"create schema if not exists {name}" for name in re.findall(r"create schema (\w+)", text)]
+    for table in re.findall(r"create table .*?\n *\)(?:;|\s*$)|create table #\w+ \([^\n]*\);?", text, re.DOTALL):
+        bare = re.sub(r"references [\w.]+ \(\w+\)|collate \w+", "", table.rstrip(";"))
+        created = _translated(bare).replace(" NULLS FIRST", "")
+        found.append(re.sub("^CREATE (TEMPORARY )?TABLE ", r"CREATE \1TABLE IF NOT EXISTS ", created))
+    for name, column in re.findall(r"alter table ([\w.]+) add (.*?);", text, re.DOTALL):
+        bare = re.sub(r"check \(.*\)|not null|\bnull\b", "", column, flags=re.DOTALL)
+        created = _translated(f"create table x ({bare})")
+        found.append(f"alter table {name} add column if not exists {created.partition('(')[2][:-1]}")
+    return found
+
+
+def _translated(statement: str) -> str:
+    text = re.sub(
+        r"convert\(\s*varchar\(64\), hashbytes\('SHA2_256', (.*?)\), 2\s*\)",
+        r"upper(sha256(\1))",
+        statement,
+        flags=re.S,
+    )
+    text = re.sub(r"convert\(varbinary\(max\), (\w+), 2\)", r"unhex(\1)", text)
+    tree = sqlglot.parse_one(text, read="tsql")
+    for number, placeholder in enumerate(_in_order(tree), start=1):
+        placeholder.replace(exp.Parameter(this=exp.Literal.number(number)))
+    tree = tree.transform(_node)
+    if isinstance(tree, exp.Update):
+        tree = _update(tree)
+    return re.sub(r"\b(newid|sysutcdatetime)\(\)", _now, tree.sql("duckdb"), flags=re.IGNORECASE)
+
+
+def _in_order(tree: exp.Expr) -> list[exp.Expr]:
+    """Placeholders as they stand in the text: their order decides which value each gets."""
+    marked = tree.sql("tsql")
+    nodes = list(tree.find_all(exp.Placeholder))
+    names = [f"p{number}" for number in range(len(nodes))]
+    for node, name in zip(nodes, names, strict=True):
+        node.set("this", name)
+    written = re.findall(r":(p\d+)\b|\?(p\d+)\b", tree.sql("tsql"))
+    assert len(written) == marked.count("?") == len(nodes), marked
+    by_name = dict(zip(names, nodes, strict=True))
+    return [by_name[first or second] for first, second in written]
+
+
+def _now(found: re.Match[str]) -> str:
+    return "uuid()" if found[1].lower() == "newid" else "cast(now() as timestamp)"
+
+
+def _node(node: exp.Expr) -> exp.Expr:
+    if isinstance(node, exp.Table) and isinstance(node.this, exp.OpenJSON):
+        return _json_table(node)
+    if isinstance(node, exp.Div):
+        return exp.IntDiv(this=node.this.transform(_node), expression=node.expression.transform(_node))
+    if isinstance(node, exp.National):
+        return exp.Literal.string(node.this)
+    if isinstance(node, exp.DataType):
+        return exp.DataType(this=exp.DType.BOOLEAN if node.this == exp.DType.BIT else node.this)
+    if isinstance(node, exp.Cast) and str(node.to.this.value).endswith("BINARY"):
+        return exp.Anonymous(this="encode", expressions=[node.this.transform(_node)])
+    return node
+
+
+def _json_table(node: exp.Table) -> exp.Expr:
+    """`openjson(x) with (…)` as a query over the elements of a JSON array."""
+    source = node.this.this.sql("duckdb")
+    columns = []
+    for column in node.this.expressions:
+        path = column.args.get("path")
+        value = f"json_extract_string(element, '{path.name if path else '$.' + column.name}')"
+        columns.append(f"cast({value} as {_node(column.args['kind']).sql('duckdb')}) as {column.name}")
+    elements = f"select unnest(from_json({source}, '[\"json\"]')) as element"
+    query = sqlglot.parse_one(f"select {', '.join(columns)} from ({elements})", read="duckdb")
+    return exp.Subquery(this=query, alias=node.args.get("alias") or exp.TableAlias(this=exp.to_identifier("json_rows")))
+
+
+def _update(tree: exp.Update) -> exp.Expr:
+    """`update x set … from t as x join y …`: DuckDB names the table itself, and joins it in the condition."""
+    source = tree.args.get("from_")
+    if source is None:
+        return tree
+    target, joins = source.this.copy(), list(source.this.args.get("joins") or ())
+    target.set("joins", None)
+    condition = tree.args["where"].this if tree.args.get("where") else exp.true()
+    tree.set("this", target)
+    if not joins:
+        tree.set("from_", None)
+        return tree
+    first, *others = joins
+    table = first.this.copy()
+    table.set("joins", [other.copy() for other in others])
+    tree.set("from_", exp.From(this=table))
+    tree.set("where", exp.Where(this=exp.and_(first.args["on"].copy(), condition.copy())))
+    return tree
+
+
+def defined(script: str) -> list[str]:
+    """What a migration defines, translated."""
+    return [statement for batch in batches(script) for statement in _definitions(batch)]

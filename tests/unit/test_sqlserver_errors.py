@@ -1,0 +1,87 @@
+"""What SQL Server and its drivers report, and what a person reads instead."""
+
+import pytest
+
+from holocron_assets.errors import SchemaError, StoreBusyError, StoreError, StoreUnavailableError, TransientError
+from resources.stores.sqlserver_errors import named_errors, store_error
+
+_MS = "[Microsoft][ODBC Driver 18 for SQL Server]"
+
+
+@pytest.mark.parametrize(
+    ("state", "message", "kind", "hint"),
+    [
+        (
+            "28000",
+            f"[28000] {_MS}[SQL Server]Login failed for user 'u'. (18456) (SQLDriverConnect)",
+            StoreError,
+            "login",
+        ),
+        ("28000", "[28000] [FreeTDS][SQL Server]Anmeldung gescheitert (18456) (SQLDriverConnect)", StoreError, "login"),
+        (
+            "42000",
+            f"[42000] {_MS}[SQL Server]Cannot open database 'd' (4060) (SQLDriverConnect)",
+            StoreError,
+            "database",
+        ),
+        ("42000", f"[42000] {_MS}[SQL Server]The INSERT permission was denied (229) (x)", StoreError, "permission"),
+        (
+            "08001",
+            f"[08001] {_MS}TCP Provider: Error code 0x2749 (10061) (SQLDriverConnect)",
+            StoreUnavailableError,
+            "host",
+        ),
+        ("08S01", "[08S01] [FreeTDS][SQL Server]Unable to connect (20009) (x)", StoreUnavailableError, "are host and port"),
+        ("HYT00", f"[HYT00] {_MS}Login timeout expired (0) (SQLDriverConnect)", StoreUnavailableError, "in time"),
+        ("08S01", f"[08S01] {_MS}Communication link failure (0) (x)", StoreUnavailableError, "continues"),
+        ("40001", f"[40001] {_MS}[SQL Server]Transaction was deadlocked (1205) (x)", StoreUnavailableError, "deadlock"),
+        (
+            "42000",
+            f"[42000] {_MS}[SQL Server]Lock request time out period exceeded. (1222) (x)",
+            StoreBusyError,
+            "holds",
+        ),
+        (
+            "23000",
+            f"[23000] {_MS}[SQL Server]Violation of PRIMARY KEY (2627) (x)",
+            StoreUnavailableError,
+            "another writer",
+        ),
+        ("42000", f"[42000] {_MS}[SQL Server]The transaction log is full (9002) (x)", StoreError, "log is full"),
+        ("42S02", f"[42S02] {_MS}[SQL Server]Invalid object name 'vector.chunk'. (208) (x)", SchemaError, "ensure"),
+        ("42S22", f"[42S22] {_MS}[SQL Server]Invalid column name 'x'. (207) (x)", SchemaError, "preflight"),
+        ("IM002", "[IM002] [unixODBC][Driver Manager]Data source name not found (0) (x)", StoreError, "driver"),
+        ("42000", f"[42000] {_MS}[SQL Server]Something else (50000) (x)", StoreError, "Something else"),
+        ("", "", StoreError, "S: "),
+    ],
+)
+def test_each_report_becomes_an_error_with_a_next_step(
+    state: str, message: str, kind: type[StoreError], hint: str
+) -> None:
+    """Known by number and state, whatever language the server speaks; what may pass is transient."""
+    error = store_error("S", (state, message), ())
+
+    assert type(error) is kind
+    assert hint in str(error)
+    assert isinstance(error, TransientError) == issubclass(kind, TransientError)
+
+
+def test_no_password_is_ever_shown() -> None:
+    """A driver that repeats the connection string shows stars, and is not chained: tracebacks are logged."""
+
+    def fail() -> None:
+        with named_errors("S", ValueError, ("hunter2",)):
+            raise ValueError("08001", "[08001] cannot open UID=sa;PWD=hunter2")
+
+    with pytest.raises(StoreUnavailableError) as caught:
+        fail()
+
+    assert "PWD=***" in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+
+
+def test_other_errors_pass() -> None:
+    """Only the driver's errors are translated."""
+    with pytest.raises(KeyError), named_errors("S", ValueError, ()):
+        raise KeyError
