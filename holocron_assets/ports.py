@@ -47,6 +47,10 @@ class Store(Protocol):
         """How long an ingest record may be; a longer one is refused, so that it cannot stop the others."""
         ...
 
+    def exists(self) -> bool:
+        """Whether there is a database to read, with our tables or without; raises when it cannot be reached."""
+        ...
+
     def session(self, *, write: bool = True) -> AbstractContextManager[Session]:
         """Open, run one transaction, close: commits on leaving, rolls back on an exception.
 

@@ -8,6 +8,7 @@ from holocron_assets.assets import checking, pictures, schemas
 from holocron_assets.assets.extracted_texts import extracted_texts
 from holocron_assets.assets.steps import logged_progress, origin_of, step_errors
 from holocron_assets.ports import Store
+from holocron_assets.preflight import prepare
 from holocron_assets.settings import Settings
 from holocron_assets.stages.chunk import STAGE, chunk
 from holocron_assets.tables import overview
@@ -40,7 +41,7 @@ def chunks(
     """
     policy = settings.chunking.policy()
     with step_errors():
-        store.migrate()
+        prepare(store, settings)
         report = chunk(
             store,
             policy,

@@ -8,6 +8,7 @@ from holocron_assets.assets import schemas
 from holocron_assets.assets.steps import step_errors
 from holocron_assets.partitions import mirror_spaces
 from holocron_assets.ports import ProviderCatalog, Store
+from holocron_assets.preflight import prepare
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.settings import Settings
 from holocron_assets.stages.register import RegistrationReport, register_spaces
@@ -31,7 +32,7 @@ def embedding_spaces(
     `embeddings`, which fails for it after filling the others.
     """
     with step_errors():
-        store.migrate()
+        prepare(store, settings)
         report = up_to_date_registry(context, store, providers, settings)
     failures = {name: str(error) for name, error in report.failures.items()}
     for name, why in failures.items():

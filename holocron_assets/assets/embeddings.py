@@ -23,6 +23,7 @@ from holocron_assets.assets.embedding_steps import (
 from holocron_assets.assets.steps import step_errors
 from holocron_assets.next_steps import EVERYTHING
 from holocron_assets.ports import ProviderCatalog, Store
+from holocron_assets.preflight import prepare
 from holocron_assets.settings import Settings
 from holocron_assets.stages.extract import count_waiting_records
 from holocron_assets.tables import chunks as chunk_table
@@ -48,7 +49,7 @@ def embeddings(
     fails and names it.
     """
     with step_errors():
-        store.migrate()
+        prepare(store, settings)
         registry = up_to_date_registry(context, store, providers, settings)
         waiting = _warn_of_waiting(context, store, settings)
         active = [space for space in registry.registered if space.is_active]

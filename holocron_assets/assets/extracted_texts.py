@@ -8,6 +8,7 @@ from holocron_assets.assets import checking, pictures, schemas
 from holocron_assets.assets.ingest_records import ingest_records
 from holocron_assets.assets.steps import logged_progress, origin_of, step_errors
 from holocron_assets.ports import Store
+from holocron_assets.preflight import prepare
 from holocron_assets.records import ItemType
 from holocron_assets.settings import Settings
 from holocron_assets.stages.extract import STAGE, extract
@@ -31,7 +32,7 @@ def extracted_texts(
     are read in processes of their own: one that hangs, explodes or crashes is quarantined, the others go on.
     """
     with step_errors():
-        store.migrate()
+        prepare(store, settings)
         progress = logged_progress(context, "records examined")
         report = extract(store, settings.extraction, settings.sources, origin_of(context), progress)
         with store.session(write=False) as session:

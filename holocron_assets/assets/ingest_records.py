@@ -8,6 +8,7 @@ import dagster as dg
 from holocron_assets.assets import checking, schemas
 from holocron_assets.assets.steps import logged_progress, origin_of, step_errors
 from holocron_assets.ports import Store
+from holocron_assets.preflight import database_is_fit, prepare
 from holocron_assets.records import ItemType
 from holocron_assets.settings import Settings
 from holocron_assets.stages.ingest import ingest, named_paths
@@ -31,7 +32,7 @@ def ingest_records(
     since they were last read cost one look at the disk.
     """
     with step_errors():
-        store.migrate()
+        prepare(store, settings)
         paths = named_paths(store, settings)
         report = ingest(store, paths, origin_of(context), logged_progress(context, "records read"))
         with store.session(write=False) as session:
@@ -64,16 +65,18 @@ def ingest_records(
 
 @dg.multi_asset_check(
     name="ingest_records_checks",
-    specs=checking.specs("ingest_records", [keys.ingest_ids_are_unique], [keys.nothing_is_quarantined]),
+    specs=checking.specs(
+        "ingest_records", [keys.ingest_ids_are_unique, database_is_fit], [keys.nothing_is_quarantined]
+    ),
     can_subset=True,
 )
 def ingest_records_checks(
-    context: dg.AssetCheckExecutionContext, store: dg.ResourceParam[Store]
+    context: dg.AssetCheckExecutionContext, store: dg.ResourceParam[Store], settings: dg.ResourceParam[Settings]
 ) -> Iterator[dg.AssetCheckResult]:
-    """Records are stored once, and no line was lost without a trace."""
-    with step_errors(), store.session(write=False) as session:
-        findings = [
-            keys.ingest_ids_are_unique(session),
-            keys.nothing_is_quarantined(session, ItemType.LINE),
-        ]
+    """Records are stored once, no line was lost without a trace, and the database is as it must be."""
+    with step_errors():
+        findings = [database_is_fit(store, settings)]
+        with store.session(write=False) as session:
+            findings.append(keys.ingest_ids_are_unique(session))
+            findings.append(keys.nothing_is_quarantined(session, ItemType.LINE))
     yield from checking.results(context, findings)

@@ -18,6 +18,8 @@ from holocron_assets.assets.embedding_steps import (
 from holocron_assets.assets.steps import step_errors
 from holocron_assets.partitions import SPACES
 from holocron_assets.ports import ProviderCatalog, Store
+from holocron_assets.preflight import prepare
+from holocron_assets.settings import Settings
 from holocron_assets.tables import spaces as space_table
 
 
@@ -34,13 +36,14 @@ def space_embeddings(
     context: dg.AssetExecutionContext,
     store: dg.ResourceParam[Store],
     providers: dg.ResourceParam[ProviderCatalog],
+    settings: dg.ResourceParam[Settings],
 ) -> dg.MaterializeResult[None]:
     """A vector of every current chunk, one partition per embedding space.
 
     Filled by `embeddings` too; materialise a partition here to bring one space up to date by itself.
     """
     with step_errors():
-        store.migrate()
+        prepare(store, settings)
         with store.session(write=False) as session:
             registered = {space.slug: space for space in space_table.list_spaces(session)}
         unknown = [slug for slug in context.partition_keys if slug not in registered]

@@ -24,6 +24,7 @@ COMMANDS = {
     "retry": "holocron_assets.cli.retry:command",
     "lineage": "holocron_assets.cli.lineage:command",
     "ensure": "holocron_assets.cli.ensure:command",
+    "preflight": "holocron_assets.cli.preflight:command",
 }
 
 #: Exit codes: something is wrong with the data or the run; wrong usage or settings; try again later.

@@ -4,6 +4,7 @@ import click
 
 from holocron_assets.cli.output import json_option, print_json, say
 from holocron_assets.composition import command_store
+from holocron_assets.preflight import prepare
 from holocron_assets.settings import load_settings
 
 
@@ -12,8 +13,9 @@ from holocron_assets.settings import load_settings
 @json_option
 def command(*, dry_run: bool, as_json: bool) -> None:
     """Create or upgrade the tables that are needed. Running it again does nothing."""
-    store = command_store(load_settings())
-    migrations = store.pending_migrations() if dry_run else store.migrate()
+    settings = load_settings()
+    store = command_store(settings)
+    migrations = store.pending_migrations() if dry_run else prepare(store, settings)
     if as_json:
         print_json({"store": store.name, "dry_run": dry_run, "migrations": migrations})
         return

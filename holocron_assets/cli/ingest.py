@@ -7,6 +7,7 @@ import click
 from holocron_assets.cli.output import json_option, print_json, progress_bar, say
 from holocron_assets.composition import command_store
 from holocron_assets.next_steps import EVERYTHING
+from holocron_assets.preflight import prepare
 from holocron_assets.runs import Origin, this_process
 from holocron_assets.settings import load_settings
 from holocron_assets.stages.ingest import ingest
@@ -25,8 +26,9 @@ def command(context: click.Context, paths: tuple[Path, ...], *, as_json: bool) -
     files that did not change since are not opened. Lines that are no records are quarantined, with their
     numbers; they, and files that are damaged, make the exit code 1. Everything else is loaded.
     """
-    store = command_store(load_settings())
-    store.migrate()
+    settings = load_settings()
+    store = command_store(settings)
+    prepare(store, settings)
     origin = Origin(kind="cli", reference=f"holocron ingest {this_process()}")
     with progress_bar("records read", quiet=as_json) as progress:
         report = ingest(store, paths, origin, progress)

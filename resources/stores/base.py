@@ -45,7 +45,7 @@ class SqlStore(ABC):
 
     @abstractmethod
     def exists(self) -> bool:
-        """Whether there is a database to read."""
+        """See `holocron_assets.ports.Store`."""
 
     def pending_migrations(self) -> list[str]:
         """See `holocron_assets.ports.Store`."""

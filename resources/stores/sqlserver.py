@@ -13,8 +13,7 @@ from typing import Any
 
 from sqlalchemy.pool import QueuePool
 
-from holocron_assets.errors import ConfigurationError, StoreBusyError, StoreError, StoreUnavailableError
-from holocron_assets.next_steps import EVERYTHING
+from holocron_assets.errors import ConfigurationError, StoreBusyError, StoreUnavailableError
 from holocron_assets.settings import Settings, SqlServerSettings
 from resources.stores.base import SqlStore
 from resources.stores.sqlserver_errors import named_errors
@@ -41,7 +40,6 @@ class SqlServerStore(SqlStore):
         self._settings = settings
         self._wait_seconds = wait_seconds
         self._driver = _load_driver()
-        self._exists = False
         self._pool = QueuePool(self._connect, pool_size=_POOLED, max_overflow=-1, reset_on_return=None)
 
     @property
@@ -55,17 +53,13 @@ class SqlServerStore(SqlStore):
         return _LARGEST_RECORD_BYTES
 
     def exists(self) -> bool:
-        """Whether the database has our tables; one that cannot be reached is an error."""
-        if not self._exists:
-            with self._checked_out(reads_only=True) as session:
-                self._exists = bool(session.rows("count_migration_logs")[0]["n"])
-        return self._exists
+        """Always: a database is made by its owner, and one that cannot be reached is an error."""
+        with self.session(write=False):
+            return True
 
     @contextmanager
     def session(self, *, write: bool = True) -> Iterator[SqlServerSession]:
         """See `holocron_assets.ports.Store`."""
-        if not write and not self.exists():
-            raise StoreError(f"there is no store at {self.name} yet. Fill it with `{EVERYTHING}`.")
         with self._checked_out(reads_only=not write) as session:
             if write:
                 self._take_turn(session)

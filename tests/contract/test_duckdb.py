@@ -44,6 +44,15 @@ def test_long_texts_and_digests_are_kept_uncompressed(tmp_path: Path) -> None:
     }
 
 
+def test_looking_makes_no_file(empty_store: SqlStore) -> None:
+    """Asking what is pending, or failing to read, leaves no file behind."""
+    empty_store.pending_migrations()
+    with pytest.raises(StoreError, match="there is no store"), empty_store.session(write=False):
+        pass
+
+    assert not empty_store.exists()
+
+
 def test_a_store_that_is_kept_open_computes_figures_once(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Until something is written, a figure that was asked for is not computed again."""
     with store.kept_open():

@@ -19,6 +19,7 @@ RUN = "00000000-0000-0000-0000-000000000009"
 
 #: asset, check, and statements that plant the one fault which the check is there to find.
 FAULTS: list[tuple[str, str, list[str]]] = [
+    ("ingest_records", "database_is_fit", ["alter table vector.source_registry drop column last_indexed_utc"]),
     (
         "extracted_texts",
         "sources_have_one_current_text",
@@ -129,7 +130,7 @@ def test_every_check_passes_on_a_healthy_store(healthy: Graph) -> None:
     result = defs.resolve_job_def("checks").execute_in_process(instance=healthy.instance)
 
     evaluations = result.get_asset_check_evaluations()
-    assert len(evaluations) == 2 + 3 + 6 + 6 + 6
+    assert len(evaluations) == 3 + 3 + 6 + 6 + 6
     assert all(evaluation.passed for evaluation in evaluations)
 
 

@@ -22,7 +22,7 @@ EMBEDDING_CHECKS = {
     "every_current_chunk_is_embedded",
 }
 BLOCKING = {
-    "ingest_records": {"ingest_ids_are_unique"},
+    "ingest_records": {"ingest_ids_are_unique", "database_is_fit"},
     "extracted_texts": {"sources_have_one_current_text", "texts_match_their_hashes"},
     "chunks": {
         "chunk_ids_are_unique",

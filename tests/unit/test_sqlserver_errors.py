@@ -31,7 +31,12 @@ _MS = "[Microsoft][ODBC Driver 18 for SQL Server]"
             StoreUnavailableError,
             "host",
         ),
-        ("08S01", "[08S01] [FreeTDS][SQL Server]Unable to connect (20009) (x)", StoreUnavailableError, "are host and port"),
+        (
+            "08S01",
+            "[08S01] [FreeTDS][SQL Server]Unable to connect (20009) (x)",
+            StoreUnavailableError,
+            "are host and port",
+        ),
         ("HYT00", f"[HYT00] {_MS}Login timeout expired (0) (SQLDriverConnect)", StoreUnavailableError, "in time"),
         ("08S01", f"[08S01] {_MS}Communication link failure (0) (x)", StoreUnavailableError, "continues"),
         ("40001", f"[40001] {_MS}[SQL Server]Transaction was deadlocked (1205) (x)", StoreUnavailableError, "deadlock"),
