@@ -19,7 +19,6 @@ RUN = "00000000-0000-0000-0000-000000000009"
 
 #: asset, check, and statements that plant the one fault which the check is there to find.
 FAULTS: list[tuple[str, str, list[str]]] = [
-    ("ingest_records", "database_is_fit", ["alter table vector.source_registry drop column last_indexed_utc"]),
     (
         "extracted_texts",
         "sources_have_one_current_text",
@@ -145,6 +144,16 @@ def test_a_planted_fault_fails_its_check(healthy: Graph, asset: str, check: str,
     assert not evaluation.passed
     assert evaluation.severity is dg.AssetCheckSeverity.ERROR
     assert evaluation.description
+
+
+def test_a_database_that_lost_a_column_fails_its_check(healthy: Graph) -> None:
+    """What preflight would stop the next run for, the check says already."""
+    healthy.world.rows("alter table vector.source_registry drop column last_indexed_utc")
+
+    evaluation = healthy.check("database_is_fit", "ingest_records")
+
+    assert not evaluation.passed
+    assert "vector.source_registry.last_indexed_utc" in str(evaluation.metadata["offenders"].value)
 
 
 @pytest.mark.parametrize(("asset", "check", "table", "column"), FORBIDDEN, ids=[f[1] for f in FORBIDDEN])
