@@ -1,17 +1,18 @@
-"""Streaming NDJSON files, gzipped or not: one JSON object a line."""
+"""Streaming NDJSON files, gzipped or not: one JSON object a line, either a record's columns or an exchange record."""
 
 import gzip
 import json
 import zlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 from holocron_assets.errors import InputError
 from holocron_assets.intake.rows import ReadRow, RowError, record_of, unknown_columns
+from holocron_assets.interchange.opening import EnvelopeError, is_envelope, open_envelope, unknown_keys
 
 SUFFIXES = (".ndjson", ".jsonl", ".ndjson.gz", ".jsonl.gz")
 
@@ -87,19 +88,27 @@ def _opened(path: Path) -> AbstractContextManager[IO[bytes]]:
 def _row(path: Path, number: int, line: bytes, read_at: datetime, ignored: set[str]) -> ReadRow | Reject:
     try:
         row = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
-        result = record_of(row, read_at)
+        result, unknown = _read(row, read_at)
     except UnicodeDecodeError as error:
         return _reject(path, number, f"not UTF-8 at byte {error.start} of the line")
     except json.JSONDecodeError as error:
         return _reject(path, number, f"not JSON: {error.msg} at character {error.pos + 1} of the line")
     except RecursionError:
         return _reject(path, number, "its JSON is nested too deeply")
-    except RowError as error:
+    except (RowError, EnvelopeError) as error:
         return _reject(path, number, str(error))
     except ValueError as error:  # e.g. an integer of more digits than Python reads
         return _reject(path, number, f"not JSON that can be read: {error}")
-    ignored.update(unknown_columns(row))
+    ignored.update(unknown)
     return result
+
+
+def _read(row: Any, read_at: datetime) -> tuple[ReadRow, list[str]]:
+    """The record that a line holds, in either form, and the names in it that are not stored."""
+    if not is_envelope(row):
+        return record_of(row, read_at), unknown_columns(row)
+    opened = open_envelope(row)
+    return replace(record_of(opened.columns, read_at), redacted=opened.redacted), unknown_keys(row)
 
 
 def _reject(path: Path, number: int, reason: str) -> Reject:

@@ -20,10 +20,11 @@ class RowError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadRow:
-    """A record, and whether its fetch time is only the time of reading."""
+    """A record, whether its fetch time is only the time of reading, and whether it is less than what was fetched."""
 
     record: IngestRecord
     undated: bool
+    redacted: bool = False
 
 
 def record_of(row: Any, read_at: datetime | None = None) -> ReadRow:

@@ -125,6 +125,8 @@ class _Loading:
         self._ended: list[_FileEnd] = []
         self._ahead = 0
         self._first_ahead: uuid.UUID | None = None
+        self._redacted = 0
+        self._first_redacted: uuid.UUID | None = None
 
     def load(self, files: Sequence[FoundFile], rejects: Sequence[Reject], progress: Progress) -> None:
         self._rejects.extend(rejects)
@@ -143,6 +145,11 @@ class _Loading:
             self._report.warnings.append(
                 f"records that say they were fetched in the future: {self._ahead}, e.g. {self._first_ahead}; until "
                 "then they may outlive newer ones"
+            )
+        if self._redacted:
+            self._report.warnings.append(
+                f"records that were redacted after they were hashed: {self._redacted}, e.g. {self._first_redacted}; "
+                "whether they were changed otherwise cannot be told"
             )
 
     def _items(self, file: FoundFile) -> Iterator[ReadRow | Reject | IgnoredColumns | _FileEnd]:
@@ -174,6 +181,9 @@ class _Loading:
                 if item.record.fetched_at_utc > self._read_at + _AHEAD:
                     self._ahead += 1
                     self._first_ahead = self._first_ahead or item.record.ingest_id
+                if item.redacted:
+                    self._redacted += 1
+                    self._first_redacted = self._first_redacted or item.record.ingest_id
                 self._characters += len(item.record.payload)
                 self._report.records_read += 1
                 self._report.bytes_processed += len(item.record.payload)

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from holocron_assets.clock import utc_now
+from holocron_assets.intake.rows import record_of
+from holocron_assets.interchange.envelope import envelope_of, line_of
 from holocron_assets.ports import Session
 from holocron_assets.stages.ingest import IngestReport, ingest
 from tests.world import ORIGIN, World, json_row, page_row, prose, silent
@@ -49,6 +51,23 @@ def test_fetches_in_the_future_are_warned_of(world: World, tmp_path: Path) -> No
     assert report.records_stored == 2
     assert [warning.partition(", e.g.")[0] for warning in report.warnings] == [
         "records that say they were fetched in the future: 1"
+    ]
+
+
+def test_redacted_records_are_counted_in_a_warning(world: World, tmp_path: Path) -> None:
+    """Exchange records that lost their hash to a redaction are stored, and said; those that were changed are held."""
+    envelopes = [envelope_of(record_of(json_row(name, {"n": name})).record) for name in "abc"]
+    for envelope in envelopes[1:]:
+        envelope["response"]["payload"] = {"n": "***"}
+    envelopes[1]["redactions_applied"] = ["n"]
+    path = tmp_path / "records.ndjson"
+    path.write_bytes(b"".join(map(line_of, envelopes)))
+
+    report = load(world, path)
+
+    assert (report.records_stored, held(world)) == (2, [f"{path}:3"])
+    assert [warning.partition(", e.g.")[0] for warning in report.warnings] == [
+        "records that were redacted after they were hashed: 1"
     ]
 
 
