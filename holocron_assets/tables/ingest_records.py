@@ -37,6 +37,14 @@ class Payload:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FetchedRecord:
+    """A record's place in the order of fetches."""
+
+    ingest_id: uuid.UUID
+    fetched_at_utc: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IngestFile:
     """A file that was read to its end."""
 
@@ -98,6 +106,32 @@ def list_payloads(session: Session, ingest_ids: Sequence[uuid.UUID], max_bytes: 
     """The payloads of some records, each at most `max_bytes` long as the store counts."""
     rows = session.rows("list_payloads", ingest_ids=[str(key) for key in ingest_ids], max_bytes=max_bytes)
     return [Payload(**row) for row in rows]
+
+
+def count_exportable_records(session: Session, source_name: str | None, resource_type: str | None) -> int:
+    """How many records `list_exportable_records` lists in all its pages."""
+    return int(session.rows("count_exportable_records", source_name=source_name, resource_type=resource_type)[0]["n"])
+
+
+def list_exportable_records(
+    session: Session, source_name: str | None, resource_type: str | None, *, after: FetchedRecord, limit: int
+) -> list[FetchedRecord]:
+    """The next records in the order of their fetch, all of them or those of a source name, a resource type, or both."""
+    rows = session.rows(
+        "list_exportable_records",
+        source_name=source_name,
+        resource_type=resource_type,
+        after_fetched_at_utc=after.fetched_at_utc,
+        after_ingest_id=after.ingest_id,
+        limit=limit,
+    )
+    return [FetchedRecord(**row) for row in rows]
+
+
+def list_ingest_records(session: Session, ingest_ids: Sequence[uuid.UUID], max_bytes: int) -> list[IngestRecord]:
+    """Some whole records, in any order; those whose payload has more than `max_bytes` of UTF-8 are left out."""
+    rows = session.rows("list_ingest_records", ingest_ids=[str(key) for key in ingest_ids], max_bytes=max_bytes)
+    return [IngestRecord(**row) for row in rows if row["payload"] is not None]
 
 
 def list_ingest_files(session: Session) -> list[IngestFile]:

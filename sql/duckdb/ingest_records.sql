@@ -84,6 +84,37 @@ select
 from ingest.IngestRecords
 where ingest_id in (select unnest(cast(:ingest_ids as uuid[])));
 
+-- name: count_exportable_records
+-- Every record, or those of one source name, of one resource type, or of both.
+select count(*) as n
+from ingest.IngestRecords r
+where (:source_name is null or r.source_name = :source_name)
+    and (:resource_type is null or r.resource_type = :resource_type);
+
+-- name: list_exportable_records
+-- The ids after a given record, in the order of their fetch: one page of narrow columns, however large the payloads.
+select r.ingest_id, r.fetched_at_utc
+from ingest.IngestRecords r
+where (:source_name is null or r.source_name = :source_name)
+    and (:resource_type is null or r.resource_type = :resource_type)
+    and (
+        r.fetched_at_utc > :after_fetched_at_utc
+        or (r.fetched_at_utc = :after_fetched_at_utc and r.ingest_id > :after_ingest_id)
+    )
+order by r.fetched_at_utc, r.ingest_id
+limit :limit;
+
+-- name: list_ingest_records
+-- Whole records. A payload over the limit is not returned: a condition on it would read the payloads of all others.
+select
+    ingest_id, source_system, source_name, resource_type, resource_id, variant, request_uri, request_method,
+    request_headers, request_body, status_code, response_headers,
+    case when strlen(payload) <= :max_bytes then payload end as payload,
+    content_type, content_length, fetched_at_utc, hash_sha256, run_id, work_item_id, attempt, error_message,
+    error_type, duration_ms, file_path, request_timestamp, response_timestamp, rank
+from ingest.IngestRecords
+where ingest_id in (select unnest(cast(:ingest_ids as uuid[])));
+
 -- name: list_ingest_files
 select path, size_bytes, modified_ns, record_count, rejected_count
 from vector.ingest_file;

@@ -102,6 +102,43 @@ where ingest_id in (
     select value from openjson(cast(:ingest_ids as nvarchar(max))) with (value uniqueidentifier '$')
 );
 
+-- name: count_exportable_records
+-- Every record, or those of one source name, of one resource type, or of both.
+select count(*) as n
+from ingest.IngestRecords as r
+where (:source_name is null or r.source_name = :source_name)
+    and (:resource_type is null or r.resource_type = :resource_type);
+
+-- name: list_exportable_records
+-- The ids after a given record, in the order of their fetch: one page of narrow columns, however large the payloads.
+-- Times in microseconds, as clients have them: by a finer one the last record of a page would be on the next again.
+-- Ids in the order of their digits, which is not that of the type.
+select top (:limit) r.ingest_id, cast(r.fetched_at_utc as datetime2(6)) as fetched_at_utc
+from ingest.IngestRecords as r
+where (:source_name is null or r.source_name = :source_name)
+    and (:resource_type is null or r.resource_type = :resource_type)
+    and (
+        cast(r.fetched_at_utc as datetime2(6)) > cast(:after_fetched_at_utc as datetime2(6))
+        or (
+            cast(r.fetched_at_utc as datetime2(6)) = cast(:after_fetched_at_utc as datetime2(6))
+            and cast(r.ingest_id as nvarchar(36)) > cast(cast(:after_ingest_id as uniqueidentifier) as nvarchar(36))
+        )
+    )
+order by cast(r.fetched_at_utc as datetime2(6)), cast(r.ingest_id as nvarchar(36));
+
+-- name: list_ingest_records
+-- Whole records. A payload over the limit is not returned.
+select
+    ingest_id, source_system, source_name, resource_type, resource_id, variant, request_uri, request_method,
+    request_headers, request_body, status_code, response_headers,
+    case when datalength(payload) / 2 <= :max_bytes then payload end as payload,
+    content_type, content_length, fetched_at_utc, hash_sha256, run_id, work_item_id, attempt, error_message,
+    error_type, duration_ms, file_path, request_timestamp, response_timestamp, rank
+from ingest.IngestRecords
+where ingest_id in (
+    select value from openjson(cast(:ingest_ids as nvarchar(max))) with (value uniqueidentifier '$')
+);
+
 -- name: list_ingest_files
 select path, size_bytes, modified_ns, record_count, rejected_count
 from vector.ingest_file;

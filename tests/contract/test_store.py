@@ -16,6 +16,7 @@ from holocron_assets.chunking import POLICIES
 from holocron_assets.errors import SchemaError, StoreBusyError, StoreError
 from holocron_assets.identity import embedding_id, text_sha256, vector_sha256
 from holocron_assets.intake.rows import record_of
+from holocron_assets.ports import Session
 from holocron_assets.records import (
     Chunk,
     ChunkedSource,
@@ -38,6 +39,7 @@ from holocron_assets.tables import (
     sources,
     spaces,
 )
+from holocron_assets.tables.ingest_records import FetchedRecord
 from holocron_assets.vectors import nearest
 from holocron_assets.verification import keys
 from resources.stores import open_store
@@ -236,6 +238,51 @@ def test_a_record_comes_back_as_it_went_in(store: SqlStore) -> None:
     assert whole.payload == payload
     assert measured.payload is None
     assert len(payload) <= measured.payload_bytes <= len(payload.encode())
+
+
+def test_records_are_listed_in_the_order_of_their_fetch(store: SqlStore) -> None:
+    """Pages of ids lead through all records, or those of a source name or a resource type, each once."""
+    rows = [
+        json_row(
+            f"{n}", {}, fetched_at=NOW + timedelta(hours=n // 3), source_name=f"n{n % 2}", resource_type=f"t{n % 3}"
+        )
+        for n in range(12)
+    ]
+    records = [record_of(row).record for row in rows]
+    expected = [one.ingest_id for one in sorted(records, key=lambda one: (one.fetched_at_utc, str(one.ingest_id)))]
+
+    def listed(session: Session, source_name: str | None = None, resource_type: str | None = None) -> list[uuid.UUID]:
+        found: list[FetchedRecord] = []
+        after = FetchedRecord(ingest_id=uuid.UUID(int=0), fetched_at_utc=datetime.min)  # noqa: DTZ901
+        while page := ingest_records.list_exportable_records(session, source_name, resource_type, after=after, limit=5):
+            found += page
+            after = page[-1]
+        assert ingest_records.count_exportable_records(session, source_name, resource_type) == len(found)
+        return [one.ingest_id for one in found]
+
+    with store.session() as session:
+        ingest_records.insert_ingest_records(session, records)
+        assert listed(session) == expected
+        assert len(listed(session, "n1")) == 6
+        assert len(listed(session, None, "t2")) == 4
+        assert len(listed(session, "n1", "t2")) == 2
+        assert listed(session, "n2") == []
+
+
+def test_whole_records_come_back(store: SqlStore) -> None:
+    """Every column of a record is read as it was written; one with a larger payload than asked for is left out."""
+    full = record_of(
+        json_row("a", {"t": "\u00e9"}, variant="html", request_headers="h", request_body="b", response_headers="r")
+        | {"content_type": "c", "content_length": 2**40, "run_id": str(RUN), "work_item_id": str(RUN), "attempt": 3}
+        | {"error_message": "e", "error_type": "E", "duration_ms": 7, "file_path": "f", "rank": -1}
+        | {"request_timestamp": "2026-01-01T00:00:00.000001", "response_timestamp": "2026-01-02"}
+    ).record
+    large = record_of(json_row("b", "x" * 1000)).record
+    with store.session() as session:
+        ingest_records.insert_ingest_records(session, [full, large])
+        ids = [full.ingest_id, large.ingest_id, uuid.UUID(int=5)]
+        assert ingest_records.list_ingest_records(session, ids, 999) == [full]
+        assert len(ingest_records.list_ingest_records(session, ids, 1000)) == 2
 
 
 def test_the_newest_hash_of_a_resource_is_found(store: SqlStore) -> None:
