@@ -5,6 +5,7 @@ The tree::
     HolocronError
     ├── ConfigurationError        the settings are wrong; nothing was attempted
     ├── InputError                a file or line handed to `holocron ingest` cannot be used
+    ├── ExportError               the folder handed to `holocron export` cannot be used
     ├── ExtractionError           one record has no readable text; it is quarantined, the run goes on
     ├── WorkerStartError          worker processes cannot be started, so no document can be blamed
     ├── MassChangeError           the guard stopped a run that would retire too much
@@ -38,6 +39,10 @@ class ConfigurationError(HolocronError):
 
 class InputError(HolocronError):
     """A file or line that was handed over for ingestion cannot be used."""
+
+
+class ExportError(HolocronError):
+    """The folder that records are to be exported to cannot be used."""
 
 
 class ExtractionError(HolocronError):

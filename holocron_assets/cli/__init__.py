@@ -23,6 +23,7 @@ COMMANDS = {
     "verify": "holocron_assets.cli.verify:command",
     "retry": "holocron_assets.cli.retry:command",
     "lineage": "holocron_assets.cli.lineage:command",
+    "export": "holocron_assets.cli.export:command",
     "ensure": "holocron_assets.cli.ensure:command",
     "preflight": "holocron_assets.cli.preflight:command",
 }

@@ -22,8 +22,9 @@ _SHOWN = 10
 def command(context: click.Context, paths: tuple[Path, ...], *, as_json: bool) -> None:
     """Load ingest records from PATHS: NDJSON files (also .gz), and folders of HTML, text or JSON files.
 
-    An NDJSON line has the columns of ingest.IngestRecords. Records that are stored already are skipped, and
-    files that did not change since are not opened. Lines that are no records are quarantined, with their
+    An NDJSON line has the columns of ingest.IngestRecords, or is an exchange record; a folder may be a
+    snapshot that `holocron export` wrote. Records that are stored already are skipped, and files that did
+    not change since are not opened. Lines that are no records are quarantined, with their
     numbers; they, and files that are damaged, make the exit code 1. Everything else is loaded.
     """
     settings = load_settings()

@@ -10,6 +10,7 @@ from typing import Literal
 from holocron_assets.errors import InputError
 from holocron_assets.intake.documents import CONTENT_TYPES
 from holocron_assets.intake.ndjson import SUFFIXES, Reject
+from holocron_assets.interchange.snapshot import index_files
 
 _KNOWN = ", ".join((*SUFFIXES, *CONTENT_TYPES))
 
@@ -64,14 +65,17 @@ def discover(path: Path) -> Discovery:
 
 
 def _walk(folder: Path, closed: list[Reject]) -> Iterator[Path]:
-    """Every file below a folder that is not hidden; folders that cannot be looked into go to `closed`."""
+    """Every file below a folder that is not hidden, nor about a snapshot instead of in it.
+
+    Folders that cannot be looked into go to `closed`.
+    """
 
     def note(error: OSError) -> None:
         closed.append(Reject(place=str(error.filename), reason=f"cannot be read: {error.strerror}"))
 
     for current, folders, names in os.walk(folder, onerror=note):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
+        for name in sorted(set(names) - index_files(Path(current))):
             if not name.startswith("."):
                 yield Path(current, name)
 

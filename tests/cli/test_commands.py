@@ -334,6 +334,71 @@ def test_retry_dismisses_lines(filled: World, folder: Path) -> None:
     assert parsed("status")["quarantine"] == []
 
 
+def test_export_writes_what_ingest_reads(filled: World, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`export` writes a snapshot that another store's `ingest` loads once; what is there is not written again."""
+    told = holocron("export", "backup")
+    again = parsed("export", "backup")
+    monkeypatch.setenv("HOLOCRON_STORE_URL", "duckdb:///other.duckdb")
+    loaded, loaded_again = parsed("ingest", "backup"), parsed("ingest", "backup/holocron")
+
+    assert told.exit_code == 0
+    assert "2 of 2 records written to 1 new files in " in told.output
+    assert (again["folder"], again["records"]) == (str(folder / "backup" / "holocron"), 2)
+    assert (again["records_written"], again["chunks"]) == (0, [])
+    assert (loaded["records_stored"], loaded_again["records_stored"]) == (2, 0)
+    assert parsed("status")["counts"]["records"] == 2
+
+
+def test_export_takes_a_part(filled: World, folder: Path) -> None:
+    """Filters choose records, `--dataset` the folder; a filter that fits nothing writes nothing and says so."""
+    nothing = holocron("export", "backup", "--source-name", "nobody")
+    part = parsed("export", "backup", "--dataset", "pages", "--source-name", "testwiki", "--resource-type", "content")
+
+    assert (nothing.exit_code, nothing.output) == (0, "There is no such record in the store.\n")
+    assert (part["records_written"], part["folder"]) == (2, str(folder / "backup" / "pages"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("backup", "--dataset", "../up"), MISUSED, "a name of letters, digits"),
+        (("backup", "--dataset", ".git"), MISUSED, "a name of letters, digits"),
+        (("holocron.yaml",), MISUSED, "is a file"),
+        (("holocron.yaml/backup",), FAILED, "error: cannot write to"),
+    ],
+)
+def test_export_to_where_it_cannot(filled: World, arguments: tuple[str, ...], code: int, message: str) -> None:
+    """A folder that cannot be is a misuse, one that cannot be written a failure; both say so in one line."""
+    result = holocron("export", *arguments)
+
+    assert (result.exit_code, message in result.stderr) == (code, True)
+
+
+def test_export_of_no_store_is_an_error(folder: Path) -> None:
+    """Without a store there is nothing to export, and nothing is written."""
+    result = holocron("export", "backup")
+
+    assert result.exit_code == FAILED
+    assert "there is no store at" in result.stderr
+    assert not (folder / "backup").exists()
+
+
+def test_exchange_records_that_were_changed_are_quarantined(filled: World, folder: Path) -> None:
+    """A line whose content does not have its hash is told with file and number, and held as other bad lines are."""
+    report = parsed("export", "backup")
+    chunk = folder / "backup" / "holocron" / report["chunks"][0]
+    first, second = chunk.read_text(encoding="utf-8").splitlines()
+    chunk.write_text(first + "\n" + second.replace("in year", "in years"), encoding="utf-8")
+    (folder / "holocron.yaml").write_text(SETTINGS + "store_url: duckdb:///other.duckdb")
+
+    result = holocron("ingest", "backup")
+
+    assert result.exit_code == 1
+    assert "1 new records of 1 read" in result.output
+    assert f"{chunk}:2: its content was changed or damaged: content_sha256 says" in result.output
+    assert parsed("status")["quarantine"][0]["item_id"] == f"{chunk}:2"
+
+
 def test_ensure_shows_and_applies(folder: Path) -> None:
     """`ensure --dry-run` lists the migrations and applies none; `ensure` applies them once."""
     shown = parsed("ensure", "--dry-run")["migrations"]
