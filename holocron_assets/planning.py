@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 
 from holocron_assets.chunking import ChunkingPolicy
 from holocron_assets.errors import HolocronError, MassChangeError
-from holocron_assets.extraction import current_extractors
 from holocron_assets.ports import Progress, ProviderCatalog, Store
 from holocron_assets.records import EmbeddingSpace, Examination, Presence, RecordKey
 from holocron_assets.resolution import Candidate, Resolution, resolve
@@ -18,7 +17,7 @@ from holocron_assets.settings import Settings
 from holocron_assets.spaces import space_of
 from holocron_assets.stages.chunk import chunks_of, require_no_mass_change, require_same_parameters
 from holocron_assets.stages.examining import Examiner
-from holocron_assets.stages.extract import rule_of, whole_resources
+from holocron_assets.stages.extract import examiners, reselected_records, rule_of, whole_resources
 from holocron_assets.tables import chunks as chunk_table
 from holocron_assets.tables import ingest_records, planning, sources, spaces
 from holocron_assets.tables.chunks import PendingText
@@ -69,7 +68,7 @@ def plan(store: Store, settings: Settings, providers: ProviderCatalog, progress:
 
     Raises `ConfigurationError` when chunking would: the policy's version was used with other parameters before.
     """
-    with Examiner(store, settings.extraction) as examiner:
+    with Examiner(store, settings.extraction, settings.sources.selection()) as examiner:
         return _Planner(store, settings, examiner).plan(providers, progress)
 
 
@@ -79,6 +78,7 @@ class _Planner:
         self._settings = settings
         self._policy: ChunkingPolicy = settings.chunking.policy()
         self._examiner = examiner
+        self._extractors = examiners(settings.sources)
         self._found: dict[uuid.UUID, Candidate] = {}
         self._text_hashes: dict[uuid.UUID, str] = {}
         self._cuts: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {}
@@ -96,11 +96,15 @@ class _Planner:
 
     def _examine_pending(self, progress: Progress) -> None:
         with self._store.session(write=False) as session:
-            total = ingest_records.count_pending_records(session, current_extractors())
+            total = ingest_records.count_pending_records(session, self._extractors)
+            reselected = reselected_records(session, self._settings.sources.selection())
+            again = planning.list_records(session, reselected) if reselected else []
+        for first in range(0, len(again), _PAGE):
+            self._examine(again[first : first + _PAGE])
         offset = 0
         while offset < total:
             with self._store.session(write=False) as session:
-                page = ingest_records.list_pending_records(session, current_extractors(), limit=_PAGE, offset=offset)
+                page = ingest_records.list_pending_records(session, self._extractors, limit=_PAGE, offset=offset)
             taken = whole_resources(page, _PAGE)
             self._examine(taken)
             offset += len(taken)

@@ -34,6 +34,7 @@ from pydantic_settings import (
 from holocron_assets.chunking import POLICIES, ChunkingPolicy
 from holocron_assets.errors import ConfigurationError
 from holocron_assets.identity import canonical_json
+from holocron_assets.selection import Selection
 
 SAMPLE = "sample"
 
@@ -73,10 +74,19 @@ class ExtractionSettings(_Section):
 
 
 class SourceSettings(_Section):
-    """Which record speaks for a source (`docs/decisions/0003-which-record-speaks.md`)."""
+    """Which pages are sources, and which record speaks for one (`docs/decisions/0003-which-record-speaks.md`)."""
 
     html_preferred_hours: Annotated[float, Field(ge=0)] = 24.0
     gone_status_retires: bool = False
+    primary_types: tuple[str, ...] = ()
+    continuities: tuple[str, ...] = ()
+    unclassified: bool = True
+
+    def selection(self) -> Selection:
+        """Which pages are embedded."""
+        return Selection(
+            primary_types=self.primary_types, continuities=self.continuities, unclassified=self.unclassified
+        )
 
 
 class ChunkingSettings(_Section):

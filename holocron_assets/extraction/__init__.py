@@ -26,6 +26,8 @@ EXTRACTORS: tuple[Extractor, ...] = (
 
 #: name and version of what judges records that no extractor reads
 STATUS = ("status", "1")
+#: name and version of what leaves records out; one that it left out is seen again when there is no selection any more
+SELECTION = ("selection", "1")
 
 
 def versions() -> list[tuple[str, str]]:
@@ -33,6 +35,6 @@ def versions() -> list[tuple[str, str]]:
     return [(extractor.name, extractor.version) for extractor in EXTRACTORS] + [STATUS]
 
 
-def current_extractors() -> list[str]:
-    """The same as the store compares them: `name/version`."""
-    return [f"{name}/{version}" for name, version in versions()]
+def current_extractors(*, selects: bool = False) -> list[str]:
+    """The same as the store compares them: `name/version`; with what leaves records out, where there is a selection."""
+    return [f"{name}/{version}" for name, version in [*versions(), *([SELECTION] if selects else [])]]

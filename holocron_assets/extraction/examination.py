@@ -6,10 +6,11 @@ outcome, be it that it failed and why. Which examined record speaks for its sour
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from holocron_assets.errors import ExtractionError
-from holocron_assets.extraction import EXTRACTORS, STATUS
+from holocron_assets.extraction import EXTRACTORS, SELECTION, STATUS
 from holocron_assets.extraction.cleaning import clean, clean_line
 from holocron_assets.extraction.document import Document, Extractor
 from holocron_assets.extraction.payload import open_payload
@@ -31,6 +32,14 @@ def judge_without_payload(key: RecordKey) -> Examination | None:
     reading.outcome = Outcome.GONE if key.status_code in (404, 410) else Outcome.IGNORED
     reading.reason = f"HTTP {key.status_code}"
     return reading.examination()
+
+
+def left_out(key: RecordKey, reason: str) -> Examination:
+    """The examination of a record that is not among the selected ones."""
+    reading = _Reading(key)
+    reading.outcome, reading.reason = Outcome.IGNORED, reason
+    name, version = SELECTION
+    return replace(reading.examination(), extractor=name, extractor_version=version)
 
 
 def failed(key: RecordKey, reason: str) -> Examination:

@@ -3,17 +3,21 @@
 Writes nothing; `extract` stores what is found here, `holocron plan` only counts it.
 """
 
+import uuid
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Self
 
-from holocron_assets.extraction.examination import failed, judge_without_payload
+from holocron_assets.errors import ConfigurationError
+from holocron_assets.extraction.examination import failed, judge_without_payload, left_out
 from holocron_assets.extraction.resource import resource_key
 from holocron_assets.ports import Store
 from holocron_assets.processors import usable_processors
 from holocron_assets.records import Examination, RawRecord, RecordKey
+from holocron_assets.selection import PageClass, Selection
 from holocron_assets.settings import ExtractionSettings
-from holocron_assets.tables import ingest_records
+from holocron_assets.tables import ingest_records, page_classes
 from holocron_assets.workers import WorkerLimits, WorkerPool
 
 _READ_BYTES = 8 * 1024 * 1024
@@ -27,9 +31,17 @@ class Examiner:
     Its workers serve one page after the other, and end with the block that `with` opens.
     """
 
-    def __init__(self, store: Store, settings: ExtractionSettings) -> None:
+    def __init__(self, store: Store, settings: ExtractionSettings, selection: Selection) -> None:
         self._store = store
         self._settings = settings
+        self._selection = selection
+        with store.session(write=False) as session:
+            self._knows_pages = page_classes.count_page_class_tables(session)
+        if not self._knows_pages and not selection.is_everything:
+            raise ConfigurationError(
+                f"{store.name} does not classify pages: it has no sem.SourcePage and sem.PageClassification. Leave "
+                "`primary_types`, `continuities` and `unclassified` out of the section `sources` of the settings."
+            )
         self._records_read = 0
         self.bytes_read = 0
         self._pool = WorkerPool[list[RawRecord], list[Examination]](
@@ -48,13 +60,24 @@ class Examiner:
 
     def examine(self, page: Sequence[RecordKey]) -> Iterator[list[Examination]]:
         """What examining the records finds, in the order in which it is found; one for every record."""
-        verdicts = [judge_without_payload(key) for key in page]
+        pages = self._pages(page)
+        verdicts = [judge_without_payload(key) or self._leave_out(key, pages) for key in page]
         yield [verdict for verdict in verdicts if verdict is not None]
         readable = [key for key, verdict in zip(page, verdicts, strict=True) if verdict is None]
         too_large: list[Examination] = []
         for answers in self._pool.answers(self._batches(readable, too_large)):
-            yield [examination for group in answers for examination in group]
+            yield [_with_page(examination, pages) for group in answers for examination in group]
         yield too_large
+
+    def _pages(self, keys: Sequence[RecordKey]) -> Mapping[uuid.UUID, PageClass]:
+        if not self._knows_pages:
+            return {}
+        with self._store.session(write=False) as session:
+            return page_classes.list_page_classes(session, [key.ingest_id for key in keys])
+
+    def _leave_out(self, key: RecordKey, pages: Mapping[uuid.UUID, PageClass]) -> Examination | None:
+        reason = self._selection.reason_against(pages.get(key.ingest_id))
+        return None if reason is None else left_out(key, reason)
 
     def _batches(self, keys: Sequence[RecordKey], too_large: list[Examination]) -> Iterator[list[list[RawRecord]]]:
         """Whole resources, about a megabyte of payloads together; those over the limit go to `too_large`."""
@@ -108,3 +131,8 @@ class Examiner:
     def _too_large(self, payload_bytes: int) -> str:
         limit = self._settings.max_payload_bytes
         return f"its payload has {payload_bytes} bytes, and extraction.max_payload_bytes allows {limit}"
+
+
+def _with_page(found: Examination, pages: Mapping[uuid.UUID, PageClass]) -> Examination:
+    page = pages.get(found.ingest_id)
+    return found if page is None else replace(found, source_ref={**found.source_ref, **page.reference()})

@@ -13,9 +13,10 @@ from holocron_assets.ports import Progress, Session, Store
 from holocron_assets.records import Examination, ItemType, JobType, Outcome, QuarantinedItem, RecordKey
 from holocron_assets.resolution import ResolutionRule, resolve
 from holocron_assets.runs import Origin, Run, recorded_run
+from holocron_assets.selection import Selection
 from holocron_assets.settings import ExtractionSettings, SourceSettings
 from holocron_assets.stages.examining import Examiner
-from holocron_assets.tables import ingest_records, quarantine, sources
+from holocron_assets.tables import ingest_records, page_classes, quarantine, sources
 
 STAGE = "extract"
 
@@ -61,9 +62,23 @@ def rule_of(settings: SourceSettings) -> ResolutionRule:
 
 def count_waiting_records(session: Session, source_settings: SourceSettings) -> int:
     """How many records wait to be examined, or were examined by a run that ended before it drew the conclusion."""
-    return ingest_records.count_pending_records(session, current_extractors()) + sources.count_unresolved_records(
-        session, rule_of(source_settings).label
+    return (
+        ingest_records.count_pending_records(session, examiners(source_settings))
+        + sources.count_unresolved_records(session, rule_of(source_settings).label)
+        + len(reselected_records(session, source_settings.selection()))
     )
+
+
+def examiners(settings: SourceSettings) -> list[str]:
+    """What examines records under these settings; a record that another examined is pending."""
+    return current_extractors(selects=not settings.selection().is_everything)
+
+
+def reselected_records(session: Session, selection: Selection) -> list[uuid.UUID]:
+    """Records to be examined again, because their page was classified since, or the selection changed."""
+    if selection.is_everything or not page_classes.count_page_class_tables(session):
+        return []
+    return page_classes.list_reselected_records(session, selection)
 
 
 def extract(
@@ -80,15 +95,17 @@ def extract(
         if not count_waiting_records(session, source_settings):
             return report
     started = time.monotonic()
-    options = extraction.model_dump(mode="json") | {"rule": rule.label, "extractors": current_extractors()}
+    extractors = examiners(source_settings)
+    options = extraction.model_dump(mode="json") | {"rule": rule.label, "extractors": extractors}
     with (
         recorded_run(store, origin, JobType.CHUNK_SOURCE, stage=STAGE, options=options) as run,
-        Examiner(store, extraction) as examiner,
+        Examiner(store, extraction, source_settings.selection()) as examiner,
     ):
         report.run_id = run.run_id
         try:
+            _request_reselected(store, source_settings.selection())
             while True:
-                _examine_pending(store, examiner, run, report, progress)
+                _examine_pending(store, examiner, extractors, run, report, progress)
                 if not _resolve_sources(store, rule, report):
                     break
         finally:
@@ -111,13 +128,23 @@ def whole_resources(page: Sequence[RecordKey], limit: int) -> Sequence[RecordKey
     return [key for key in page if resource_key(key) != last] or page
 
 
-def _examine_pending(store: Store, examiner: Examiner, run: Run, report: ExtractionReport, progress: Progress) -> None:
+def _request_reselected(store: Store, selection: Selection) -> None:
+    with store.session(write=False) as session:
+        reselected = reselected_records(session, selection)
+    if reselected:
+        with store.session() as session:
+            quarantine.request_examination(session, [str(key) for key in reselected])
+
+
+def _examine_pending(
+    store: Store, examiner: Examiner, extractors: list[str], run: Run, report: ExtractionReport, progress: Progress
+) -> None:
     """Examine until nothing is pending; every commit stands alone."""
     with store.session(write=False) as session:
-        total = ingest_records.count_pending_records(session, current_extractors())
+        total = ingest_records.count_pending_records(session, extractors)
     while True:
         with store.session(write=False) as session:
-            page = ingest_records.list_pending_records(session, current_extractors(), limit=_PAGE_RECORDS)
+            page = ingest_records.list_pending_records(session, extractors, limit=_PAGE_RECORDS)
         if not page:
             return
         found: list[Examination] = []

@@ -1,0 +1,73 @@
+-- What the schema `sem` knows of pages, where a database has it. Read only. A page is one resource of a source system,
+-- whatever its variants; resources are told apart by their bytes.
+
+-- name: count_page_class_tables
+-- Two where pages are classified.
+select count(*) as n
+from INFORMATION_SCHEMA.TABLES
+where TABLE_SCHEMA = N'sem' and TABLE_NAME in (N'SourcePage', N'PageClassification');
+
+-- name: list_page_classes
+with classified as (
+    select
+        p.source_system,
+        cast(p.resource_id as varbinary(1000)) as resource,
+        p.source_page_id,
+        c.primary_type,
+        p.continuity_hint as continuity,
+        row_number() over (
+            partition by p.source_system, cast(p.resource_id as varbinary(1000))
+            order by case when c.primary_type is null then 1 else 0 end, p.updated_utc desc, p.source_page_id
+        ) as place
+    from sem.SourcePage as p
+    left join sem.PageClassification as c on c.source_page_id = p.source_page_id and c.is_current = 1
+    where p.is_active = 1
+)
+select r.ingest_id, k.source_page_id, k.primary_type, k.continuity
+from ingest.IngestRecords as r
+join classified as k
+    on k.place = 1 and k.source_system = r.source_system and k.resource = cast(r.resource_id as varbinary(1000))
+where r.ingest_id in (
+    select value from openjson(cast(:ingest_ids as nvarchar(max))) with (value uniqueidentifier '$')
+);
+
+-- name: list_reselected_records
+-- Examined records that were left out and would not be now, or the other way round.
+with classified as (
+    select
+        p.source_system,
+        cast(p.resource_id as varbinary(1000)) as resource,
+        c.primary_type,
+        p.continuity_hint as continuity,
+        row_number() over (
+            partition by p.source_system, cast(p.resource_id as varbinary(1000))
+            order by case when c.primary_type is null then 1 else 0 end, p.updated_utc desc, p.source_page_id
+        ) as place
+    from sem.SourcePage as p
+    left join sem.PageClassification as c on c.source_page_id = p.source_page_id and c.is_current = 1
+    where p.is_active = 1
+),
+judged as (
+    select
+        s.ingest_id,
+        case when s.extractor = :selection then 1 else 0 end as is_left_out,
+        case
+            when k.primary_type is null then case when :unclassified = 1 then 0 else 1 end
+            when :any_type = 0 and k.primary_type not in (
+                select value from openjson(cast(:primary_types as nvarchar(max))) with (value nvarchar(100) '$')
+            ) then 1
+            when :any_continuity = 0 and coalesce(k.continuity, N'') not in (
+                select value from openjson(cast(:continuities as nvarchar(max))) with (value nvarchar(50) '$')
+            ) then 1
+            else 0
+        end as is_unwanted
+    from vector.ingest_seen as s
+    join ingest.IngestRecords as r on r.ingest_id = s.ingest_id
+    left join classified as k
+        on k.place = 1 and k.source_system = r.source_system and k.resource = cast(r.resource_id as varbinary(1000))
+    where r.status_code between 200 and 299
+)
+select ingest_id
+from judged
+where is_left_out <> is_unwanted
+order by ingest_id;

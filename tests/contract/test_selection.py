@@ -1,0 +1,140 @@
+"""Choosing pages by what `sem` says of them, on every store."""
+
+import json
+import uuid
+from typing import Any
+
+import pytest
+
+from holocron_assets.errors import ConfigurationError
+from holocron_assets.planning import plan
+from holocron_assets.settings import SourceSettings
+from holocron_assets.status import status_of
+from tests.world import World, page_row, prose, silent
+
+TABLES = """
+create table sem.SourcePage (
+    source_page_id {key} not null primary key, source_system {text} not null, resource_id {text} not null,
+    variant {text} null, continuity_hint {text} null, latest_ingest_id {key} null, is_active {flag} not null,
+    updated_utc {time} not null
+);
+create table sem.PageClassification (
+    page_classification_id {key} not null primary key, source_page_id {key} not null, primary_type {text} not null,
+    is_current {flag} not null
+);
+"""
+TYPES = {
+    "duckdb": {"key": "uuid", "text": "varchar", "flag": "boolean", "time": "timestamp"},
+    "tsql": {"key": "uniqueidentifier", "text": "nvarchar(500)", "flag": "bit", "time": "datetime2(7)"},
+}
+TIME = "2026-01-01 00:00:00"
+
+
+@pytest.fixture
+def classified(world: World) -> World:
+    """Three pages in a database that classifies pages, as it does before the first classification."""
+    world.rows("create schema sem")
+    for table in TABLES.format(**TYPES[world.store.dialect]).strip().split(";\n"):
+        world.rows(table.strip().rstrip(";") + ";")
+    for number, title in enumerate(("Alpha", "alpha", "Gamma"), start=1):
+        world.add(page_row(title, number, prose(f"topic {number}", 600)))
+        world.rows(
+            "insert into sem.SourcePage (source_page_id, source_system, resource_id, continuity_hint, is_active, "
+            f"updated_utc) values ('{uuid.UUID(int=number)}', 'mediawiki', '{title}', 'canon', 1, '{TIME}')"
+        )
+    return world
+
+
+def classify(world: World, number: int, primary_type: str) -> None:
+    world.rows(f"update sem.PageClassification set is_current = 0 where source_page_id = '{uuid.UUID(int=number)}'")
+    world.rows(
+        "insert into sem.PageClassification (page_classification_id, source_page_id, primary_type, is_current) "
+        f"values ('{uuid.uuid4()}', '{uuid.UUID(int=number)}', '{primary_type}', 1)"
+    )
+
+
+def select(world: World, **chosen: Any) -> None:
+    world.settings = world.settings.model_copy(update={"sources": SourceSettings(**chosen)})
+
+
+def embedded(world: World) -> list[int]:
+    """The numbers of the pages whose text is current and cut."""
+    world.extract()
+    world.chunk(allow_mass_change=True)
+    world.embed()
+    return sorted(
+        int(source_id.rpartition("/")[2])
+        for (source_id,) in world.rows("select distinct source_id from vector.chunk where retired_utc is null")
+    )
+
+
+def test_unclassified_pages_are_sources_too(classified: World) -> None:
+    """By default everything is embedded, and what is known of a page is kept with its source and its chunks."""
+    classify(classified, 1, "PersonCharacter")
+
+    assert embedded(classified) == [1, 2, 3]
+    references = [
+        json.loads(text) for (text,) in classified.rows("select source_ref_json from vector.chunk order by source_id")
+    ]
+    assert [one.get("primary_type") for one in references] == ["PersonCharacter", None, None]
+    assert references[1]["source_page_id"] == str(uuid.UUID(int=2))
+    assert {one["continuity"] for one in references} == {"canon"}
+
+
+def test_only_pages_of_the_chosen_types_are_embedded(classified: World) -> None:
+    """A page of another type, or one not classified, is left out unread; titles that differ in case are two pages."""
+    classify(classified, 1, "PersonCharacter")
+    classify(classified, 2, "Droid")
+    select(classified, primary_types=("PersonCharacter",), unclassified=False)
+    planned = plan(classified.store, classified.settings, classified.providers, silent)
+
+    assert embedded(classified) == [1]
+    assert planned.outcomes == {"ignored": 2, "text": 1}
+    reasons = [
+        reason for (reason,) in classified.rows("select reason from vector.ingest_seen order by reason") if reason
+    ]
+    assert reasons == ["not selected: its page is a Droid", "not selected: its page is not classified"]
+
+
+def test_what_is_classified_later_comes_in_and_goes_out(classified: World) -> None:
+    """A new classification is noticed without a new fetch, whichever way it goes, and costs what it changes."""
+    classify(classified, 1, "PersonCharacter")
+    select(classified, primary_types=("PersonCharacter",), unclassified=False)
+    assert embedded(classified) == [1]
+    assert status_of(classified.store, classified.settings, listed=1).records_to_extract == 0
+
+    classify(classified, 3, "PersonCharacter")
+    assert status_of(classified.store, classified.settings, listed=1).records_to_extract == 1
+    assert embedded(classified) == [1, 3]
+
+    classify(classified, 1, "TechnicalSitePage")
+    assert embedded(classified) == [3]
+    assert classified.extract().run_id is None
+
+
+def test_a_wider_selection_brings_back_what_was_left_out(classified: World) -> None:
+    """Taking the filter away, or changing it, needs no other step."""
+    classify(classified, 1, "PersonCharacter")
+    select(classified, primary_types=("PersonCharacter",), unclassified=False)
+    embedded(classified)
+    select(classified, primary_types=("Droid",))
+    assert embedded(classified) == [2, 3]
+    select(classified)
+    assert embedded(classified) == [1, 2, 3]
+
+
+def test_continuities_are_chosen(classified: World) -> None:
+    """Classified pages of another continuity are left out."""
+    classify(classified, 1, "PersonCharacter")
+    select(classified, continuities=("legends",))
+
+    assert embedded(classified) == [2, 3]
+
+
+def test_a_selection_needs_classes(world: World) -> None:
+    """Where the database does not classify pages, asking for a type is an error that says so."""
+    world.add(page_row("Alpha", 1, prose("alpha")))
+    select(world, primary_types=("Droid",))
+
+    with pytest.raises(ConfigurationError, match="does not classify pages"):
+        world.extract()
