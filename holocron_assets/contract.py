@@ -29,6 +29,11 @@ def _columns(specification: str) -> dict[str, Column]:
     }
 
 
+#: The table that crawlers fill; others may own it, so no migration of ours adds what it lacks.
+RECORDS = "ingest.IngestRecords"
+#: What the embedded database calls itself where others give their edition.
+DUCKDB = "DuckDB"
+
 #: The tables that every database has, whatever its dialect.
 TABLES: Mapping[str, Mapping[str, Column]] = {
     table: _columns(specification)
@@ -134,6 +139,34 @@ KEYS: Mapping[str, frozenset[str]] = {
     "vector.extracted_text": frozenset({"text_id"}),
     "vector.ingest_seen": frozenset({"ingest_id"}),
 }
+
+#: What SQL Server looks up by, and needs an index for. DuckDB reads its columns in whole.
+LOOKUPS: frozenset[str] = frozenset(
+    {
+        "ingest.IngestRecords.source_system",
+        "vector.chunk.source_id",
+        "vector.embedding.chunk_id",
+        "vector.embedding.embedding_space_id",
+        "vector.extracted_text.source_id",
+        "vector.ingest_seen.resource_key",
+        "vector.ingest_seen.source_id",
+        "vector.chunk_version.chunk_id",
+        "vector.chunk_version.source_id",
+    }
+)
+
+#: What foreign keys of the contract tie to another table.
+REFERENCES: frozenset[str] = frozenset(
+    {
+        "vector.job.embedding_space_id",
+        "vector.run.job_id",
+        "vector.run.embedding_space_id",
+        "vector.chunk.source_id",
+        "vector.embedding.chunk_id",
+        "vector.embedding.embedding_space_id",
+        "vector.embedding.run_id",
+    }
+)
 
 #: What a database calls its types, by the kinds above.
 KINDS: Mapping[str, str] = {

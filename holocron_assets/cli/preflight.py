@@ -5,7 +5,8 @@ import click
 from holocron_assets.cli.output import console, json_option, print_json, rows_table, say
 from holocron_assets.composition import command_store
 from holocron_assets.estimate import Estimate
-from holocron_assets.preflight import Severity, inspect
+from holocron_assets.observations import Severity
+from holocron_assets.preflight import inspect
 from holocron_assets.settings import load_settings
 
 _STYLES = {Severity.ESSENTIAL: "red", Severity.WARNING: "yellow", Severity.NOTE: None}

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from holocron_assets.ports import Session
 
@@ -78,6 +79,16 @@ def list_unique_keys(session: Session) -> dict[str, set[frozenset[str]]]:
     return dict(tables)
 
 
+def list_indexed_columns(session: Session) -> set[str]:
+    """The columns with which an index begins, as schema.table.column."""
+    return _columns_of(session.rows("list_indexed_columns"))
+
+
+def list_references(session: Session) -> set[str]:
+    """The columns that a foreign key ties to another table, as schema.table.column."""
+    return _columns_of(session.rows("list_references"))
+
+
 def list_table_sizes(session: Session) -> dict[str, int]:
     """About how many rows each table has."""
     return {
@@ -99,3 +110,7 @@ def get_payload_sample(session: Session) -> PayloadSample:
 def count_foreign_sources(session: Session) -> int:
     """How many sources another program registered."""
     return int(session.rows("count_foreign_sources")[0]["n"])
+
+
+def _columns_of(rows: list[dict[str, Any]]) -> set[str]:
+    return {f"{row['schema_name']}.{row['table_name']}.{row['column_name']}" for row in rows}

@@ -34,6 +34,18 @@ select schema_name, table_name, coalesce(constraint_name, constraint_text) as ke
 from duckdb_constraints()
 where constraint_type in ('PRIMARY KEY', 'UNIQUE') and schema_name in ('ingest', 'vector');
 
+-- name: list_indexed_columns
+-- The first column of each index: what a lookup can begin with. Tables are read in whole here, so none is missed.
+select schema_name, table_name, constraint_column_names[1] as column_name
+from duckdb_constraints()
+where constraint_type in ('PRIMARY KEY', 'UNIQUE') and schema_name in ('ingest', 'vector');
+
+-- name: list_references
+-- What foreign keys hold together.
+select schema_name, table_name, constraint_column_names[1] as column_name
+from duckdb_constraints()
+where constraint_type = 'FOREIGN KEY' and schema_name = 'vector';
+
 -- name: list_table_sizes
 select schema_name, table_name, estimated_size as row_count
 from duckdb_tables()

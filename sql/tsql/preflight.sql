@@ -52,6 +52,27 @@ join sys.columns as c on c.object_id = k.object_id and c.column_id = k.column_id
 where i.is_unique = 1 and i.has_filter = 0 and k.is_included_column = 0 and s.name in (N'ingest', N'vector')
 order by s.name, o.name, i.name, k.key_ordinal;
 
+-- name: list_indexed_columns
+-- The first column of each index: what a lookup can begin with.
+select distinct s.name as schema_name, o.name as table_name, c.name as column_name
+from sys.indexes as i
+join sys.tables as o on o.object_id = i.object_id
+join sys.schemas as s on s.schema_id = o.schema_id
+join sys.index_columns as k on k.object_id = i.object_id and k.index_id = i.index_id
+join sys.columns as c on c.object_id = k.object_id and c.column_id = k.column_id
+where k.key_ordinal = 1 and i.is_disabled = 0 and s.name in (N'ingest', N'vector')
+order by s.name, o.name, c.name;
+
+-- name: list_references
+-- What foreign keys hold together.
+select s.name as schema_name, o.name as table_name, c.name as column_name
+from sys.foreign_key_columns as k
+join sys.tables as o on o.object_id = k.parent_object_id
+join sys.schemas as s on s.schema_id = o.schema_id
+join sys.columns as c on c.object_id = k.parent_object_id and c.column_id = k.parent_column_id
+where s.name = N'vector'
+order by s.name, o.name, c.name;
+
 -- name: list_table_sizes
 select s.name as schema_name, o.name as table_name, sum(p.rows) as row_count
 from sys.tables as o

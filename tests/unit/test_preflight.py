@@ -1,5 +1,6 @@
 """What a database must be like before anything is written to it."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -9,9 +10,10 @@ import duckdb
 import pytest
 
 from holocron_assets.clock import utc_now
-from holocron_assets.contract import DIALECT_COLUMNS, KINDS, TABLES
+from holocron_assets.contract import DIALECT_COLUMNS, KINDS, LOOKUPS, REFERENCES, TABLES
 from holocron_assets.errors import SchemaError
-from holocron_assets.preflight import Severity, inspect, prepare
+from holocron_assets.observations import Severity
+from holocron_assets.preflight import inspect, prepare
 from holocron_assets.settings import Settings
 from holocron_assets.tables import preflight
 from holocron_assets.tables.preflight import ActualColumn, Database, Permissions
@@ -159,11 +161,14 @@ def server(
         database: Database = SERVER,
         allowed: Permissions = Permissions(reads_records=1, writes_vector=1, creates_tables=1),  # noqa: B008
         change: Callable[[dict[str, dict[str, ActualColumn]]], object] = lambda _: None,
+        without: frozenset[str] = frozenset(),
     ) -> list[tuple[str, str]]:
         change(columns)
         monkeypatch.setattr(preflight, "get_database", lambda _: database)
         monkeypatch.setattr(preflight, "get_permissions", lambda _: allowed)
         monkeypatch.setattr(preflight, "list_columns", lambda _: columns)
+        monkeypatch.setattr(preflight, "list_indexed_columns", lambda _: LOOKUPS - without)
+        monkeypatch.setattr(preflight, "list_references", lambda _: REFERENCES - without)
         found = inspect(store, settings).observations
         return [(one.severity.value, one.subject) for one in found]
 
@@ -210,6 +215,30 @@ def test_columns_that_cannot_be_compared_are_named(server: Callable[..., list[tu
         chunk["source_id"] = replace(chunk["source_id"], max_length=100)
 
     assert server(change=change) == [("essential", "vector.chunk.chunk_id"), ("warning", "vector.chunk.source_id")]
+
+
+def test_missing_indexes_and_foreign_keys_are_named(server: Callable[..., list[tuple[str, str]]]) -> None:
+    """A lookup without an index is slow, so a warning; a missing foreign key is worth a note, as checks stand in."""
+    assert server(without=frozenset({"vector.ingest_seen.resource_key", "vector.embedding.run_id"})) == [
+        ("warning", "vector.ingest_seen.resource_key"),
+        ("note", "vector.embedding.run_id"),
+    ]
+
+
+def test_the_expected_structure_is_made() -> None:
+    """The migrations for SQL Server make every index and foreign key that is looked for."""
+    script = "\n".join(migration.text for migration in load_migrations("tsql"))
+    indexed = {
+        f"{table}.{column}"
+        for table, column in re.findall(r"create (?:clustered )?index \w+\s+on ([\w.]+) \((\w+)", script)
+    }
+    tables = re.findall(r"create table ([\w.]+) \((.*?)\n {4,8}\);", script, re.DOTALL)
+    keyed = {f"{table}.{column}" for table, body in tables for column in re.findall(r"(\w+) [^\n]* primary key", body)}
+    unique = {f"{table}.{column}" for table, body in tables for column in re.findall(r"unique \((\w+)", body)}
+    tied = {f"{table}.{column}" for table, body in tables for column in re.findall(r"(\w+) [^\n]* references ", body)}
+
+    assert indexed | keyed | unique >= LOOKUPS
+    assert tied >= REFERENCES
 
 
 def test_the_command_says_what_it_sees(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
