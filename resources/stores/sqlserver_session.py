@@ -44,7 +44,13 @@ class SqlServerSession:
         while cursor.description is None and cursor.nextset():
             pass
         columns = [column[0] for column in cursor.description or ()]
-        return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+        try:
+            return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+        except UnicodeDecodeError as error:
+            raise StoreError(
+                f"{query} reads a text that is not valid UTF-16 ({error.reason}), which the driver cannot return: have the "
+                "owner of the row mend it"
+            ) from error
 
     def stream(self, query: str, **parameters: Any) -> Iterator[pa.RecordBatch]:
         """See `holocron_assets.ports.Session`."""
