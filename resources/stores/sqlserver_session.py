@@ -39,18 +39,22 @@ class SqlServerSession:
 
     def rows(self, query: str, **parameters: Any) -> list[dict[str, Any]]:
         """See `holocron_assets.ports.Session`."""
+        if self._queries[query].statements[-1].startswith("exec "):
+            self._refuse_to_read_only(query)
         cursor = self._run(self._queries[query], parameters)
         # Statements before the one that answers have results without columns.
         while cursor.description is None and cursor.nextset():
             pass
         columns = [column[0] for column in cursor.description or ()]
         try:
-            return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+            found = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
         except UnicodeDecodeError as error:
             raise StoreError(
                 f"{query} reads a text that is not valid UTF-16 ({error.reason}), which the driver cannot return: have the "
                 "owner of the row mend it"
             ) from error
+        _exhausted(cursor)
+        return found
 
     def stream(self, query: str, **parameters: Any) -> Iterator[pa.RecordBatch]:
         """See `holocron_assets.ports.Session`."""
@@ -64,8 +68,7 @@ class SqlServerSession:
 
     def execute(self, query: str, **parameters: Any) -> int:
         """See `holocron_assets.ports.Session`."""
-        if self._reads_only:
-            raise StoreError(f"{query} writes, and this session was opened to read")
+        self._refuse_to_read_only(query)
         return max(0, int(self._run(self._queries[query], parameters).rowcount))
 
     def stage(self, relation: str, rows: pa.Table) -> None:
@@ -87,6 +90,10 @@ class SqlServerSession:
             self._unstage(relation)
         self._staged.clear()
 
+    def _refuse_to_read_only(self, query: str) -> None:
+        if self._reads_only:
+            raise StoreError(f"{query} writes, and this session was opened to read")
+
     def _unstage(self, relation: str) -> None:
         self._connection.execute(f"drop table if exists #{relation}")
 
@@ -103,7 +110,7 @@ class SqlServerSession:
 
 
 def _exhausted(cursor: Any) -> None:
-    """Read all results of a batch: an error of a later statement is reported with them."""
+    """Read all results of a batch: an error of a later statement is reported with them, and none is cut off."""
     while cursor.nextset():
         pass
 
