@@ -19,12 +19,26 @@ import sqlglot
 from sqlglot import exp
 
 from resources.stores.sqlserver_script import batches
+from tests.tsql_procedures import (
+    APPLICATION_LOCK,
+    ASSIGNMENT,
+    DECLARATION,
+    REFUSAL,
+    SETTING,
+    Procedure,
+    procedure_of,
+)
 
 _TYPES = {"BIGINT": int, "INTEGER": int, "HUGEINT": int, "BOOLEAN": bool, "BLOB": bytes, "TIMESTAMP": datetime}
 _TYPES |= {"DOUBLE": float, "UUID": uuid.UUID}
 _SKIPPED = re.compile(r"\s*(set |if @@trancount|declare )", re.IGNORECASE)
+_VARIABLE = re.compile(r"\$(\w+)")
 _LOCKS: dict[str, threading.Lock] = defaultdict(threading.Lock)
-_MACROS = "create or replace temp macro datalength(x) as length(x) * 2;"
+_PROCEDURES: dict[str, dict[str, Procedure]] = defaultdict(dict)
+_MACROS = """
+create or replace temp macro datalength(x) as length(x) * 2;
+create or replace temp macro isjson(x) as cast(json_valid(x) as int);
+"""
 
 
 class Error(Exception):
@@ -56,6 +70,7 @@ class Connection:
         self._connection.execute(_MACROS)
         self._lock = _LOCKS[str(path)]
         self._holds = False
+        self.procedures = _PROCEDURES[str(path)]
 
     def cursor(self) -> "Cursor":
         return Cursor(self._connection, self)
@@ -96,6 +111,8 @@ class Cursor:
         except duckdb.CatalogException as error:
             raise Error("42S02", f"[42S02] [Emulated] {error} (208) (SQLExecDirectW)") from error
         except duckdb.ConstraintException as error:
+            if "CHECK" in str(error):
+                raise Error("23000", f"[23000] [Emulated] {error} (547) (SQLExecDirectW)") from error
             raise Error("23000", f"[23000] [Emulated] {error} (2627) (SQLExecDirectW)") from error
         except duckdb.Error as error:
             raise Error("42000", f"[42000] [Emulated] {error}\n{statement}") from error
@@ -122,10 +139,16 @@ class Cursor:
         return rows
 
     def _execute(self, statement: str, parameters: list[Any]) -> None:
+        if created := procedure_of(statement):
+            self._owner.procedures[created.name] = created
+            return
         if "sp_getapplock" in statement:
             self.description, self._rows = [("result", int)], [(self._owner.take_lock(*parameters),)]
             return
         if _SKIPPED.match(statement):
+            return
+        if statement.startswith("exec "):
+            self._call(statement, parameters)
             return
         for translated in translated_batch(statement):
             result = self._connection.execute(translated, parameters)
@@ -133,8 +156,61 @@ class Cursor:
         if statement.startswith(("commit", "rollback")):
             self._owner.let_go()
 
+    def _call(self, statement: str, parameters: list[Any]) -> None:
+        """`exec procedure @name = value, …`: its statements one after the other, each on its own."""
+        call = sqlglot.parse_one(statement, read="tsql")
+        name = call.this.sql("tsql")
+        if name not in self._owner.procedures:
+            raise Error(
+                "42000", f"[42000] [Emulated] Could not find stored procedure '{name}'. (2812) (SQLExecDirectW)"
+            )
+        procedure = self._owner.procedures[name]
+        values = iter(parameters)
+        given = {
+            one.this.this.name: next(values)
+            if isinstance(one.expression, exp.Placeholder)
+            else self._value(one.expression.sql("tsql"), "nvarchar(max)", {})
+            for one in call.expressions
+        }
+        variables: dict[str, Any] = {}
+        types = {one.name: one.type for one in procedure.parameters}
+        for one in procedure.parameters:
+            value = given.pop(one.name) if one.name in given else self._value(str(one.default), one.type, {})
+            variables[one.name] = self._value("@value", one.type, {"value": value})
+        assert not given, f"{name} has no parameter {', '.join(given)}"
+        for one in procedure.statements:
+            self._step(one, variables, types)
+
+    def _step(self, statement: str, variables: dict[str, Any], types: dict[str, str]) -> None:
+        if declared := DECLARATION.fullmatch(statement):
+            types[declared["name"]] = declared["type"]
+            variables[declared["name"]] = self._value(declared["value"] or "null", declared["type"], variables)
+        elif set_to := SETTING.fullmatch(statement):
+            name = set_to["name"]
+            variables[name] = self._value(set_to["value"], types[name], variables)
+        elif refusal := REFUSAL.fullmatch(statement):
+            if self._value(f"case when {refusal['condition']} then 1 end", "int", variables):
+                raise Error("42000", f"[42000] [Emulated] {refusal['message']} ({refusal['number']}) (SQLExecDirectW)")
+        elif locked := APPLICATION_LOCK.fullmatch(statement):
+            variables[locked["result"]] = 0  # one session writes at a time
+        elif ASSIGNMENT.match(statement):
+            names, query = _assigned(statement)
+            if row := self._run(query, variables).fetchone():
+                variables |= zip(names, row, strict=True)
+        else:
+            (translated,) = translated_batch(statement)
+            self._take(translated, self._run(translated, variables))
+
+    def _value(self, expression: str, kind: str, variables: dict[str, Any]) -> Any:
+        (translated,) = translated_batch(f"select cast({expression} as {kind}) as value")
+        (value,) = self._run(translated, variables).fetchone() or (None,)
+        return value
+
+    def _run(self, translated: str, variables: dict[str, Any]) -> duckdb.DuckDBPyConnection:
+        return self._connection.execute(translated, {name: variables[name] for name in _VARIABLE.findall(translated)})
+
     def _take(self, statement: str, result: duckdb.DuckDBPyConnection) -> None:
-        if statement.startswith(("SELECT", "WITH", "(")):
+        if statement.startswith(("SELECT", "WITH", "(")) or "RETURNING" in statement:
             self.description = [(name, _TYPES.get(str(kind), str)) for name, kind, *_ in result.description or ()]
             self._rows = result.fetchall()
         elif statement.startswith(("INSERT", "UPDATE", "DELETE", "MERGE")):
@@ -147,6 +223,15 @@ def translated_batch(statement: str) -> tuple[str, ...]:
     if re.search(r"(?im)^\s*(if|create table|alter table|create index|create schema)\b", statement):
         return tuple(_definitions(statement))
     return (_translated(statement),)
+
+
+@cache
+def _assigned(statement: str) -> tuple[list[str], str]:
+    """`select @a = x, @b = y from …`: the variables, and the query for their values."""
+    tree = sqlglot.parse_one(statement, read="tsql")
+    names = [one.this.this.name for one in tree.expressions]
+    tree.set("expressions", [one.expression for one in tree.expressions])
+    return names, _translated(tree.sql("tsql"))
 
 
 def _definitions(batch: str) -> list[str]:
@@ -226,7 +311,17 @@ def _json_table(node: exp.Table) -> exp.Expr:
 
 
 def _update(tree: exp.Update) -> exp.Expr:
+    tree = _update_of_target(tree)
+    for column in tree.find_all(exp.Column):
+        if column.table == "inserted":
+            column.set("table", None)
+    return tree
+
+
+def _update_of_target(tree: exp.Update) -> exp.Update:
     """`update x set … from t as x join y …`: DuckDB names the table itself, and joins it in the condition."""
+    if tree.args.get("with_") is not None:
+        return _update_of_rows(tree)
     source = tree.args.get("from_")
     if source is None:
         return tree
@@ -242,6 +337,19 @@ def _update(tree: exp.Update) -> exp.Expr:
     table.set("joins", [other.copy() for other in others])
     tree.set("from_", exp.From(this=table))
     tree.set("where", exp.Where(this=exp.and_(first.args["on"].copy(), condition.copy())))
+    return tree
+
+
+def _update_of_rows(tree: exp.Update) -> exp.Update:
+    """`with x as (select … from t …) update x set …`: an update of those rows of `t`."""
+    (rows,) = [one.this for one in tree.args["with_"].expressions if one.alias == tree.this.name]
+    table = rows.args["from_"].this.copy()
+    chosen = rows.copy()
+    chosen.set("expressions", [exp.column("rowid", table=table.alias)])
+    table.set("alias", None)
+    tree.set("with_", None)
+    tree.set("this", table)
+    tree.set("where", exp.Where(this=exp.In(this=exp.column("rowid"), query=exp.Subquery(this=chosen))))
     return tree
 
 

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 import sqlglot
+from sqlglot import exp
 
 import holocron_assets.tables
 from resources.queries import Query, load_migrations, load_queries, sql_folder
 from resources.stores.sqlserver_script import batches
+from tests.tsql_procedures import APPLICATION_LOCK, ASSIGNMENT, REFUSAL, procedure_of, procedures
 
 DIALECTS = sorted(folder.name for folder in sql_folder().iterdir() if folder.is_dir())
 
@@ -52,6 +54,8 @@ PROCEDURAL = re.compile(
     r"exec\(N'create schema (ingest|vector)'\)"
     r"|declare @result int\s+exec @result = sp_getapplock\s+@Resource = N'holocron_assets', @LockMode = N'Exclusive', "
     r"@LockOwner = N'Transaction', @LockTimeout = \?\s+select @result as result"
+    r"|exec vector\.usp_\w+\s+(@\w+ = (\?|'[A-Z]+')(,\s+)?)+"
+    rf"|{APPLICATION_LOCK.pattern}"
 )
 
 
@@ -60,7 +64,10 @@ def statements(dialect: str) -> Iterator[tuple[str, str]]:
     texts = [(query.name, one) for query in load_queries(dialect).values() for one in query.statements]
     for migration in load_migrations(dialect):
         for batch in batches(re.sub(r"--[^\n]*", "", migration.text)):
-            texts += [(migration.name, one) for one in batch.split(";")]
+            if dialect == "tsql" and (procedure := procedure_of(batch)):
+                texts += [(procedure.name, without_refusal(one)) for one in procedure.statements]
+            else:
+                texts += [(migration.name, one) for one in batch.split(";")]
     for name, text in texts:
         bare = text
         while dialect == "tsql" and (around := AROUND.match(bare)):
@@ -71,13 +78,19 @@ def statements(dialect: str) -> Iterator[tuple[str, str]]:
             yield name, bare
 
 
+def without_refusal(statement: str) -> str:
+    """The condition of `if … throw …` as a query; sqlglot does not know `throw`."""
+    refusal = REFUSAL.fullmatch(statement)
+    return f"select 1 as refused where {refusal['condition']}" if refusal else statement
+
+
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_every_statement_parses_in_its_dialect(dialect: str) -> None:
     """Every query and migration is grammatical in the dialect that its folder is named after, and understood."""
     count = 0
     for name, statement in statements(dialect):
         parsed = sqlglot.parse_one(statement, read=dialect)
-        assert not list(parsed.find_all(sqlglot.exp.Command, sqlglot.exp.Execute)), f"{name}: {statement}"
+        assert not list(parsed.find_all(exp.Command, exp.Execute)), f"{name}: {statement}"
         count += 1
 
     assert count > 100
@@ -100,12 +113,44 @@ def parameters(query: Query) -> set[str]:
 
 
 def columns(query: Query, dialect: str) -> list[str]:
-    """The names of the result's columns, in order; of a write none."""
+    """The names of the result's columns, in order; of a write that answers nothing none."""
     try:
         parsed = sqlglot.parse_one(query.statements[-1], read=dialect)
     except sqlglot.ParseError:
         return []
-    return parsed.named_selects if isinstance(parsed, sqlglot.exp.Query) else []
+    if isinstance(parsed, exp.Execute):
+        (called,) = [one for one in procedures() if one.name == parsed.this.sql(dialect)]
+        (parsed,) = [one for one in map(parsed_statement, called.statements) if one and answered(one)]
+    return answered(parsed)
+
+
+def parsed_statement(statement: str) -> exp.Expr | None:
+    """A statement of a procedure that may answer: not one that only sets variables, throws or locks."""
+    silent = ("declare", "set", "if", "exec")
+    skipped = statement.startswith(silent) or ASSIGNMENT.match(statement)
+    return None if skipped else sqlglot.parse_one(statement, read="tsql")
+
+
+def answered(parsed: exp.Expr) -> list[str]:
+    """The columns that a statement answers."""
+    if isinstance(parsed, exp.Query):
+        return parsed.named_selects
+    returning = parsed.args.get("returning")
+    return [one.alias_or_name for one in returning.expressions] if returning else []
+
+
+def test_procedures_are_called_as_they_are_made() -> None:
+    """A query gives a procedure parameters that it has, among them all that have no default."""
+    made = {procedure.name: procedure.parameters for procedure in procedures()}
+    called = set()
+    for query in load_queries("tsql").values():
+        for name, given in re.findall(r"^exec (vector\.\w+)(.*)", "\n".join(query.statements), re.DOTALL):
+            names = set(re.findall(r"@(\w+) = ", given))
+            called.add(name)
+
+            assert {one.name for one in made[name] if one.default is None} <= names <= {one.name for one in made[name]}
+
+    assert called == set(made)
 
 
 def test_every_staged_relation_has_its_table() -> None:
@@ -161,8 +206,8 @@ def test_nothing_in_the_files_can_be_misread(dialect: str) -> None:
 def test_names_say_what_a_query_does(dialect: str) -> None:
     """Names begin with a verb that tells the shape of the result."""
     verbs = (
-        "count create delete end establish finish get insert list mark nearest",
-        "release request retire close update upsert",
+        "claim close complete count create delete end enqueue establish fail finish get insert list mark nearest",
+        "recover release renew request retire update upsert",
     )
 
     for name in load_queries(dialect):
