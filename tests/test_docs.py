@@ -127,6 +127,17 @@ def test_examples_of_sql_run(store: SqlStore) -> None:
             session.run_script(statement)
 
 
+@pytest.mark.parametrize("backend", ["translated", "sqlserver"])
+def test_examples_of_tsql_run(store: SqlStore) -> None:
+    """So does every statement for SQL Server, where there is one, and translated."""
+    statements = blocks("docs/sql-server.md", "tsql")
+
+    assert len(statements) > 4
+    for statement in statements:
+        with store.session() as session:
+            session.run_script(statement)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_leads_somewhere(page: Path) -> None:
     """Every relative link leads to a file of the project, and its anchor to a heading there."""
