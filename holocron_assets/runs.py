@@ -87,7 +87,8 @@ def record_options(store: Store, run: Run, options: Mapping[str, Any]) -> None:
 def end_dead_runs(store: Store) -> int:
     """Mark runs FAILED whose process on this machine is gone; returns how many.
 
-    What they had committed stays; what they had not is pending again by definition.
+    What they had committed stays; what they had not is pending again by definition. A job that came from the queue
+    is left to the queue, which gives it to another worker.
     """
     with store.session(write=False) as session:
         dead = [run for run in run_table.list_running_runs(session) if _is_dead(run.worker_id)]
@@ -97,7 +98,8 @@ def end_dead_runs(store: Store) -> int:
         for run in dead:
             error = f"its process {run.worker_id} ended without finishing it; the next run continues its work"
             run_table.finish_run(session, run.run_id, "FAILED", {}, error, utc_now())
-            run_table.finish_job(session, run.job_id, "FAILED", error)
+            if not run.is_queued:
+                run_table.finish_job(session, run.job_id, "FAILED", error)
     return len(dead)
 
 

@@ -13,7 +13,7 @@ from holocron_assets.records import EmbeddingSpace, JobType
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunningRun:
-    """A run that says it is under way."""
+    """A run that says it is under way; `is_queued` if a worker does it for the job queue."""
 
     run_id: uuid.UUID
     job_id: uuid.UUID
@@ -22,6 +22,7 @@ class RunningRun:
     job_type: str
     input_json: str
     locked_by: str | None
+    is_queued: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,8 +33,16 @@ set status = :status, last_error = :error
 where job_id = :job_id and status = 'RUNNING';
 
 -- name: list_running_runs
--- Candidates for recovery: whoever started them may be gone.
-select r.run_id, r.job_id, r.worker_id, r.started_utc, j.job_type, j.input_json, j.locked_by
+-- Candidates for recovery: whoever started them may be gone. A queued job is for the queue to recover.
+select
+    r.run_id, r.job_id, r.worker_id, r.started_utc, j.job_type, j.input_json, j.locked_by,
+    cast(
+        case
+            when coalesce(case when isjson(j.input_json) = 1 then json_value(j.input_json, '$.origin') end, N'queue')
+                = N'queue' then 1
+            else 0
+        end as bit
+    ) as is_queued
 from vector.run as r
 join vector.job as j on j.job_id = r.job_id
 where r.status = 'RUNNING'

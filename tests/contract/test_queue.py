@@ -1,5 +1,6 @@
 """The job queue on every store: enqueueing once, claiming by one, and what becomes of failures and of dead workers."""
 
+import platform
 import threading
 import uuid
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from holocron_assets.errors import StoreError
 from holocron_assets.ports import Session
 from holocron_assets.records import JobType
+from holocron_assets.runs import end_dead_runs
 from holocron_assets.tables import queue, runs
 from resources.stores.base import SqlStore
 from resources.stores.sqlserver_target import target_of
@@ -312,6 +314,23 @@ def test_what_others_started_is_not_the_queues(store: SqlStore, origin: str) -> 
         assert queue.recover_stale_jobs(session, 300, later(10**6)) == []
         assert queue.list_jobs(session, limit=10) == []
         assert (known(session, running).status, known(session, waiting).status) == ("RUNNING", "NEW")
+
+
+def test_a_dead_run_leaves_its_job_to_the_queue(store: SqlStore) -> None:
+    """The run of a dead process ends as failed; its job, which the queue gave it, is for the queue to recover."""
+    dead = f"{platform.node()}/{2**22 + 1}/1"
+    with store.session() as session:
+        job_id, other = enqueued(session), uuid.uuid4()
+        claimed(session, dead)
+        runs.insert_job(session, other, EMBED, {"origin": "cli"}, None, "ingest", NOW)
+        runs.insert_run(session, uuid.uuid4(), other, dead, None, {}, NOW)
+
+    assert end_dead_runs(store) == 2
+
+    with store.session() as session:
+        assert runs.list_running_runs(session) == []
+        assert (known(session, job_id).status, known(session, other).status) == ("RUNNING", "FAILED")
+        assert [job.job_id for job in queue.recover_stale_jobs(session, 300, later(301))] == [job_id]
 
 
 def test_inputs_that_are_no_json_hinder_nobody(store: SqlStore) -> None:
