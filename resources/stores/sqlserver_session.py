@@ -50,8 +50,8 @@ class SqlServerSession:
             found = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
         except UnicodeDecodeError as error:
             raise StoreError(
-                f"{query} reads a text that is not valid UTF-16 ({error.reason}), which the driver cannot return: have the "
-                "owner of the row mend it"
+                f"{query} reads a text that is not valid UTF-16 ({error.reason}), which the driver cannot return: have "
+                "the owner of the row mend it"
             ) from error
         _exhausted(cursor)
         return found
