@@ -220,7 +220,9 @@ class Cursor:
 @cache
 def translated_batch(statement: str) -> tuple[str, ...]:
     """The DuckDB statements that do what a T-SQL statement, or a batch of a migration, does."""
-    if re.search(r"(?im)^\s*(if|create table|alter table|create index|create schema)\b", statement):
+    if re.search(
+        r"(?im)^\s*(if|create table|alter table|create index|create schema|create or alter view)\b", statement
+    ):
         return tuple(_definitions(statement))
     return (_translated(statement),)
 
@@ -237,6 +239,8 @@ def _assigned(statement: str) -> tuple[list[str], str]:
 def _definitions(batch: str) -> list[str]:
     """Schemas, tables and columns where they are missing. No index, and no foreign key: DuckDB's forbid updates."""
     text = re.sub(r"--[^\n]*", "", batch)
+    if view := re.match(r"\s*create or alter view ([\w.]+) as\s(.*)", text, re.DOTALL):
+        return [f"create or replace view {view[1]} as {_translated(view[2])}"]
     found = [f"create schema if not exists {name}" for name in re.findall(r"create schema (\w+)", text)]
     for table in re.findall(r"create table .*?\n *\)(?:;|\s*$)|create table #\w+ \([^\n]*\);?", text, re.DOTALL):
         bare = re.sub(r"references [\w.]+ \(\w+\)|collate \w+", "", table.rstrip(";"))

@@ -26,6 +26,7 @@ COMMANDS = {
     "export": "holocron_assets.cli.export:command",
     "ensure": "holocron_assets.cli.ensure:command",
     "preflight": "holocron_assets.cli.preflight:command",
+    "jobs": "holocron_assets.cli.jobs:command",
 }
 
 #: Exit codes: something is wrong with the data or the run; wrong usage or settings; try again later.

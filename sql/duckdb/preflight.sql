@@ -25,7 +25,7 @@ select
     column_default is not null as fills_itself,
     cast(null as varchar) as collation
 from duckdb_columns()
-where schema_name in ('ingest', 'vector') and not internal
+where schema_name in ('ingest', 'vector') and table_oid in (select table_oid from duckdb_tables())
 order by schema_name, table_name, column_index;
 
 -- name: list_unique_keys
