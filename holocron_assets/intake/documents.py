@@ -32,7 +32,7 @@ def read_document(path: Path, root: Path, read_at: datetime, max_bytes: int) -> 
     content_type = CONTENT_TYPES[path.suffix.lower()]
     try:
         if path.stat().st_size > max_bytes:
-            return Reject(place=str(path), reason=too_long(max_bytes))
+            return Reject(place=str(path), reason=f"{too_long(max_bytes)}, then touch the file")
         content = path.read_bytes()
     except OSError as error:
         return Reject(place=str(path), reason=f"cannot be read: {error.strerror}")

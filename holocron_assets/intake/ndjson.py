@@ -19,7 +19,7 @@ SUFFIXES = (".ndjson", ".jsonl", ".ndjson.gz", ".jsonl.gz")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reject:
-    """A line, or a file, that gave no record."""
+    """A line, a file, or a row of another table, that gave no record."""
 
     place: str
     reason: str
@@ -46,9 +46,9 @@ def read_ndjson(path: Path, read_at: datetime, max_bytes: int) -> Iterator[ReadR
                 number += 1
                 if len(line) == max_bytes and not line.endswith(b"\n"):
                     _skip_rest(lines)
-                    yield _reject(path, number, too_long(max_bytes))
+                    yield Reject(place=f"{path}:{number}", reason=f"{too_long(max_bytes)}, then touch the file")
                 elif line.strip():
-                    item = _row(path, number, line, read_at, ignored)
+                    item = _item(path, number, line, read_at, ignored)
                     yield item
     except EOFError as error:
         raise InputError(
@@ -65,7 +65,7 @@ def read_ndjson(path: Path, read_at: datetime, max_bytes: int) -> Iterator[ReadR
 
 def too_long(max_bytes: int) -> str:
     """Why a record of more than `max_bytes` is refused."""
-    return f"longer than the {max_bytes:,} bytes that the store takes; see docs/configuration.md, then touch the file"
+    return f"longer than the {max_bytes:,} bytes that the store takes; see docs/configuration.md"
 
 
 def _require_sound(path: Path) -> None:
@@ -85,22 +85,29 @@ def _opened(path: Path) -> AbstractContextManager[IO[bytes]]:
     return path.open("rb")
 
 
-def _row(path: Path, number: int, line: bytes, read_at: datetime, ignored: set[str]) -> ReadRow | Reject:
+def read_line(place: str, line: str, read_at: datetime, ignored: set[str]) -> ReadRow | Reject:
+    """The record that a line holds, in either form; names in it that are not stored are added to `ignored`."""
     try:
-        row = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
-        result, unknown = _read(row, read_at)
-    except UnicodeDecodeError as error:
-        return _reject(path, number, f"not UTF-8 at byte {error.start} of the line")
+        result, unknown = _read(json.loads(line), read_at)
     except json.JSONDecodeError as error:
-        return _reject(path, number, f"not JSON: {error.msg} at character {error.pos + 1} of the line")
+        return Reject(place=place, reason=f"not JSON: {error.msg} at character {error.pos + 1} of the line")
     except RecursionError:
-        return _reject(path, number, "its JSON is nested too deeply")
+        return Reject(place=place, reason="its JSON is nested too deeply")
     except (RowError, EnvelopeError) as error:
-        return _reject(path, number, str(error))
+        return Reject(place=place, reason=str(error))
     except ValueError as error:  # e.g. an integer of more digits than Python reads
-        return _reject(path, number, f"not JSON that can be read: {error}")
+        return Reject(place=place, reason=f"not JSON that can be read: {error}")
     ignored.update(unknown)
     return result
+
+
+def _item(path: Path, number: int, line: bytes, read_at: datetime, ignored: set[str]) -> ReadRow | Reject:
+    place = f"{path}:{number}"
+    try:
+        text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+    except UnicodeDecodeError as error:
+        return Reject(place=place, reason=f"not UTF-8 at byte {error.start} of the line")
+    return read_line(place, text, read_at, ignored)
 
 
 def _read(row: Any, read_at: datetime) -> tuple[ReadRow, list[str]]:
@@ -109,10 +116,6 @@ def _read(row: Any, read_at: datetime) -> tuple[ReadRow, list[str]]:
         return record_of(row, read_at), unknown_columns(row)
     opened = open_envelope(row)
     return replace(record_of(opened.columns, read_at), redacted=opened.redacted), unknown_keys(row)
-
-
-def _reject(path: Path, number: int, reason: str) -> Reject:
-    return Reject(place=f"{path}:{number}", reason=reason)
 
 
 def _skip_rest(lines: IO[bytes]) -> None:
