@@ -318,3 +318,36 @@ create table #staged_planned_chunks (
 insert into #staged_planned_chunks (chunk_id, content_sha256)
 select chunk_id, content_sha256
 from openjson(cast(:rows as nvarchar(max))) with (chunk_id nvarchar(128), content_sha256 nvarchar(64));
+
+-- name: create_staged_exchange_records
+create table #staged_exchange_records (
+    exchange_id uniqueidentifier not null primary key,
+    exchange_type nvarchar(max) collate database_default not null,
+    source_system nvarchar(max) collate database_default not null,
+    entity_type nvarchar(max) collate database_default not null,
+    natural_key nvarchar(max) collate database_default null,
+    observed_at_utc datetime2(7) not null,
+    content_sha256 char(64) collate database_default not null,
+    payload_json nvarchar(max) collate database_default not null,
+    schema_version int not null
+);
+
+-- name: insert_staged_exchange_records
+insert into #staged_exchange_records (
+    exchange_id, exchange_type, source_system, entity_type, natural_key, observed_at_utc, content_sha256, payload_json,
+    schema_version
+)
+select
+    exchange_id, exchange_type, source_system, entity_type, natural_key, observed_at_utc, content_sha256, payload_json,
+    schema_version
+from openjson(cast(:rows as nvarchar(max))) with (
+    exchange_id uniqueidentifier,
+    exchange_type nvarchar(max),
+    source_system nvarchar(max),
+    entity_type nvarchar(max),
+    natural_key nvarchar(max),
+    observed_at_utc datetime2(7),
+    content_sha256 char(64),
+    payload_json nvarchar(max),
+    schema_version int
+);
