@@ -48,7 +48,7 @@ class JobType(StrEnum):
 class ItemType(StrEnum):
     """What a quarantined item is, and so what its id names."""
 
-    LINE = "line"  #: `path:line` of an ingest file
+    LINE = "line"  #: `path:line` of an ingest file, or a row of the lake
     RECORD = "record"  #: an `ingest_id`
     CHUNK = "chunk"  #: a `chunk_id`, in one embedding space
 

@@ -2,5 +2,5 @@
 
 `content_hash` is their frozen hash, `envelope` makes them of ingest records, `opening` finds the columns of ingest
 records in them, and `snapshot` is the folder in which many of them lie. Which records travel is decided in
-`holocron_assets.stages.export`; reading files is `holocron_assets.intake`'s.
+`holocron_assets.stages`, by `export` and `lake`; reading files is `holocron_assets.intake`'s.
 """

@@ -44,7 +44,7 @@ def export(
             for keys in _pages(store, source_name, resource_type):
                 new = [key for key in keys if not snapshot.holds(str(key))]
                 report.records += len(keys) - len(new)
-                for batch in _batches(store, new):
+                for batch in in_batches(store, new):
                     for record in batch:
                         snapshot.add(envelope_of(record))
                     report.records += len(batch)
@@ -55,20 +55,7 @@ def export(
     return report
 
 
-def _pages(store: Store, source_name: str | None, resource_type: str | None) -> Iterator[list[uuid.UUID]]:
-    after = _BEFORE_ALL
-    while True:
-        with store.session(write=False) as session:
-            page = ingest_records.list_exportable_records(
-                session, source_name, resource_type, after=after, limit=_KEYS_AT_ONCE
-            )
-        if not page:
-            return
-        yield [key.ingest_id for key in page]
-        after = page[-1]
-
-
-def _batches(store: Store, keys: Sequence[uuid.UUID]) -> Iterator[list[IngestRecord]]:
+def in_batches(store: Store, keys: Sequence[uuid.UUID]) -> Iterator[list[IngestRecord]]:
     """The records in the order of their keys, so many at once as fit into memory whatever their size."""
     for start in range(0, len(keys), _RECORDS_AT_ONCE):
         batch = keys[start : start + _RECORDS_AT_ONCE]
@@ -86,3 +73,16 @@ def _batches(store: Store, keys: Sequence[uuid.UUID]) -> Iterator[list[IngestRec
             with store.session(write=False) as session:
                 pending = ingest_records.list_ingest_records(session, [key], _ANY_BYTES)
         yield pending
+
+
+def _pages(store: Store, source_name: str | None, resource_type: str | None) -> Iterator[list[uuid.UUID]]:
+    after = _BEFORE_ALL
+    while True:
+        with store.session(write=False) as session:
+            page = ingest_records.list_exportable_records(
+                session, source_name, resource_type, after=after, limit=_KEYS_AT_ONCE
+            )
+        if not page:
+            return
+        yield [key.ingest_id for key in page]
+        after = page[-1]

@@ -1,23 +1,24 @@
-"""From files to ingest records: streamed, deduplicated, never changed once stored."""
+"""From files and exchange records to ingest records: streamed, deduplicated, never changed once stored."""
 
-import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import chain
 from pathlib import Path
 
 from holocron_assets import sample as bundled
 from holocron_assets.clock import utc_now
 from holocron_assets.errors import InputError
 from holocron_assets.intake.discovery import FoundFile, discover
-from holocron_assets.intake.documents import read_document
-from holocron_assets.intake.ndjson import IgnoredColumns, Reject, read_ndjson
+from holocron_assets.intake.ndjson import IgnoredColumns, Reject
 from holocron_assets.intake.rows import ReadRow
 from holocron_assets.ports import Progress, Session, Store
 from holocron_assets.records import IngestRecord, ItemType, JobType, QuarantinedItem
 from holocron_assets.runs import Origin, Run, recorded_run
 from holocron_assets.settings import SAMPLE, Settings
+from holocron_assets.stages.lake import read_lake, require_lake, unloaded
+from holocron_assets.stages.reading import FileEnd, Item, RowEnd, read_file
 from holocron_assets.tables import ingest_records, quarantine
 from holocron_assets.tables.ingest_records import IngestFile
 
@@ -25,8 +26,6 @@ STAGE = "ingest"
 
 _BATCH_ITEMS = 1000
 _BATCH_CHARACTERS = 16 * 1024 * 1024
-#: A file changed this recently may change again within the same tick of its clock, so it is not remembered.
-_SETTLED_NS = 2_000_000_000
 _REPORTED = 100
 #: A fetch this much later than now was stamped by a wrong clock, whatever the time zone.
 _AHEAD = timedelta(days=1)
@@ -36,6 +35,7 @@ _AHEAD = timedelta(days=1)
 class IngestReport:
     """What one ingestion did. `failures` say which files could not be used or not be read to their end, and why.
 
+    `lake_rows` are those of `lake.RawExchangeRecord` that were read: what of it was stored, or read before, is not.
     All that was `rejected` is in quarantine; `rejects` are the first of it. `records_conflicting` carry an id that is
     stored with another content, which is kept; `conflicts` are the first of those ids.
     """
@@ -43,6 +43,7 @@ class IngestReport:
     run_id: uuid.UUID | None = None
     files: int = 0
     unchanged_files: int = 0
+    lake_rows: int = 0
     records_read: int = 0
     records_stored: int = 0
     records_conflicting: int = 0
@@ -54,10 +55,13 @@ class IngestReport:
     failures: list[str] = field(default_factory=list)
 
 
-def ingest(store: Store, paths: Sequence[Path], origin: Origin, progress: Progress) -> IngestReport:
-    """Load every record at or below `paths` that is not stored yet; files that did not change are not opened.
+def ingest(
+    store: Store, paths: Sequence[Path], origin: Origin, progress: Progress, *, lake: bool = False
+) -> IngestReport:
+    """Load every record at or below `paths`, and with `lake` in the table of exchange records, that is not stored yet.
 
-    Raises `InputError` before anything is loaded when a path does not exist or holds nothing to load.
+    Files that did not change are not opened. Raises `InputError` before anything is loaded when a path does not exist
+    or holds nothing to load, and `StoreError` when there is no such table.
     """
     report = IngestReport()
     files: dict[Path, FoundFile] = {}
@@ -69,16 +73,24 @@ def ingest(store: Store, paths: Sequence[Path], origin: Origin, progress: Progre
         rejects |= {reject.place: reject for reject in found.rejects}
         if found.skipped:
             report.warnings.append(f"{path}: passed over {len(found.skipped)} files, e.g. {found.skipped[0].name}")
+    if lake:
+        require_lake(store)
     with store.session(write=False) as session:
         known = {file.path: file for file in ingest_records.list_ingest_files(session)}
     changed = [file for file in files.values() if not _is_unchanged(file, known)]
     report.unchanged_files = len(files) - len(changed)
-    if not changed and not rejects:
+    pages = unloaded(store, known) if lake else iter(())
+    first_page = next(pages, None)
+    if not changed and not rejects and first_page is None:
         return report
-    options = {"paths": [str(path) for path in paths]}
+    options = {"paths": [str(path) for path in paths], "lake": lake}
     with recorded_run(store, origin, JobType.CHUNK_SOURCE, stage=STAGE, options=options) as run:
         report.run_id = run.run_id
-        _Loading(store, run, report).load(changed, list(rejects.values()), progress)
+        read_at = utc_now()
+        sources: Iterator[Iterator[Item]] = (read_file(file, read_at, store.largest_record_bytes) for file in changed)
+        if first_page is not None:
+            sources = chain(sources, [read_lake(store, chain([first_page], pages), read_at)])
+        _Loading(store, run, report, read_at).load(sources, list(rejects.values()), progress)
         run.count(
             files_read=report.files,
             records_read=report.records_read,
@@ -103,36 +115,28 @@ def named_paths(store: Store, settings: Settings) -> list[Path]:
     ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _FileEnd:
-    """A file was read to its end."""
-
-    file: IngestFile
-    settled: bool
-
-
 class _Loading:
     """Gathers rows of many small files, or parts of a large one, into transactions of even size."""
 
-    def __init__(self, store: Store, run: Run, report: IngestReport) -> None:
+    def __init__(self, store: Store, run: Run, report: IngestReport, read_at: datetime) -> None:
         self._store = store
         self._run = run
         self._report = report
-        self._read_at = utc_now()
+        self._read_at = read_at
         self._rows: list[ReadRow] = []
         self._characters = 0
         self._rejects: list[Reject] = []
-        self._ended: list[_FileEnd] = []
+        self._ended: list[FileEnd | RowEnd] = []
         self._ahead = 0
         self._first_ahead: uuid.UUID | None = None
         self._redacted = 0
         self._first_redacted: uuid.UUID | None = None
 
-    def load(self, files: Sequence[FoundFile], rejects: Sequence[Reject], progress: Progress) -> None:
+    def load(self, sources: Iterable[Iterator[Item]], rejects: Sequence[Reject], progress: Progress) -> None:
         self._rejects.extend(rejects)
-        for file in files:
+        for items in sources:
             try:
-                for item in self._items(file):
+                for item in items:
                     self._add(item)
                     if self._is_full():
                         self._flush()
@@ -152,29 +156,7 @@ class _Loading:
                 "whether they were changed otherwise cannot be told"
             )
 
-    def _items(self, file: FoundFile) -> Iterator[ReadRow | Reject | IgnoredColumns | _FileEnd]:
-        records = rejects = 0
-        items = (
-            read_ndjson(file.path, self._read_at, self._store.largest_record_bytes)
-            if file.kind == "ndjson"
-            else iter([read_document(file.path, file.root, self._read_at, self._store.largest_record_bytes)])
-        )
-        for item in items:
-            records += isinstance(item, ReadRow)
-            rejects += isinstance(item, Reject)
-            yield item
-        yield _FileEnd(
-            file=IngestFile(
-                path=str(file.path),
-                size_bytes=file.size_bytes,
-                modified_ns=file.modified_ns,
-                record_count=records,
-                rejected_count=rejects,
-            ),
-            settled=time.time_ns() - file.modified_ns > _SETTLED_NS,
-        )
-
-    def _add(self, item: ReadRow | Reject | IgnoredColumns | _FileEnd) -> None:
+    def _add(self, item: Item) -> None:
         match item:
             case ReadRow():
                 self._rows.append(item)
@@ -193,9 +175,12 @@ class _Loading:
                 self._report.warnings.append(
                     f"ignored columns that the contract does not know: {', '.join(item.names)}"
                 )
-            case _FileEnd():
+            case FileEnd():
                 self._ended.append(item)
                 self._report.files += 1
+            case RowEnd():
+                self._ended.append(item)
+                self._report.lake_rows += 1
 
     def _is_full(self) -> bool:
         items = len(self._rows) + len(self._rejects) + len(self._ended)
@@ -221,8 +206,8 @@ class _Loading:
             if self._ended:
                 paths = [end.file.path for end in self._ended]
                 quarantine.release_quarantined_lines(session, paths, self._read_at, now)
-                settled = [end.file for end in self._ended if end.settled]
-                ingest_records.upsert_ingest_files(session, settled, self._run.run_id, now)
+                remembered = [end.file for end in self._ended if end.remembered]
+                ingest_records.upsert_ingest_files(session, remembered, self._run.run_id, now)
         self._report.rejected += len(self._rejects)
         self._report.rejects.extend(self._rejects[: _REPORTED - len(self._report.rejects)])
         self._rows, self._characters, self._rejects, self._ended = [], 0, [], []

@@ -1,6 +1,6 @@
 """The SQL Server store: connections, transactions and errors; statements are in `sql/tsql/`.
 
-Runs against an existing database, in which it only adds, and only in the schema `vector`; or an empty one.
+Runs against an existing database, in which it only adds (docs/sql-server.md says where), or an empty one.
 """
 
 import importlib

@@ -16,6 +16,7 @@ from holocron_assets.composition import InstalledProviders
 from holocron_assets.settings import load_settings
 from resources.stores import open_store
 from tests.conftest import Templates
+from tests.contract.test_lake import DEFINITIONS
 from tests.graph.test_interruptions import held
 from tests.world import World, page_row, prose
 
@@ -521,3 +522,81 @@ def test_a_poor_terminal_is_enough(filled: World) -> None:
     done = subprocess.run(command, cwd=filled.settings.base_dir, env=environment, capture_output=True, check=False)
 
     assert done.returncode == 0, done.stderr.decode(errors="replace")[-500:]
+
+
+@pytest.fixture
+def lake(filled: World) -> World:
+    """The store of two pages, whose database has the table of exchange records."""
+    with filled.store.session() as session:
+        session.run_script(DEFINITIONS["duckdb"])
+    return filled
+
+
+def test_the_lake_is_written_and_read(lake: World, folder: Path) -> None:
+    """`export --lake` adds to the table what it lacks, `ingest --lake` loads from it what the store lacks."""
+    told, again = holocron("export", "--lake"), parsed("export", "--lake", "--source-name", "testwiki")
+    lake.rows("delete from ingest.IngestRecords")
+    loaded, nothing = holocron("ingest", "--lake"), holocron("ingest", "--lake")
+
+    assert told.output == "2 of 2 records added to lake.RawExchangeRecord; it held the others.\n"
+    assert again == {"lake": {"records": 2, "records_written": 0}}
+    assert loaded.output.startswith("2 new records of 2 read from 2 rows of lake.RawExchangeRecord.\n")
+    assert nothing.output.startswith("0 new records of 0 read from 0 rows of lake.RawExchangeRecord.\n")
+
+
+def test_files_and_the_lake_are_named_together(lake: World, folder: Path) -> None:
+    """A folder and the table may be written, and read, by one command, which tells of both."""
+    (folder / "new.ndjson").write_text(json.dumps(page_row("Reeds", 3, prose("reeds"))))
+    both = parsed("export", "backup", "--lake")
+    nobody = holocron("export", "backup", "--lake", "--source-name", "nobody")
+    told = holocron("export", "backup", "--lake")
+    lake.rows("delete from ingest.IngestRecords")
+    loaded = holocron("ingest", "new.ndjson", "--lake")
+
+    assert (both["records_written"], both["lake"]) == (2, {"records": 2, "records_written": 2})
+    assert nobody.output == "There is no such record in the store.\n"
+    assert [line.partition(" of ")[0] for line in told.output.splitlines()] == ["0", "0"]
+    assert "3 new records of 3 read from 1 files and 2 rows of lake.RawExchangeRecord; 0 files had" in loaded.output
+
+
+def test_rows_of_the_lake_are_quarantined_and_dismissed(lake: World) -> None:
+    """A row that is no record makes the exit code 1; it is listed by its place, and let go by that."""
+    holocron("export", "--lake")
+    lake.rows("delete from ingest.IngestRecords")
+    lake.rows("update lake.RawExchangeRecord set payload_json = '[1]' where natural_key = 'Lamps'")
+    result = holocron("ingest", "--lake")
+    (place,) = (item["item_id"] for item in parsed("status")["quarantine"])
+
+    released = parsed("retry", place)
+
+    assert result.exit_code == 1
+    assert f"{place}: a record must be a JSON object, this is a list" in result.output
+    assert place.startswith("lake.RawExchangeRecord/")
+    assert released == {"released": {"line": 1, "record": 0, "chunk": 0}}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("ingest",), "Error: from where? Name files or folders as PATHS, or say --lake"),
+        (("export",), "Error: where to? Name a folder as PATH, or say --lake"),
+        (("export", "--lake", "--dataset", "wiki"), "Error: --dataset names a folder within PATH"),
+    ],
+)
+def test_something_to_read_or_write_must_be_named(folder: Path, arguments: tuple[str, ...], message: str) -> None:
+    """Neither a path nor `--lake` is a misuse that says what to name; nothing is created."""
+    result = holocron(*arguments)
+
+    assert (result.exit_code, message in result.stderr) == (MISUSED, True)
+    assert not (folder / ".holocron").exists()
+
+
+@pytest.mark.parametrize("arguments", [("ingest", "--lake"), ("export", "--lake"), ("export", "backup", "--lake")])
+def test_without_the_lake_one_line_says_so(filled: World, folder: Path, arguments: tuple[str, ...]) -> None:
+    """Where the database does not have the table, that and what to do is said, and nothing is written."""
+    result = holocron(*arguments)
+
+    assert result.exit_code == FAILED
+    assert "has no table lake.RawExchangeRecord" in result.stderr
+    assert "Ask its owner" in result.stderr
+    assert not (folder / "backup").exists()
