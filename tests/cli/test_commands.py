@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -60,14 +61,39 @@ def parsed(*arguments: str) -> Any:
     return json.loads(result.stdout)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_explains_itself(command: str) -> None:
+def spoken() -> list[tuple[str, ...]]:
+    """Every command as it is typed; of a group, its commands."""
+    context = click.Context(main)
+    commands = {name: main.get_command(context, name) for name in COMMANDS}
+    return [
+        (name, *rest)
+        for name, command in commands.items()
+        for rest in ([(one,) for one in command.commands] if isinstance(command, click.Group) else [()])
+    ]
+
+
+@pytest.mark.parametrize("command", spoken(), ids=" ".join)
+def test_every_command_explains_itself(command: tuple[str, ...]) -> None:
     """Each command has help that says more than its name, and can answer in JSON."""
-    result = holocron(command, "--help")
+    result = holocron(*command, "--help")
 
     assert result.exit_code == 0
     assert len(result.output) > 200
     assert "--json" in result.output
+
+
+def test_jobs_asks_for_what_is_missing(filled: World, folder: Path) -> None:
+    """`jobs enqueue --missing` asks once for what is pending, and for nothing where nothing is."""
+    assert parsed("jobs", "enqueue", "--missing")["jobs"] == []
+    filled.add(page_row("Newcomer", 99, prose("newcomer")))
+
+    first = parsed("jobs", "enqueue", "--missing")
+    second = holocron("jobs", "enqueue", "--missing")
+
+    assert [job["job_type"] for job in first["jobs"]] == ["CHUNK_SOURCE", "EMBED_CHUNKS"]
+    assert first["candidates"]["pending"] == 1
+    assert second.output.count("waits already") == 2
+    assert holocron("jobs", "enqueue").exit_code == 2
 
 
 def test_ingest_loads_and_skips(folder: Path) -> None:
