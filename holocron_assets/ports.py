@@ -11,7 +11,7 @@ from holocron_assets.records import SpaceIdentity, Vectors
 
 
 class Session(Protocol):
-    """One open transaction. Statements are the named queries of `sql/<dialect>/`.
+    """One open transaction. Statements are the named queries of `sql/<dialect>/`, but for those a user wrote.
 
     Parameters are strings, numbers, booleans, datetimes, UUIDs, and lists of those. Callers use the typed
     functions in `holocron_assets.tables`, one per query.
@@ -23,6 +23,14 @@ class Session(Protocol):
 
     def stream(self, query: str, **parameters: Any) -> Iterator[pa.RecordBatch]:
         """The rows of a query in batches, for results that should not be in memory at once."""
+        ...
+
+    def stream_user_query(self, text: str) -> Iterator[pa.RecordBatch]:
+        """The rows of a query that a user wrote in the database's own SQL, every value as text, NULL as null.
+
+        The first batch comes even without rows: it names the columns. Only in a session that was opened to read, and
+        whatever the text does to the database is taken back. Raises `StoreError` for anything but a query.
+        """
         ...
 
     def execute(self, query: str, **parameters: Any) -> int:

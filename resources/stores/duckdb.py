@@ -40,9 +40,10 @@ class DuckDBSession:
     `answers` are those that sessions before it had, for as long as nothing can have changed since.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, answers: Answers | None) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, answers: Answers | None, *, reads_only: bool) -> None:
         self._connection = connection
         self._answers = answers
+        self._reads_only = reads_only
         self._queries = load_queries("duckdb")
 
     def rows(self, query: str, **parameters: Any) -> list[dict[str, Any]]:
@@ -66,6 +67,16 @@ class DuckDBSession:
         yield from self._connection.sql(
             statement.statements[0], params=_bound(statement, 0, parameters)
         ).to_arrow_reader(batch_size=2048)
+
+    def stream_user_query(self, text: str) -> Iterator[pa.RecordBatch]:
+        """See `holocron_assets.ports.Session`."""
+        if not self._reads_only:
+            raise StoreError("a user's query is run in a session that was opened to read, and this one writes")
+        if [statement.type for statement in self._connection.extract_statements(text)] != [duckdb.StatementType.SELECT]:
+            raise StoreError("this is not one query: write a single select")
+        reader = self._connection.sql(text).project("columns(*)::varchar").to_arrow_reader(batch_size=2048)
+        yield pa.RecordBatch.from_pylist([], schema=reader.schema)
+        yield from reader
 
     def execute(self, query: str, **parameters: Any) -> int:
         """See `holocron_assets.ports.Session`."""
@@ -141,7 +152,7 @@ class DuckDBStore(SqlStore):
                     connection = self._reader.take(partial(self._open, deadline, read_only=True))
                 try:
                     connection.begin()
-                    yield DuckDBSession(connection, self._reader.answers)
+                    yield DuckDBSession(connection, self._reader.answers, reads_only=not write)
                     connection.commit()
                 except BaseException:
                     _roll_back(connection)
@@ -239,7 +250,7 @@ def _named_errors(name: str) -> Iterator[None]:
 
 
 _HINTS = {
-    "Catalog Error: Table with name": "tables are missing. If this is your store, run `holocron ensure`",
+    "Catalog Error: Table with name": "a table is missing. If it is one that this project makes, run `holocron ensure`",
     "not a valid DuckDB database file": "this is not a DuckDB file. Restore it from a backup, or move it away and "
     "run again: everything in it but the ingest records can be made anew",
     "Corrupt": "the file is damaged. Restore it from a backup",

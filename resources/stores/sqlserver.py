@@ -83,6 +83,8 @@ class SqlServerStore(SqlStore):
                 )
                 yield session
                 session.unstage()
+                if session.ran_user_query:
+                    connection.invalidate()  # closing it rolls back, and ends whatever the text may have set
                 if not reads_only:
                     connection.execute("commit transaction")
             except BaseException:

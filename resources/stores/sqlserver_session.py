@@ -15,6 +15,8 @@ from resources.queries import Query, load_queries
 from resources.stores.sqlserver_script import batches
 
 _FETCHED_AT_ONCE = 2048
+#: Of texts whose length nobody knows.
+_TEXTS_FETCHED_AT_ONCE = 256
 #: Beyond this many characters pyodbc would announce a string as NTEXT, which not every collation accepts.
 _LONG_TEXT = 2000
 _SQL_WVARCHAR = -9
@@ -36,6 +38,8 @@ class SqlServerSession:
         self._keeps_json = keeps_json
         self._queries = load_queries("tsql")
         self._staged: set[str] = set()
+        #: whether a user's text was run, which may have left anything: the connection must be closed after it
+        self.ran_user_query = False
 
     def rows(self, query: str, **parameters: Any) -> list[dict[str, Any]]:
         """See `holocron_assets.ports.Session`."""
@@ -64,6 +68,28 @@ class SqlServerSession:
             columns = list(zip(*rows, strict=True))
             yield pa.RecordBatch.from_arrays(
                 [_column(values, kind) for values, kind in zip(columns, schema.types, strict=True)], schema=schema
+            )
+
+    def stream_user_query(self, text: str) -> Iterator[pa.RecordBatch]:
+        """See `holocron_assets.ports.Session`."""
+        if not self._reads_only:
+            raise StoreError("a user's query is run in a session that was opened to read, and this one writes")
+        if not self.ran_user_query:
+            self._connection.execute("begin transaction")
+            self.ran_user_query = True
+        cursor = self._connection.cursor()
+        cursor.execute(text)
+        if cursor.description is None:
+            raise StoreError("this is not one query: write a single select")
+        schema = pa.schema([(name, pa.large_string()) for name, *_ in cursor.description])
+        yield pa.RecordBatch.from_pylist([], schema=schema)
+        while rows := cursor.fetchmany(_TEXTS_FETCHED_AT_ONCE):
+            yield pa.RecordBatch.from_arrays(
+                [
+                    _column([_as_text(value) for value in values], pa.large_string())
+                    for values in zip(*rows, strict=True)
+                ],
+                schema=schema,
             )
 
     def execute(self, query: str, **parameters: Any) -> int:
@@ -163,6 +189,12 @@ def _column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     if pa.types.is_list(kind):
         return _vectors(values, kind)
     return pa.array([None if value is None else convert(value) for value in values], kind)
+
+
+def _as_text(value: Any) -> str | None:
+    if isinstance(value, bytes | bytearray):
+        return value.hex()
+    return None if value is None else str(value)
 
 
 def _vectors(values: Sequence[bytes | None], kind: pa.DataType) -> pa.Array:
