@@ -4,7 +4,7 @@ The tree::
 
     HolocronError
     ├── ConfigurationError        the settings are wrong; nothing was attempted
-    ├── InputError                a file or line handed to `holocron ingest` cannot be used
+    ├── InputError                a file, line or query handed to `holocron ingest` cannot be used
     ├── ExportError               the folder handed to `holocron export` cannot be used
     ├── ExtractionError           one record has no readable text; it is quarantined, the run goes on
     ├── WorkerStartError          worker processes cannot be started, so no document can be blamed
@@ -38,7 +38,7 @@ class ConfigurationError(HolocronError):
 
 
 class InputError(HolocronError):
-    """A file or line that was handed over for ingestion cannot be used."""
+    """A file, a line or the result of a query that was handed over for ingestion cannot be used."""
 
 
 class ExportError(HolocronError):

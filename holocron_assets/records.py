@@ -22,7 +22,7 @@ class Outcome(StrEnum):
     IDENTIFIED = "identified"  #: it names its source; another record speaks for that source
     WANTED = "wanted"  #: identified, and now needed: the next extraction reads it
     REDIRECT = "redirect"  #: the page only points to another
-    MISSING = "missing"  #: the server says that there is no such page
+    MISSING = "missing"  #: the server says that there is no such page, or a query no longer gives the row
     EMPTY = "empty"  #: the page is there and has no readable text
     FAILED = "failed"  #: it could not be read; quarantined with its reason
     IGNORED = "ignored"  #: it carries no text by its nature (an error response, a list of links)

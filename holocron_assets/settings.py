@@ -21,6 +21,7 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     ValidationError,
+    field_validator,
     model_validator,
 )
 from pydantic_settings import (
@@ -35,6 +36,7 @@ from holocron_assets.chunking import POLICIES, ChunkingPolicy
 from holocron_assets.errors import ConfigurationError
 from holocron_assets.identity import canonical_json
 from holocron_assets.selection import Selection
+from holocron_assets.user_queries import require_reading
 
 SAMPLE = "sample"
 
@@ -87,6 +89,19 @@ class SourceSettings(_Section):
         return Selection(
             primary_types=self.primary_types, continuities=self.continuities, unclassified=self.unclassified
         )
+
+
+class SqlSource(_Section):
+    """A query that only reads; each of its rows (`id`, `title`, `text`) is a source, `name` their source name."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
+    query: str
+
+    @field_validator("query")
+    @classmethod
+    def _only_reads(cls, query: str) -> str:
+        require_reading(query)
+        return query
 
 
 class ChunkingSettings(_Section):
@@ -151,6 +166,7 @@ class Settings(BaseSettings):
     base_dir: Path
     store_url: str = Field(default_factory=lambda: _default_store_url(os.environ), repr=False)
     ingest: tuple[str, ...] = (SAMPLE,)
+    sql_sources: tuple[SqlSource, ...] = ()
     duckdb: DuckDBSettings = DuckDBSettings()
     sqlserver: SqlServerSettings = SqlServerSettings()
     extraction: ExtractionSettings = ExtractionSettings()
@@ -158,6 +174,14 @@ class Settings(BaseSettings):
     chunking: ChunkingSettings = ChunkingSettings()
     guard: GuardSettings = GuardSettings()
     spaces: tuple[SpaceDeclaration, ...] = (SpaceDeclaration(provider="embedded", model="all-minilm-l6-v2"),)
+
+    @field_validator("sql_sources")
+    @classmethod
+    def _names_are_unique(cls, sources: tuple[SqlSource, ...]) -> tuple[SqlSource, ...]:
+        names = [source.name for source in sources]
+        if repeated := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two queries are called {repeated[0]}; a name belongs to one")
+        return sources
 
     @classmethod
     def settings_customise_sources(

@@ -1,9 +1,12 @@
-"""A table of the user's own."""
+"""A table of the user's own, and the SQL source that reads it."""
 
 from holocron_assets.ports import Session
-from tests.world import World, raw
+from holocron_assets.settings import SqlSource
+from holocron_assets.stages.ingest_rows import SqlSourceReport, ingest_sql_sources
+from tests.world import ORIGIN, World, raw, silent
 
 QUERY = "select note_id as id, heading as title, body as text from ingest.Notes"
+SOURCE = SqlSource(name="notes", query=QUERY)
 _TABLE = """create table ingest.Notes (
     note_id int null,
     heading nvarchar(200) null,
@@ -12,7 +15,7 @@ _TABLE = """create table ingest.Notes (
 
 
 class Notes:
-    """Rows that can be written, changed and removed."""
+    """Rows that can be written, changed and removed, and ingested."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -27,6 +30,12 @@ class Notes:
         """Change the table."""
         with self._world.store.session() as session:
             raw(session, sql)
+
+    def ingest(self, query: str = QUERY) -> SqlSourceReport:
+        """Read the source once."""
+        source = SqlSource(name=SOURCE.name, query=query)
+        (report,) = ingest_sql_sources(self._world.store, [source], ORIGIN, silent)
+        return report
 
 
 def answer(session: Session, query: str) -> list[dict[str, str | None]]:

@@ -14,7 +14,7 @@ from holocron_assets.assets.chunks import ChunksConfig
 from holocron_assets.cli import COMMANDS, main
 from holocron_assets.definitions import ASSETS, CHECKS
 from holocron_assets.extraction import EXTRACTORS
-from holocron_assets.settings import Settings, SpaceDeclaration
+from holocron_assets.settings import Settings, SpaceDeclaration, SqlSource
 from resources.providers import PROVIDERS, open_provider
 from resources.stores.base import SqlStore
 from tests.contract.test_provider import MODELS
@@ -91,7 +91,12 @@ def test_every_command_is_described(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "row", [*setting_rows(), *(f"| `spaces[].{name}` | " for name in SpaceDeclaration.model_fields)]
+    "row",
+    [
+        *setting_rows(),
+        *(f"| `spaces[].{name}` | " for name in SpaceDeclaration.model_fields),
+        *(f"| `sql_sources[].{name}` | " for name in SqlSource.model_fields),
+    ],
 )
 def test_every_setting_is_described(row: str) -> None:
     """Every setting has a row with its dotted name and its environment variable."""

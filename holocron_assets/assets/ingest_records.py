@@ -1,4 +1,4 @@
-"""The `ingest_records` asset: loads the files that the settings name, or the sample for a newcomer."""
+"""The `ingest_records` asset: loads the files and rows that the settings name, or the sample for a newcomer."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,6 +12,7 @@ from holocron_assets.preflight import database_is_fit, prepare
 from holocron_assets.records import ItemType
 from holocron_assets.settings import Settings
 from holocron_assets.stages.ingest import ingest, named_paths
+from holocron_assets.stages.ingest_rows import ingest_sql_sources
 from holocron_assets.tables import overview
 from holocron_assets.verification import keys
 
@@ -29,16 +30,19 @@ def ingest_records(
 
     Loads the files and folders under `ingest:` in holocron.yaml. A newcomer's settings name the bundled
     sample; it is left out as soon as the store holds records from elsewhere. Files that did not change
-    since they were last read cost one look at the disk.
+    since they were last read cost one look at the disk. The queries under `sql_sources:` are run, and a
+    row is stored where it differs from what was last stored of it.
     """
     with step_errors():
         prepare(store, settings)
         paths = named_paths(store, settings)
-        report = ingest(store, paths, origin_of(context), logged_progress(context, "records read"))
+        origin = origin_of(context)
+        report = ingest(store, paths, origin, logged_progress(context, "records read"))
+        rows = ingest_sql_sources(store, settings.sql_sources, origin, logged_progress(context, "rows stored"))
         with store.session(write=False) as session:
             counts = overview.get_counts(session)
             kinds = overview.list_record_kinds(session, 12)
-    for warning in report.warnings:
+    for warning in [*report.warnings, *(one.warning for one in rows if one.warning)]:
         context.log.warning(warning)
     if report.rejects:
         context.log.warning(f"{report.rejected} lines are no records, e.g. {report.rejects[0].place}")
@@ -49,17 +53,20 @@ def ingest_records(
         )
     figures: dict[str, Any] = {
         "dagster/row_count": counts.records,
-        "new records": report.records_stored,
+        "new records": report.records_stored + sum(one.records_stored for one in rows),
         "files read": report.files,
         "files unchanged": report.unchanged_files,
+        "rows read": sum(one.rows_read for one in rows),
+        "rows gone": sum(one.rows_gone for one in rows),
         "lines rejected": report.rejected,
         "ids stored with other content": report.records_conflicting,
         "kinds": schemas.samples(
             kinds, ["source_system", "source_name", "resource_type", "variant", "n", "newest_fetch_utc"]
         ),
     }
-    if report.failures:
-        raise dg.Failure(description="; ".join(report.failures), metadata=figures, allow_retries=False)
+    failures = [*report.failures, *(one.failure for one in rows if one.failure)]
+    if failures:
+        raise dg.Failure(description="; ".join(failures), metadata=figures, allow_retries=False)
     return dg.MaterializeResult(metadata=figures)
 
 

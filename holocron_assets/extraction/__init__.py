@@ -6,6 +6,7 @@ Which records are examined and what becomes of the answers is not decided in thi
 """
 
 from holocron_assets.extraction import (
+    database_row,
     json_text,
     mediawiki_html,
     mediawiki_wikitext,
@@ -16,6 +17,7 @@ from holocron_assets.extraction import (
 from holocron_assets.extraction.document import Extractor
 
 EXTRACTORS: tuple[Extractor, ...] = (
+    database_row,
     mediawiki_html,
     mediawiki_wikitext,
     openalex,

@@ -84,6 +84,16 @@ def list_newest_hashes(session: Session, resource_ids: Sequence[str]) -> list[Ne
     return [NewestHash(**row) for row in session.rows("list_newest_hashes", resource_ids=list(resource_ids))]
 
 
+def list_newest_row_hashes(session: Session, source_name: str) -> dict[str, str | None]:
+    """The hash of what was last stored of each row of a SQL source, by the row's id."""
+    hashes: dict[str, str | None] = {}
+    for batch in session.stream("list_newest_row_hashes", source_name=source_name):
+        hashes.update(
+            zip(batch.column("resource_id").to_pylist(), batch.column("hash_sha256").to_pylist(), strict=True)
+        )
+    return hashes
+
+
 def count_ingest_records(session: Session, sample_source_name: str) -> RecordCounts:
     """Count the records; those of another `source_name` than the sample's came from elsewhere."""
     return RecordCounts(**session.rows("count_ingest_records", sample_source_name=sample_source_name)[0])

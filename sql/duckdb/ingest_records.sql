@@ -37,6 +37,18 @@ from (
 ) newest
 where age = 1;
 
+-- name: list_newest_row_hashes
+-- What was last stored of every row of a SQL source.
+select resource_id, hash_sha256
+from (
+    select
+        r.resource_id, r.hash_sha256,
+        row_number() over (partition by r.resource_id order by r.fetched_at_utc desc, r.ingest_id desc) as age
+    from ingest.IngestRecords r
+    where r.source_system = 'sql' and r.source_name = :source_name and r.resource_type = 'row'
+) newest
+where age = 1;
+
 -- name: count_ingest_records
 -- Every record, and those that did not come from the bundled sample.
 select

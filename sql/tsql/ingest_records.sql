@@ -47,6 +47,20 @@ from (
 ) as newest
 where age = 1;
 
+-- name: list_newest_row_hashes
+-- What was last stored of every row of a SQL source. Ids are told apart by their bytes, as above.
+select resource_id, hash_sha256
+from (
+    select
+        r.resource_id, r.hash_sha256,
+        row_number() over (
+            partition by cast(r.resource_id as varbinary(1000)) order by r.fetched_at_utc desc, r.ingest_id desc
+        ) as age
+    from ingest.IngestRecords as r
+    where r.source_system = N'sql' and r.source_name = :source_name and r.resource_type = N'row'
+) as newest
+where age = 1;
+
 -- name: count_ingest_records
 -- Every record, and those that did not come from the bundled sample.
 select

@@ -184,6 +184,47 @@ def test_ingest_of_nothing_is_an_error(folder: Path) -> None:
     assert "error: there is no file or folder" in result.stderr
 
 
+def test_ingest_runs_the_queries_that_are_named(folder: Path) -> None:
+    """`ingest --sql` stores the rows of a query once; the other queries of the settings are not run."""
+    (folder / "holocron.yaml").write_text(
+        SETTINGS
+        + "sql_sources: [{name: notes, query: 'select 1 as id, null as title, ''One'' as text'},"
+        + "{name: broken, query: select 1 as id}]"
+    )
+
+    first, again = holocron("ingest", "--sql", "notes"), parsed("ingest", "--sql", "notes")
+    failed = holocron("ingest", "--sql", "broken", "--sql", "notes")
+
+    assert "notes: 1 new records of 1 rows; 0 are gone." in first.stdout
+    (row,) = again["sql_sources"]
+    assert (row["name"], row["rows_read"], row["records_stored"], row["failure"]) == ("notes", 1, 0, None)
+    assert failed.exit_code == FAILED
+    assert "nothing was stored of SQL source broken: the query gives the columns id; it must" in failed.stdout
+    assert "notes: 0 new records of 1 rows" in failed.stdout
+
+
+def test_ingest_warns_of_a_query_that_gives_nothing_any_more(folder: Path) -> None:
+    """A result without rows is named, where there were some before."""
+    query = "sql_sources: [{name: notes, query: 'select 1 as id, null as title, ''One'' as text where 1 = %s'}]"
+    (folder / "holocron.yaml").write_text(SETTINGS + query % 1)
+    holocron("ingest", "--sql", "notes")
+    (folder / "holocron.yaml").write_text(SETTINGS + query % 0)
+
+    result = holocron("ingest", "--sql", "notes")
+
+    assert "notes: 1 new records of 0 rows; 1 are gone." in result.stdout
+    assert "gives no rows at all, and 1 that were there" in result.stdout
+
+
+def test_ingest_needs_something_to_ingest(folder: Path) -> None:
+    """Neither a path nor a query is a misuse, and so is a query that the settings do not name."""
+    nothing, unknown = holocron("ingest"), holocron("ingest", "--sql", "notes")
+
+    assert nothing.exit_code == unknown.exit_code == MISUSED
+    assert "name files or folders to load, or a query with --sql" in nothing.stderr
+    assert "there is no SQL source 'notes'. Known: none." in unknown.stderr
+
+
 def test_status_before_anything(folder: Path) -> None:
     """Without a store, `status` says how to fill it, and creates nothing."""
     result = holocron("status")

@@ -17,6 +17,7 @@ from holocron_assets.status import status_of
 from holocron_assets.tables import embeddings, spaces
 from holocron_assets.verification.repair import repair
 from holocron_assets.verification.verify import verify
+from tests.notes import Notes
 from tests.world import ORIGIN, World, json_row, missing_row, page_row, prose, silent
 
 
@@ -156,6 +157,29 @@ def test_files_are_read_once_and_their_bad_lines_listed(world: World, tmp_path: 
     assert (first.rejected, second.unchanged_files) == (1, 1)
     assert held == [f"{file}:1"]
     assert status_of(world.store, world.settings, listed=5).quarantine == []
+
+
+def test_rows_of_a_table_are_found_while_they_are_there(world: World) -> None:
+    """What a row of the user's own table says is found; changed, the new; deleted, nothing of it."""
+    notes = Notes(world)
+    notes.put(1, "Ninth Mark", prose("ninth mark", 300))
+    notes.put(2, "Bellhithe", prose("bellhithe", 300))
+
+    def found(query: str) -> list[str | None]:
+        hits = search(world.store, world.providers, query, space=None, top_k=5).hits
+        return [hit.title for hit in hits]
+
+    notes.ingest()
+    world.run()
+    assert found("in year 301 the bellhithe moved 7 steps") == ["Bellhithe", "Ninth Mark"]
+    notes.run("update ingest.Notes set heading = 'Ninegauge' where note_id = 1")
+    notes.run("delete from ingest.Notes where note_id = 2")
+    report = notes.ingest()
+    world.run()
+
+    assert (report.records_stored, report.rows_gone) == (2, 1)
+    assert found("in year 301 the bellhithe moved 7 steps") == ["Ninegauge"]
+    assert broken(world) == []
 
 
 def test_vectors_come_back_bit_for_bit(world: World) -> None:

@@ -1,10 +1,13 @@
 """What every store does with a query that a user wrote."""
 
 import uuid
+from datetime import timedelta
 
 import pytest
 
+from holocron_assets.clock import utc_now
 from holocron_assets.errors import StoreError
+from holocron_assets.intake.query_rows import row_columns
 from holocron_assets.intake.rows import record_of
 from holocron_assets.tables import ingest_records
 from resources.stores.base import SqlStore
@@ -80,3 +83,24 @@ def test_sessions_after_a_query_are_as_before(world: World) -> None:
     notes.put(1, "One", "first")
 
     assert world.rows("select note_id from ingest.Notes") == [(1,)]
+
+
+def test_the_newest_hash_of_each_row_is_found(store: SqlStore) -> None:
+    """Of each row of one SQL source the hash of what was stored last, ids told apart by their case and spaces."""
+    now = utc_now()
+    stored = [
+        ("a", "notes", "old", now),
+        ("a", "notes", "new", now + timedelta(hours=1)),
+        ("A", "notes", "upper", now),
+        ("A ", "notes", "blank", now),
+        ("a", "other", "other", now),
+    ]
+    records = [
+        record_of(row_columns(name, key, {"title": None, "text": text}, read_at)).record
+        for key, name, text, read_at in stored
+    ]
+    with store.session() as session:
+        ingest_records.insert_ingest_records(session, [*records, record_of(json_row("a", {})).record])
+        hashes = ingest_records.list_newest_row_hashes(session, "notes")
+
+    assert hashes == {key: records[n].hash_sha256 for key, n in (("a", 1), ("A", 2), ("A ", 3))}

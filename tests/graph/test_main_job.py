@@ -12,13 +12,14 @@ import pytest
 
 from holocron_assets.ports import Purpose
 from holocron_assets.records import Vectors
-from holocron_assets.settings import SpaceDeclaration
+from holocron_assets.settings import SpaceDeclaration, SqlSource
 from holocron_assets.tables import spaces as space_table
 from resources.providers import PROVIDERS
 from resources.providers.hashing import ByteNgrams
 from tests.graph.conftest import Graph
 from tests.world import missing_row, page_row, prose
 
+GOOD = "select 1 as id, 'One' as title, 'first' as text"
 TABLES = (
     "ingest.IngestRecords",
     "vector.ingest_seen",
@@ -413,6 +414,37 @@ def test_a_truncated_file_fails_after_loading_what_it_could(graph: Graph) -> Non
 
     assert "is incomplete: " in failure(result).description
     assert graph.world.rows("select count(*) > 100 from ingest.IngestRecords") == [(True,)]
+
+
+def test_rows_become_vectors_and_vanish(graph: Graph) -> None:
+    """The queries of the settings are run with the files; what a query no longer gives is retired."""
+    rows = "select 1 as id, 'One' as title, 'first' as text union all select 2, 'Two', 'second'"
+
+    def run(query: str) -> dg.ExecuteInProcessResult:
+        sources = (SqlSource(name="notes", query=query),)
+        graph.world.settings = graph.world.settings.model_copy(update={"sql_sources": sources})
+        return graph.materialize()
+
+    first, second, empty = run(rows), run(f"select * from ({rows}) as r where id = 1"), run(f"{rows} limit 0")
+
+    assert [metadata(one, "ingest_records")["rows read"] for one in (first, second, empty)] == [2, 1, 0]
+    assert [metadata(one, "ingest_records")["rows gone"] for one in (first, second, empty)] == [0, 1, 1]
+    assert metadata(first, "embeddings")["embedded"] == 2
+    assert graph.world.current_chunks() == {}
+    assert any("gives no rows at all" in warning for warning in warnings(empty, graph.instance))
+
+
+def test_a_query_that_fails_fails_the_step_after_the_others(graph: Graph) -> None:
+    """Files and other queries are ingested all the same; the step names the query and is not tried again."""
+    write_records(graph, page_row("Page", 1, prose("topic")))
+    sources = [SqlSource(name=name, query=query) for name, query in (("bad", "select 1"), ("good", GOOD))]
+    graph.world.settings = graph.world.settings.model_copy(update={"sql_sources": tuple(sources)})
+
+    result = graph.materialize()
+
+    assert not result.success
+    assert "nothing was stored of SQL source bad" in failure(result).description
+    assert failure(result).metadata["new records"].value == 2
 
 
 @pytest.mark.parametrize("kind", ["html", "txt", "json"])

@@ -52,6 +52,14 @@ def test_lists_in_the_environment_are_json(monkeypatch: pytest.MonkeyPatch) -> N
         ("[1, 2]", r"must hold settings by name"),
         ("a: [", r"cannot read the settings in .*holocron.yaml"),
         ("chunking: {version: '2.0', chunk_size: 5}", r"version 2.0 is built in and fixed"),
+        ("sql_sources: [{name: Notes, query: select 1}]", r"sql_sources.0.name: String should match pattern"),
+        ("sql_sources: [{name: a, query: delete from x}]", r"sql_sources.0.query: .* begins with select or with"),
+        ("sql_sources: [{name: a, query: select * from llm.run}]", r"it names llm.run: .* are never read"),
+        ("sql_sources: [{name: a, query: select * from x_legacy}]", r"it names x_legacy: .* are never read"),
+        (
+            "sql_sources: [{name: a, query: select 1}, {name: a, query: select 2}]",
+            r"sql_sources: .* two queries are called a",
+        ),
     ],
 )
 def test_a_fault_in_the_file_is_named(folder: Path, text: str, message: str) -> None:
