@@ -37,7 +37,8 @@ def command(
     numbers; they, and files that are damaged, make the exit code 1. Everything else is loaded.
 
     With --lake the exchange records in the table lake.RawExchangeRecord of the store's own database are
-    loaded too, where it exists. With --sql, a query of the settings is run, and its rows are loaded that are new, changed or gone.
+    loaded too, where it exists. With --sql, a query of the settings is run, and its rows are loaded that
+    are new, changed or gone.
     """
     if not paths and not names and not lake:
         raise click.UsageError(

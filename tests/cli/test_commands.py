@@ -221,7 +221,7 @@ def test_ingest_needs_something_to_ingest(folder: Path) -> None:
     nothing, unknown = holocron("ingest"), holocron("ingest", "--sql", "notes")
 
     assert nothing.exit_code == unknown.exit_code == MISUSED
-    assert "name files or folders to load, or a query with --sql" in nothing.stderr
+    assert "Name files or folders as PATHS, a query with --sql" in nothing.stderr
     assert "there is no SQL source 'notes'. Known: none." in unknown.stderr
 
 
@@ -645,7 +645,7 @@ def test_rows_of_the_lake_are_quarantined_and_dismissed(lake: World) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("ingest",), "Error: from where? Name files or folders as PATHS, or say --lake"),
+        (("ingest",), "Error: from where? Name files or folders as PATHS, a query with --sql, or say --lake"),
         (("export",), "Error: where to? Name a folder as PATH, or say --lake"),
         (("export", "--lake", "--dataset", "wiki"), "Error: --dataset names a folder within PATH"),
     ],
