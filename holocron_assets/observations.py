@@ -82,7 +82,9 @@ def _permissions(allowed: Permissions, *, is_complete: bool) -> Iterator[Observa
             "vector", "this user may not write to it: grant select, insert, update, delete on schema vector"
         )
     if not is_complete and allowed.creates_tables == 0:
-        yield _essential("database", "this user may not create the tables that are missing: grant create table")
+        yield _essential(
+            "database", "this user may not create what is missing: grant create table, create view and create procedure"
+        )
 
 
 def _columns(
@@ -152,11 +154,17 @@ def _structure(
 def _contents(
     session: Session, actual: Mapping[str, Mapping[str, ActualColumn]], settings: Settings, database: Database
 ) -> Iterator[Observation]:
+    if {"source_system", "source_name"} <= _names(actual, RECORDS) and preflight.count_ambiguous_names(session):
+        yield _essential(
+            RECORDS,
+            "two source names differ only in what the database's collation does not see, such as case: their sources "
+            "would have one id. Use a database that is case-sensitive",
+        )
     if "ingest_id" in _names(actual, _REGISTRY) and (foreign := preflight.count_foreign_sources(session)):
         yield _warning(
             _REGISTRY,
-            f"{foreign:,} sources were registered by another program. They have no ingest record here, so the next run "
-            "retires their chunks; the guard stops it where they are many",
+            f"{foreign:,} sources were registered by another program: no ingest record speaks for them, so they are "
+            "left alone, and not searched",
         )
     if database.edition != DUCKDB and not settings.sqlserver.vector_json:
         yield _note(

@@ -49,6 +49,7 @@ class Driver:
     """What is used of the module `pyodbc`, over a database in a folder."""
 
     Error = Error
+    SQL_WCHAR = -8
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -86,6 +87,9 @@ class Connection:
         if self._holds:
             self._holds = False
             self._lock.release()
+
+    def setdecoding(self, kind: int, *, encoding: str) -> None:
+        """Nothing: DuckDB stores UTF-8 and nothing else."""
 
     def rollback(self) -> None:
         """Nothing: transactions are explicit."""

@@ -86,8 +86,8 @@ def _text(limit: int | None = None) -> Callable[[str, Any], str | None]:
         if not isinstance(value, str):
             raise RowError(f"column {name} must be a string, this is {_kind(value)}")
         text = storable(value)
-        if limit is not None and len(text) > limit:
-            raise RowError(f"column {name} has {len(text)} characters, at most {limit} are allowed")
+        if limit is not None and (length := len(text.encode("utf-16-le")) // 2) > limit:
+            raise RowError(f"column {name} has {length} characters, at most {limit} are allowed")
         return text
 
     return convert

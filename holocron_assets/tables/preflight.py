@@ -107,6 +107,11 @@ def get_payload_sample(session: Session) -> PayloadSample:
     return PayloadSample(**session.rows("get_payload_sample")[0])
 
 
+def count_ambiguous_names(session: Session) -> int:
+    """How many source names the database cannot tell from another's."""
+    return int(session.rows("count_ambiguous_names")[0]["n"])
+
+
 def count_foreign_sources(session: Session) -> int:
     """How many sources another program registered."""
     return int(session.rows("count_foreign_sources")[0]["n"])

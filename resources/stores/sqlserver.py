@@ -8,7 +8,7 @@ import os
 import random
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from sqlalchemy.pool import QueuePool
@@ -19,10 +19,12 @@ from resources.stores.base import SqlStore
 from resources.stores.sqlserver_errors import named_errors
 from resources.stores.sqlserver_session import SqlServerSession
 from resources.stores.sqlserver_target import Target, target_of
+from resources.stores.sqlserver_text import LENIENT_UTF16
 
 _POOLED = 4
 _CONNECT_PAUSE_SECONDS = (0.2, 1.0)
-_LARGEST_RECORD_BYTES = 512 * 1024 * 1024
+#: A byte may become six characters of JSON, of two bytes each, and NVARCHAR(MAX) ends at two gigabytes.
+_LARGEST_RECORD_BYTES = 160 * 1024 * 1024
 #: What filtered indexes demand of every session that writes; no text is cut; an error ends the transaction.
 _SESSION = """
 set ansi_nulls on; set ansi_padding on; set ansi_warnings on; set arithabort on; set concat_null_yields_null on;
@@ -49,7 +51,7 @@ class SqlServerStore(SqlStore):
 
     @property
     def largest_record_bytes(self) -> int:
-        """Far below what NVARCHAR(MAX) holds: a record and its copies must fit into the memory of this process."""
+        """What is sure to fit into one parameter, whatever characters it is of."""
         return _LARGEST_RECORD_BYTES
 
     def exists(self) -> bool:
@@ -88,7 +90,9 @@ class SqlServerStore(SqlStore):
                 if not reads_only:
                     connection.execute("commit transaction")
             except BaseException:
-                # Whatever the connection was in the middle of, closing it ends it, and rolls back.
+                # Whatever the connection was in the middle of, closing it ends it; the server need not wait for that.
+                with suppress(self._driver.Error):
+                    connection.execute("if @@trancount > 0 rollback transaction")
                 connection.invalidate()
                 raise
             finally:
@@ -128,6 +132,7 @@ class SqlServerStore(SqlStore):
             self._target.connection_string(), timeout=self._settings.login_timeout_seconds, autocommit=True
         )
         connection.timeout = self._settings.statement_timeout_seconds
+        connection.setdecoding(self._driver.SQL_WCHAR, encoding=LENIENT_UTF16)
         connection.execute(_SESSION)
         connection.execute(f"set lock_timeout {max(1, round(self._wait_seconds * 1000))}")
         return connection

@@ -12,7 +12,7 @@ _NUMBER = re.compile(r"\((-?\d+)\)")
 _PREFIXES = re.compile(r"^(\[[^\]]*\]\s*)+")
 
 _UNREACHABLE = "the server cannot be reached. Is it running, and are host and port right?"
-_LOST = "the connection was lost; nothing of this batch was written. Run again: it continues where it was"
+_LOST = "the connection was lost. Run again: it continues with what was not written"
 _AGAIN = "nothing of this batch was written. Run again: it continues where it was"
 _FULL = "nothing of this batch was written. Make room, and run again"
 
@@ -44,8 +44,22 @@ _NUMBERS: dict[int, tuple[type[StoreError], str]] = {
     3906: (StoreError, "the database can only be read. Use another, or have it opened for writing"),
     468: (SchemaError, "columns that are compared have different collations. `holocron preflight` lists them"),
     1934: (SchemaError, "the session's settings forbid writing to a table with a filtered index"),
+    596: (StoreUnavailableError, _LOST),
+    3971: (StoreUnavailableError, _LOST),
+    6005: (StoreUnavailableError, _LOST),
+    17142: (StoreUnavailableError, _LOST),
+    18401: (StoreUnavailableError, "the server is still starting. Try again"),
+    921: (StoreUnavailableError, "the database is still being recovered. Try again"),
+    922: (StoreUnavailableError, "the database is still being recovered. Try again"),
+    701: (StoreUnavailableError, f"the server has no memory for this just now; {_AGAIN}"),
+    8645: (StoreUnavailableError, f"the server has no memory for this just now; {_AGAIN}"),
     # FreeTDS's own numbers.
+    20002: (StoreUnavailableError, _UNREACHABLE),
+    20004: (StoreUnavailableError, _LOST),
+    20006: (StoreUnavailableError, _LOST),
     20009: (StoreUnavailableError, _UNREACHABLE),
+    20017: (StoreUnavailableError, _LOST),
+    20047: (StoreUnavailableError, _LOST),
     20003: (StoreUnavailableError, "no answer in time. Try again, or raise the time-outs of `sqlserver:`"),
     # Azure's.
     40613: (StoreUnavailableError, _LOST),
@@ -61,6 +75,8 @@ _STATES: dict[str, tuple[type[StoreError], str]] = {
     "08S01": (StoreUnavailableError, _LOST),
     "08003": (StoreUnavailableError, _LOST),
     "08007": (StoreUnavailableError, _LOST),
+    # Microsoft's driver, of a connection that was lost and could not be restored.
+    **{f"IMC0{number}": (StoreUnavailableError, _LOST) for number in range(1, 7)},
     "40001": _NUMBERS[1205],
     "IM002": (StoreError, "the ODBC driver was not found. docs/sql-server.md says how to install it"),
     "01000": (StoreError, "the ODBC driver cannot be loaded. docs/sql-server.md says how to install it"),

@@ -50,13 +50,7 @@ class SqlServerSession:
         while cursor.description is None and cursor.nextset():
             pass
         columns = [column[0] for column in cursor.description or ()]
-        try:
-            found = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
-        except UnicodeDecodeError as error:
-            raise StoreError(
-                f"{query} reads a text that is not valid UTF-16 ({error.reason}), which the driver cannot return: have "
-                "the owner of the row mend it"
-            ) from error
+        found = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
         _exhausted(cursor)
         return found
 
@@ -124,15 +118,26 @@ class SqlServerSession:
         self._connection.execute(f"drop table if exists #{relation}")
 
     def _run(self, query: Query, parameters: dict[str, Any]) -> Any:
-        for statement, names in zip(query.statements, query.parameters, strict=True):
+        for text, names in zip(query.statements, query.parameters, strict=True):
             cursor = self._connection.cursor()
-            values = [_plain(parameters[name]) for name in names]
+            statement, values = _without_nulls(text, [_plain(parameters[name]) for name in names])
             sizes = [_NVARCHAR_MAX if isinstance(one, str) and len(one) > _LONG_TEXT else None for one in values]
             if self._announces_long_text and any(sizes):
                 cursor.setinputsizes(sizes)
             # Without parameters the driver sends a plain batch: a temporary table that it makes outlives it.
             cursor.execute(statement, values) if values else cursor.execute(statement)
         return cursor
+
+
+def _without_nulls(statement: str, values: list[Any]) -> tuple[str, list[Any]]:
+    """The statement with its nulls written out. No literal in a named query holds a question mark.
+
+    Asked to bind a null, pyodbc has the server analyse the statement for its type; where that fails, the error ends
+    the transaction around it.
+    """
+    first, *others = statement.split("?")
+    parts = [("null" if value is None else "?") + part for value, part in zip(values, others, strict=True)]
+    return "".join([first, *parts]), [value for value in values if value is not None]
 
 
 def _exhausted(cursor: Any) -> None:

@@ -98,7 +98,8 @@ def _target(given: Mapping[str, str], drivers: Sequence[str]) -> Target:
     odbc["DRIVER"] = _driver(odbc.get("DRIVER"), drivers)
     host, _, port = odbc.get("SERVER", "localhost").removeprefix("tcp:").partition(",")
     port = port or odbc.get("PORT") or str(_DEFAULT_PORT)
-    encrypts = _flag("Encrypt", odbc.pop("ENCRYPT", "yes"))
+    encryption = odbc.pop("ENCRYPT", "yes").lower()
+    encrypts = _flag("Encrypt", encryption)
     trusts = _flag("TrustServerCertificate", odbc.pop("TRUSTSERVERCERTIFICATE", "yes" if host in _LOCAL else "no"))
     database = odbc.setdefault("DATABASE", DEFAULT_DATABASE)
     odbc.setdefault("APP", "Holocron Assets")
@@ -115,7 +116,8 @@ def _target(given: Mapping[str, str], drivers: Sequence[str]) -> Target:
         odbc.pop("PORT", None)
         named_instance = "\\" in host and port == str(_DEFAULT_PORT)
         odbc["SERVER"] = host if named_instance else f"{host},{port}"
-        odbc |= {"Encrypt": "yes" if encrypts else "no", "TrustServerCertificate": "yes" if trusts else "no"}
+        how = "strict" if encryption == "strict" else "yes" if encrypts else "no"
+        odbc |= {"Encrypt": how, "TrustServerCertificate": "yes" if trusts else "no"}
     secrets = tuple(value for key, value in odbc.items() if key.lower() in _SECRET_KEYS)
     return Target(name=f"SQL Server {host}:{port}/{database}", database=database, odbc=odbc, secrets=secrets)
 

@@ -67,6 +67,10 @@ from (
     limit 200
 ) sampled;
 
+-- name: count_ambiguous_names
+-- None: names are compared by their bytes here.
+select 0 as n;
+
 -- name: count_foreign_sources
 -- Sources that another program registered in the tables of the contract.
 select count(*) as n

@@ -1,5 +1,6 @@
 -- Facts that must hold. A `count_` here counts violations over keys, hashes and counts alone; a `list_written_`
--- reads back what some runs wrote (every run, when none are given).
+-- reads back what some runs wrote (every run, when none are given). Other programs may write to the tables of the
+-- contract: what is theirs has no `text_sha256`, `ingest_id` or `vector_binary`, and is not judged.
 
 -- name: count_duplicate_records
 select count(*) - count(distinct ingest_id) as n
@@ -27,9 +28,14 @@ from vector.chunk;
 -- Sources whose registered number of chunks is not the number that is current.
 select top (:limit)
     coalesce(x.source_id, c.source_id) as source_id, coalesce(x.chunk_count, 0) as registered, coalesce(c.n, 0) as n
-from (select source_id, chunk_count from vector.source_registry where chunk_count > 0) as x
+from (
+    select source_id, chunk_count from vector.source_registry where chunk_count > 0 and ingest_id is not null
+) as x
 full join (
-    select source_id, count(*) as n from vector.chunk where retired_utc is null group by source_id
+    select source_id, count(*) as n
+    from vector.chunk
+    where retired_utc is null and text_sha256 is not null
+    group by source_id
 ) as c on c.source_id = x.source_id
 where coalesce(x.chunk_count, 0) <> coalesce(c.n, 0)
 order by source_id;
@@ -39,6 +45,7 @@ order by source_id;
 select top (:limit) c.chunk_id, c.source_id
 from vector.chunk as c
 where c.retired_utc is null
+    and c.text_sha256 is not null
     and not exists (
         select 1
         from vector.source_registry as x
@@ -51,13 +58,14 @@ order by c.chunk_id;
 select
     cast(
         case
-            when (select count(*) from vector.chunk where retired_utc is null)
+            when (select count(*) from vector.chunk where retired_utc is null and text_sha256 is not null)
                 <> (select count(*) from vector.chunk_version where valid_to_utc is null)
                 then 0
             when exists (
                 select 1
                 from vector.chunk as c
                 where c.retired_utc is null
+                    and c.text_sha256 is not null
                     and not exists (
                         select 1
                         from vector.chunk_version as v
@@ -76,7 +84,9 @@ select
 select distinct top (:limit)
     coalesce(c.chunk_id, v.chunk_id) as chunk_id, coalesce(c.source_id, v.source_id) as source_id
 from (
-    select chunk_id, source_id, content_sha256 from vector.chunk where retired_utc is null
+    select chunk_id, source_id, content_sha256
+    from vector.chunk
+    where retired_utc is null and text_sha256 is not null
 ) as c
 full join (
     select chunk_id, min(source_id) as source_id, content_sha256, count(*) as versions
@@ -108,19 +118,20 @@ where not exists (
     select 1
     from vector.chunk_version as v
     where v.chunk_id = e.chunk_id and v.content_sha256 = e.input_content_sha256
-);
+)
+    and e.vector_binary is not null
+    and exists (select 1 from vector.chunk_version as k where k.chunk_id = e.chunk_id);
 
 -- name: list_embeddings_without_lineage
 -- Whose run is not recorded, or has no job, or was a run of another space.
 select top (:limit) e.embedding_id
 from vector.embedding as e
-where not exists (
+where e.run_id is not null and not exists (
     select 1
     from vector.run as r
     join vector.job as j on j.job_id = r.job_id
     where r.run_id = e.run_id and r.embedding_space_id = e.embedding_space_id
-)
-order by e.embedding_id;
+);
 
 -- name: list_texts_without_record
 -- Texts, current or historic, whose ingest record is no longer stored.
@@ -141,12 +152,13 @@ where :every_run = 1
 -- In no order: contents are too large to be sorted.
 select
     c.chunk_id, c.source_id, c.content, c.content_sha256,
-    try_cast(json_value(c.offsets_json, '$.chunk_index') as int) as chunk_index,
-    try_cast(json_value(c.offsets_json, '$.start_offset') as int) as start_offset,
-    try_cast(json_value(c.offsets_json, '$.end_offset') as int) as end_offset,
-    json_value(c.policy_json, '$.version') as policy_version
+    try_cast(json_value(case when isjson(c.offsets_json) = 1 then c.offsets_json end, '$.chunk_index') as int) as chunk_index,
+    try_cast(json_value(case when isjson(c.offsets_json) = 1 then c.offsets_json end, '$.start_offset') as int) as start_offset,
+    try_cast(json_value(case when isjson(c.offsets_json) = 1 then c.offsets_json end, '$.end_offset') as int) as end_offset,
+    json_value(case when isjson(c.policy_json) = 1 then c.policy_json end, '$.version') as policy_version
 from vector.chunk as c
 where c.retired_utc is null
+    and c.text_sha256 is not null
     and (
         :every_run = 1
         or c.run_id in (
@@ -158,10 +170,13 @@ where c.retired_utc is null
 -- All chunks of each source of which these runs wrote any, together, with the length of the text they were cut from.
 select
     c.source_id,
-    try_cast(json_value(c.offsets_json, '$.chunk_index') as int) as chunk_index,
-    try_cast(json_value(c.offsets_json, '$.start_offset') as int) as start_offset,
-    try_cast(json_value(c.offsets_json, '$.end_offset') as int) as end_offset,
-    coalesce(json_value(c.policy_json, '$.algorithm'), json_value(c.policy_json, '$.version')) as algorithm,
+    try_cast(json_value(case when isjson(c.offsets_json) = 1 then c.offsets_json end, '$.chunk_index') as int) as chunk_index,
+    try_cast(json_value(case when isjson(c.offsets_json) = 1 then c.offsets_json end, '$.start_offset') as int) as start_offset,
+    try_cast(json_value(case when isjson(c.offsets_json) = 1 then c.offsets_json end, '$.end_offset') as int) as end_offset,
+    coalesce(
+        json_value(case when isjson(c.policy_json) = 1 then c.policy_json end, '$.algorithm'),
+        json_value(case when isjson(c.policy_json) = 1 then c.policy_json end, '$.version')
+    ) as algorithm,
     t.character_count - x.omitted_character_count as expected_end
 from vector.chunk as c
 join vector.source_registry as x on x.source_id = c.source_id
@@ -183,6 +198,7 @@ order by c.source_id, chunk_index;
 select e.embedding_id, e.chunk_id, e.input_content_sha256, e.vector_binary as vector, e.vector_sha256
 from vector.embedding as e
 where e.embedding_space_id = :embedding_space_id
+    and e.vector_binary is not null
     and (
         :every_run = 1
         or e.run_id in (

@@ -33,19 +33,24 @@ select
             else 0
         end
     ), 0) as recut_chunks
-from vector.source_registry;
+from vector.source_registry
+where ingest_id is not null;
 
 -- name: list_pending_texts
--- Sources whose chunks do not come from their current text under the current policy, with no text read.
+-- Sources whose chunks do not come from their current text under the current policy, with no text read. What another
+-- program registered has no ingest record, and is left alone.
 select top (:limit)
     x.source_id, x.source_type, x.source_ref_json, x.text_sha256, t.character_count, t.extractor,
     t.extractor_version
 from vector.source_registry as x
 left join vector.extracted_text as t on t.source_id = x.source_id and t.text_sha256 = x.text_sha256
-where x.text_sha256 <> x.content_sha256
-    or (x.text_sha256 is null and x.content_sha256 is not null)
-    or (x.text_sha256 is not null and x.content_sha256 is null)
-    or (x.text_sha256 is not null and (x.policy_version is null or x.policy_version <> :policy_version))
+where x.ingest_id is not null
+    and (
+        x.text_sha256 <> x.content_sha256
+        or (x.text_sha256 is null and x.content_sha256 is not null)
+        or (x.text_sha256 is not null and x.content_sha256 is null)
+        or (x.text_sha256 is not null and (x.policy_version is null or x.policy_version <> :policy_version))
+    )
 order by x.source_id;
 
 -- name: list_text_contents

@@ -104,7 +104,7 @@ where x.status = N'pending'
                 where q.item_type = N'chunk'
                     and cast(q.item_id as nvarchar(128)) = c.chunk_id
                     and q.item_version = c.content_sha256
-                    and q.scope = cast(p.embedding_space_id as nvarchar(64))
+                    and q.scope = lower(cast(p.embedding_space_id as nvarchar(64)))
                     and q.released_utc is null
             )
     );
@@ -117,9 +117,9 @@ join vector.chunk as c on c.chunk_id = e.chunk_id and c.content_sha256 = e.input
 where e.embedding_space_id = :embedding_space_id and c.retired_utc is null and e.vector_binary is not null;
 
 -- name: list_hit_details
-select c.chunk_id, c.source_id, x.title, c.content, c.source_ref_json, c.offsets_json
+select c.chunk_id, coalesce(c.source_id, N'') as source_id, x.title, c.content, c.source_ref_json, c.offsets_json
 from vector.chunk as c
-join vector.source_registry as x on x.source_id = c.source_id
+left join vector.source_registry as x on x.source_id = c.source_id
 where c.chunk_id in (
     select value from openjson(cast(:chunk_ids as nvarchar(max))) with (value nvarchar(128) '$')
 );

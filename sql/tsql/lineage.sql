@@ -8,7 +8,7 @@ select top (2)
     x.ingest_id as speaking_ingest_id
 from vector.chunk as c
 left join vector.source_registry as x on x.source_id = c.source_id
-where left(c.chunk_id, len(:prefix)) = :prefix
+where c.chunk_id like concat(:prefix, N'%') and left(c.chunk_id, len(:prefix)) = :prefix
 order by c.chunk_id;
 
 -- name: list_chunk_versions

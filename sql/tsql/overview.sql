@@ -13,7 +13,8 @@ select
         as current_texts,
     (select count(*) from vector.extracted_text where retired_utc is not null) as retired_texts,
     (select count(*) from vector.chunk where retired_utc is null) as current_chunks,
-    (select count(*) from vector.chunk where retired_utc is not null) as retired_chunks,
+    (select count(*) from vector.chunk) - (select count(*) from vector.chunk where retired_utc is null)
+        as retired_chunks,
     (select count(*) from vector.embedding) as embeddings;
 
 -- name: list_embedding_counts
@@ -31,10 +32,10 @@ group by source_system, source_name, resource_type, coalesce(variant, N'')
 order by n desc, source_system, source_name, resource_type, coalesce(variant, N'');
 
 -- name: list_sample_texts
--- The newest few, cut short. Chosen by key first: contents are read of those alone.
+-- The newest few, cut short, between characters and not within one. Chosen by key first: contents are read of those alone.
 select
     source_id, title, character_count, concat(extractor, N'/', extractor_version) as extractor,
-    left(content, 160) as beginning
+    left(content collate Latin1_General_100_CI_AS_SC, 160) as beginning
 from vector.extracted_text
 where text_id in (
     select top (:limit) text_id
@@ -45,7 +46,7 @@ where text_id in (
 order by created_utc desc, source_id;
 
 -- name: list_sample_chunks
-select c.chunk_id, x.title, c.byte_count, left(c.content, 160) as beginning
+select c.chunk_id, x.title, c.byte_count, left(c.content collate Latin1_General_100_CI_AS_SC, 160) as beginning
 from vector.chunk as c
 left join vector.source_registry as x on x.source_id = c.source_id
 where c.chunk_id in (

@@ -15,10 +15,13 @@ order by source_system, source_name, resource_id, cast(resource_id as varbinary(
 -- Sources that wait to be chunked already.
 select source_id
 from vector.source_registry
-where text_sha256 <> content_sha256
-    or (text_sha256 is null and content_sha256 is not null)
-    or (text_sha256 is not null and content_sha256 is null)
-    or (text_sha256 is not null and (policy_version is null or policy_version <> :policy_version))
+where ingest_id is not null
+    and (
+        text_sha256 <> content_sha256
+        or (text_sha256 is null and content_sha256 is not null)
+        or (text_sha256 is not null and content_sha256 is null)
+        or (text_sha256 is not null and (policy_version is null or policy_version <> :policy_version))
+    )
 order by source_id;
 
 -- name: count_chunks_to_embed

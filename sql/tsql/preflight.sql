@@ -16,7 +16,15 @@ where d.name = db_name();
 select
     cast(has_perms_by_name(N'ingest.IngestRecords', N'OBJECT', N'SELECT') as int) as reads_records,
     cast(has_perms_by_name(N'vector', N'SCHEMA', N'INSERT') as int) as writes_vector,
-    cast(has_perms_by_name(null, N'DATABASE', N'CREATE TABLE') as int) as creates_tables;
+    cast(
+        case
+            when has_perms_by_name(db_name(), N'DATABASE', N'CREATE TABLE') = 1
+                and has_perms_by_name(db_name(), N'DATABASE', N'CREATE VIEW') = 1
+                and has_perms_by_name(db_name(), N'DATABASE', N'CREATE PROCEDURE') = 1
+                then 1
+            else 0
+        end as int
+    ) as creates_tables;
 
 -- name: list_columns
 -- Of the schemas that this project knows. `max_length` in characters, null where there is no limit.
@@ -95,6 +103,16 @@ from (
     from ingest.IngestRecords
     where variant = N'html' or (variant is null and resource_type <> N'content_raw')
 ) as sampled;
+
+-- name: count_ambiguous_names
+-- Wikis and the like whose names differ in nothing that the database's collation sees.
+select count(*) as n
+from (
+    select source_system, source_name
+    from ingest.IngestRecords
+    group by source_system, source_name
+    having count(distinct cast(concat(source_system, N'|', source_name) as varbinary(500))) > 1
+) as ambiguous;
 
 -- name: count_foreign_sources
 -- Sources that another program registered in the tables of the contract.

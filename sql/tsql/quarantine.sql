@@ -33,7 +33,8 @@ where q.item_type = :item_type
     and exists (
         select 1
         from openjson(cast(:item_ids as nvarchar(max))) with (value nvarchar(max) '$') as i
-        where cast(i.value as varbinary(max)) = cast(q.item_id as varbinary(max))
+        where cast(i.value as nvarchar(450)) = cast(q.item_id as nvarchar(450))
+            and cast(i.value as varbinary(max)) = cast(q.item_id as varbinary(max))
     );
 
 -- name: list_quarantined

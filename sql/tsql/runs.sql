@@ -13,7 +13,7 @@ insert into vector.run (
     model_digest, options_json
 )
 values (
-    :run_id, :job_id, :now, 'RUNNING', :worker_id, :embedding_space_id, left(:model_name, 100), :model_tag,
+    :run_id, :job_id, :now, 'RUNNING', :worker_id, :embedding_space_id, left(cast(:model_name as nvarchar(200)), 100), :model_tag,
     :model_digest, :options_json
 );
 

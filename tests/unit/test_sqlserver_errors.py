@@ -39,6 +39,18 @@ _MS = "[Microsoft][ODBC Driver 18 for SQL Server]"
         ),
         ("HYT00", f"[HYT00] {_MS}Login timeout expired (0) (SQLDriverConnect)", StoreUnavailableError, "in time"),
         ("08S01", f"[08S01] {_MS}Communication link failure (0) (x)", StoreUnavailableError, "continues"),
+        (
+            "IMC06",
+            f"[IMC06] {_MS}The connection is broken and recovery is not possible (0) (x)",
+            StoreUnavailableError,
+            "lost",
+        ),
+        (
+            "HY000",
+            f"[HY000] {_MS}[SQL Server]Cannot continue, the session is in the kill state (596) (x)",
+            StoreUnavailableError,
+            "lost",
+        ),
         ("40001", f"[40001] {_MS}[SQL Server]Transaction was deadlocked (1205) (x)", StoreUnavailableError, "deadlock"),
         (
             "42000",

@@ -1,5 +1,6 @@
 """How values travel to SQL Server and back, seen from the driver."""
 
+import codecs
 import json
 import uuid
 from datetime import datetime
@@ -13,6 +14,7 @@ from holocron_assets.errors import StoreError
 from holocron_assets.tables.staging import BOOLEAN, INTEGER, TEXT, TIME, table_of, vector_column
 from resources.stores.sqlserver_script import batches
 from resources.stores.sqlserver_session import SqlServerSession
+from resources.stores.sqlserver_text import LENIENT_UTF16
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123456)  # noqa: DTZ001 - times are naive UTC throughout
 
@@ -136,15 +138,26 @@ def test_a_reading_session_refuses_to_write() -> None:
     assert wire.sent == []
 
 
-def test_a_text_that_cannot_be_decoded_is_named() -> None:
-    """Half a surrogate pair in somebody's row is an error that says so, and no traceback."""
+def test_half_a_surrogate_pair_spoils_no_batch() -> None:
+    """Whatever code units somebody stored are read, with a mark where they are no character."""
+    units = "a\U0001f600".encode("utf-16-le") + b"\x00\xd8" + "b".encode("utf-16-le")
 
-    class Broken(Wire):
-        def fetchall(self) -> list[tuple[Any, ...]]:
-            raise UnicodeDecodeError("utf-16-le", b"\x00\xd8", 0, 2, "unexpected end of data")
+    assert codecs.decode(units, LENIENT_UTF16) == "a\U0001f600\ufffdb"
 
-    with pytest.raises(StoreError, match="not valid UTF-16"):
-        session_on(Broken([("n", str)])).rows("list_spaces")
+
+def test_nulls_are_written_out() -> None:
+    """A null among the parameters is part of the statement: to bind one, the driver would have it analysed."""
+    wire = Wire()
+    session_on(wire).execute(
+        "insert_run",
+        **dict.fromkeys(("embedding_space_id", "model_name", "model_tag"))
+        | {"run_id": "r", "job_id": "j", "now": NOON, "worker_id": "w", "model_digest": None, "options_json": "{}"},
+    )
+    ((statement, values),) = wire.sent
+
+    assert values == ["r", "j", "2026-03-01T12:00:00.123456", "w", "{}"]
+    assert statement.count("?") == 5
+    assert "null, left(cast(null as nvarchar(200)), 100), null" in statement
 
 
 def test_what_was_staged_is_dropped() -> None:

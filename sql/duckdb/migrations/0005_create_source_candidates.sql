@@ -25,6 +25,7 @@ unread as (
 select
     x.source_id, r.source_system, r.source_name, r.resource_type, r.resource_id, x.title,
     case
+        when x.ingest_id is null then 'excluded'
         when x.status = 'error' then 'error'
         when x.text_sha256 is not null and x.content_sha256 is null then 'pending'
         when x.text_sha256 is null and x.content_sha256 is null then 'excluded'
@@ -33,6 +34,7 @@ select
         else 'current'
     end as state,
     case
+        when x.ingest_id is null then 'another program registered it'
         when x.status = 'error' then coalesce(t.reason, 'its newest record could not be read')
         when x.text_sha256 is not null and x.content_sha256 is null then 'its text is not cut into chunks yet'
         when x.text_sha256 is null and x.content_sha256 is null and x.presence = 'redirect' then 'it is a redirect'

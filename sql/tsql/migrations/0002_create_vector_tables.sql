@@ -195,7 +195,7 @@ if not exists (
 )
     create index IX_vector_chunk_current
         on vector.chunk (chunk_id)
-        include (content_sha256, source_id)
+        include (content_sha256, source_id, text_sha256, run_id, byte_count, created_utc)
         where retired_utc is null;
 GO
 

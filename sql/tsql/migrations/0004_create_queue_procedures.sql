@@ -140,7 +140,7 @@ begin
             end,
             locked_by = case when @retried = 1 then null else locked_by end,
             locked_utc = case when @retried = 1 then null else locked_utc end,
-            last_error = left(@error, 4000)
+            last_error = left(@error collate Latin1_General_100_CI_AS_SC, 4000)
         output inserted.status as final_status
         where job_id = @job_id and status = 'RUNNING' and locked_by = @worker_id;
         commit transaction;
@@ -174,7 +174,7 @@ begin
                 N'its worker ', j.locked_by, N' did not renew its lock for more than ', @stale_seconds, N' s'
             )
         output inserted.job_id, inserted.status as final_status
-        from vector.job as j with (readpast, rowlock)
+        from vector.job as j with (readpast, updlock, rowlock)
         where j.status = 'RUNNING'
             and j.locked_utc < dateadd(second, -@stale_seconds, @now)
             and coalesce(case when isjson(j.input_json) = 1 then json_value(j.input_json, '$.origin') end, N'queue')

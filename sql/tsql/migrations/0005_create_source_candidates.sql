@@ -25,6 +25,7 @@ unread as (
 select
     x.source_id, r.source_system, r.source_name, r.resource_type, r.resource_id, x.title,
     case
+        when x.ingest_id is null then N'excluded'
         when x.status = N'error' then N'error'
         when x.text_sha256 is not null and x.content_sha256 is null then N'pending'
         when x.text_sha256 is null and x.content_sha256 is null then N'excluded'
@@ -33,6 +34,7 @@ select
         else N'current'
     end as state,
     case
+        when x.ingest_id is null then N'another program registered it'
         when x.status = N'error' then coalesce(t.reason, N'its newest record could not be read')
         when x.text_sha256 is not null and x.content_sha256 is null then N'its text is not cut into chunks yet'
         when x.text_sha256 is null and x.content_sha256 is null and x.presence = N'redirect' then N'it is a redirect'
