@@ -291,17 +291,20 @@ def _now(found: re.Match[str]) -> str:
     return "uuid()" if found[1].lower() == "newid" else "cast(now() as timestamp)"
 
 
-def _node(node: exp.Expr) -> exp.Expr:
-    if isinstance(node, exp.Table) and isinstance(node.this, exp.OpenJSON):
-        return _json_table(node)
-    if isinstance(node, exp.Div):
-        return exp.IntDiv(this=node.this.transform(_node), expression=node.expression.transform(_node))
-    if isinstance(node, exp.National):
-        return exp.Literal.string(node.this)
-    if isinstance(node, exp.DataType):
-        return exp.DataType(this=exp.DType.BOOLEAN if node.this == exp.DType.BIT else node.this)
-    if isinstance(node, exp.Cast) and str(node.to.this.value).endswith("BINARY"):
-        return exp.Anonymous(this="encode", expressions=[node.this.transform(_node)])
+def _node(node: exp.Expr) -> exp.Expr:  # noqa: PLR0911 - a table of translations
+    match node:
+        case exp.Table(this=exp.OpenJSON()):
+            return _json_table(node)
+        case exp.Div():
+            return exp.IntDiv(this=node.this.transform(_node), expression=node.expression.transform(_node))
+        case exp.Collate():
+            return node.this.transform(_node)
+        case exp.National():
+            return exp.Literal.string(node.this)
+        case exp.DataType():
+            return exp.DataType(this=exp.DType.BOOLEAN if node.this == exp.DType.BIT else node.this)
+        case exp.Cast() if str(node.to.this.value).endswith("BINARY"):
+            return exp.Anonymous(this="encode", expressions=[node.this.transform(_node)])
     return node
 
 

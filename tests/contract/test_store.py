@@ -32,6 +32,7 @@ from holocron_assets.tables import (
     chunks,
     embeddings,
     ingest_records,
+    lineage,
     overview,
     planning,
     quarantine,
@@ -366,7 +367,8 @@ def chunked(store: SqlStore, contents: dict[str, str], *, source: str = "s", tex
             raw(
                 session,
                 "insert into vector.source_registry (source_id, source_type, source_ref_json, text_sha256, title, "
-                f"created_utc, updated_utc) values ('{source}', 'x', '{{}}', '{text}', 'Title', '{NOW}', '{NOW}')",
+                f"ingest_id, created_utc, updated_utc) values ('{source}', 'x', '{{}}', '{text}', 'Title', '{RUN}', "
+                f"'{NOW}', '{NOW}')",
             )
         write_chunks(session, contents, source=source, text=text)
         yield session
@@ -579,3 +581,23 @@ def test_counts_count(store: SqlStore) -> None:
         counts = overview.get_counts(session)
 
     assert (counts.current_chunks, counts.retired_chunks, counts.present_sources) == (1, 1, 1)
+
+
+def test_samples_are_cut_short(store: SqlStore) -> None:
+    """People see the beginnings of the newest chunks, cut between characters, and how long chunks are."""
+    with chunked(store, {"a": "\U0001f600" * 300, "b": "short"}) as session:
+        samples = {sample.chunk_id: sample.beginning for sample in overview.list_sample_chunks(session, 5)}
+        lengths = overview.list_chunk_lengths(session)
+
+    assert samples == {"a": "\U0001f600" * 160, "b": "short"}
+    assert [(one.length, one.n) for one in lengths] == [(0, 1), (200, 1)]
+
+
+def test_a_chunk_is_found_by_the_beginning_of_its_id(store: SqlStore) -> None:
+    """Lineage takes an abbreviation, in which nothing is a wildcard."""
+    with chunked(store, {"abc": "one", "abd": "two", "b": "three"}) as session:
+        found = {
+            prefix: len(lineage.list_chunks_by_prefix(session, prefix)) for prefix in ("ab", "abc", "b", "a%", "x")
+        }
+
+    assert found == {"ab": 2, "abc": 1, "b": 1, "a%": 0, "x": 0}
