@@ -9,7 +9,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from holocron_assets.processors import usable_processors
 from holocron_assets.settings import Settings
 from resources.queries import Query, load_queries
 from resources.stores.base import SqlStore
-from resources.stores.duckdb_reader import Answers, KeptReader
+from resources.stores.duckdb_reader import Answers, Instance, KeptReader, OpenFile
 
 _HOLDER = re.compile(r"\(PID (\d+)\)")
 _LOCKED = ("Could not set lock", "Conflicting lock", "being used by another process")
@@ -107,7 +107,7 @@ class DuckDBStore(SqlStore):
         self._path = path
         self._wait_seconds = wait_seconds
         self._memory_limit = memory_limit
-        self._config: dict[str, str | bool | int | float | list[str]] = {
+        config = {
             "memory_limit": f"{memory_limit}B",
             "threads": threads,
             "autoinstall_known_extensions": False,
@@ -116,7 +116,10 @@ class DuckDBStore(SqlStore):
             "max_vacuum_tasks": 0,
             # Up to this many keys asked for by a list are looked up; more than that, and the whole table is read.
             "dynamic_or_filter_threshold": 2048,
+            # Beside the file, as if the file itself were opened, and not in the working directory.
+            "temp_directory": f"{path}.tmp",
         }
+        self._instance = Instance(config)
         # Two sessions of one process would share DuckDB's instance, and conflict on writes instead of waiting.
         self._one_at_a_time = threading.Lock()
         self._reader = KeptReader(self._one_at_a_time)
@@ -147,20 +150,16 @@ class DuckDBStore(SqlStore):
             with _named_errors(self.name):
                 if write:
                     self._reader.make_way()
-                    connection = self._open(deadline, read_only=False)
+                    file = self._open(deadline, read_only=False)
                 else:
-                    connection = self._reader.take(partial(self._open, deadline, read_only=True))
+                    file = self._reader.take(partial(self._open, deadline, read_only=True))
                 try:
-                    connection.begin()
-                    yield DuckDBSession(connection, self._reader.answers, reads_only=not write)
-                    connection.commit()
+                    with _transaction(file) as connection:
+                        yield DuckDBSession(connection, self._reader.answers, reads_only=not write)
                 except BaseException:
-                    _roll_back(connection)
-                    self._reader.let_go()
+                    self._reader.drop(file)
                     raise
-                finally:
-                    connection.close()
-                    self._reader.put_down()
+                self._reader.put_down(file)
         finally:
             self._one_at_a_time.release()
 
@@ -170,7 +169,7 @@ class DuckDBStore(SqlStore):
         with self._reader.kept():
             yield
 
-    def _open(self, deadline: float, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    def _open(self, deadline: float, *, read_only: bool) -> OpenFile:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -179,7 +178,7 @@ class DuckDBStore(SqlStore):
             ) from error
         while True:
             try:
-                return duckdb.connect(str(self._path), read_only=read_only, config=self._config)
+                return self._instance.attach(self._path, read_only=read_only)
             except duckdb.IOException as error:
                 if not any(sign in str(error) for sign in _LOCKED):
                     raise
@@ -217,12 +216,20 @@ def _bound(query: Query, index: int, parameters: dict[str, Any]) -> list[Any]:
     return [parameters[name] for name in query.parameters[index]]
 
 
-def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
-    """A failed commit has ended the transaction already; the error that is under way matters more."""
+@contextmanager
+def _transaction(file: OpenFile) -> Iterator[duckdb.DuckDBPyConnection]:
+    connection = file.connection()
     try:
-        connection.rollback()
-    except duckdb.Error:
-        return
+        connection.begin()
+        yield connection
+        connection.commit()
+    except BaseException:
+        # A failed commit has ended the transaction already; the error that is under way matters more.
+        with suppress(duckdb.Error):
+            connection.rollback()
+        raise
+    finally:
+        connection.close()
 
 
 def _holder(error: duckdb.IOException) -> str:
