@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Self
 
+from holocron_assets.batching import batches
 from holocron_assets.errors import ConfigurationError
 from holocron_assets.extraction.examination import failed, judge_without_payload, left_out
 from holocron_assets.extraction.resource import resource_key
@@ -81,16 +82,11 @@ class Examiner:
 
     def _batches(self, keys: Sequence[RecordKey], too_large: list[Examination]) -> Iterator[list[list[RawRecord]]]:
         """Whole resources, about a megabyte of payloads together; those over the limit go to `too_large`."""
-        batch: list[list[RawRecord]] = []
-        batch_bytes = 0
-        for group in self._groups(keys, too_large):
-            batch.append(group)
-            batch_bytes += sum(len(record.payload) for record in group)
-            if batch_bytes >= _WORKER_BATCH_BYTES:
-                yield batch
-                batch, batch_bytes = [], 0
-        if batch:
-            yield batch
+        return batches(
+            self._groups(keys, too_large),
+            lambda group: sum(len(record.payload) for record in group),
+            size=_WORKER_BATCH_BYTES,
+        )
 
     def _groups(self, keys: Sequence[RecordKey], too_large: list[Examination]) -> Iterator[list[RawRecord]]:
         """The records of one resource at a time, with their payloads."""

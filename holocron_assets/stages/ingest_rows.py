@@ -7,10 +7,11 @@ ends before the first write. What changed waits in a temporary file: memory hold
 import json
 import tempfile
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
+from holocron_assets.batching import batches
 from holocron_assets.clock import utc_now
 from holocron_assets.errors import InputError, StoreError, TransientError
 from holocron_assets.extraction.database_row import GONE
@@ -108,7 +109,8 @@ def _load(
     options = {"sql_source": source.name, "query": source.query}
     with recorded_run(store, origin, JobType.CHUNK_SOURCE, stage=STAGE, options=options) as run:
         report.run_id = run.run_id
-        for batch in _batches(changes):
+        records = (record_of(json.loads(line)).record for line in changes)
+        for batch in batches(records, lambda one: len(one.payload), size=_BATCH_CHARACTERS, count=_BATCH_RECORDS):
             with store.session() as session:
                 report.records_stored += ingest_records.insert_ingest_records(session, batch)
             report.bytes_processed += sum(len(record.payload) for record in batch)
@@ -119,17 +121,3 @@ def _load(
             records_stored=report.records_stored,
             bytes_processed=report.bytes_processed,
         )
-
-
-def _batches(lines: Iterable[str]) -> Iterator[list[IngestRecord]]:
-    batch: list[IngestRecord] = []
-    characters = 0
-    for line in lines:
-        record = record_of(json.loads(line)).record
-        batch.append(record)
-        characters += len(record.payload)
-        if len(batch) >= _BATCH_RECORDS or characters >= _BATCH_CHARACTERS:
-            yield batch
-            batch, characters = [], 0
-    if batch:
-        yield batch

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from holocron_assets.batching import batches
 from holocron_assets.clock import utc_now
 from holocron_assets.errors import StoreError
 from holocron_assets.intake.ndjson import IgnoredColumns, Reject, read_line, too_long
@@ -58,7 +59,8 @@ def export_to_lake(
     with store.session(write=False) as session:
         report.records = ingest_records.count_exportable_records(session, source_name, resource_type)
     done = 0
-    for rows in _gathered(_missing_rows(store, source_name, resource_type)):
+    missing = _missing_rows(store, source_name, resource_type)
+    for rows in batches(missing, lambda row: len(row.payload_json), size=_BYTES_AT_ONCE, count=_ROWS_AT_ONCE):
         with store.session() as session:
             report.records_written += lake.insert_exchange_records(session, rows, utc_now())
         done += len(rows)
@@ -85,7 +87,8 @@ def read_lake(store: Store, pages: Iterable[Sequence[UnloadedExchange]], read_at
             if key.payload_bytes > store.largest_record_bytes:
                 # Not remembered: a larger limit makes it readable, and nobody touches a row.
                 yield Reject(place=_place(key), reason=too_long(store.largest_record_bytes))
-        for keys in _in_sizes([key for key in page if key.payload_bytes <= store.largest_record_bytes]):
+        readable = [key for key in page if key.payload_bytes <= store.largest_record_bytes]
+        for keys in batches(readable, lambda key: key.payload_bytes, size=_BYTES_AT_ONCE, count=_ROWS_AT_ONCE):
             with store.session(write=False) as session:
                 envelopes = lake.list_envelopes(session, [key.exchange_id for key in keys])
             for key in keys:
@@ -122,34 +125,6 @@ def _row_of(record: IngestRecord) -> ExchangeRecord:
         payload_json=line_of(envelope).decode().removesuffix("\n"),
         schema_version=envelope["schema_version"],
     )
-
-
-def _gathered(rows: Iterable[ExchangeRecord]) -> Iterator[list[ExchangeRecord]]:
-    """As many rows as one transaction inserts."""
-    batch: list[ExchangeRecord] = []
-    characters = 0
-    for row in rows:
-        batch.append(row)
-        characters += len(row.payload_json)
-        if len(batch) == _ROWS_AT_ONCE or characters >= _BYTES_AT_ONCE:
-            yield batch
-            batch, characters = [], 0
-    if batch:
-        yield batch
-
-
-def _in_sizes(keys: Sequence[UnloadedExchange]) -> Iterator[list[UnloadedExchange]]:
-    """As many keys as their envelopes fit into memory."""
-    batch: list[UnloadedExchange] = []
-    size = 0
-    for key in keys:
-        if batch and (len(batch) == _ROWS_AT_ONCE or size + key.payload_bytes > _BYTES_AT_ONCE):
-            yield batch
-            batch, size = [], 0
-        batch.append(key)
-        size += key.payload_bytes
-    if batch:
-        yield batch
 
 
 def _end(key: UnloadedExchange, item: ReadRow | Reject) -> RowEnd:
