@@ -25,10 +25,12 @@ from holocron_assets.processors import usable_processors
 from holocron_assets.settings import Settings
 from resources.queries import Query, load_queries
 from resources.stores.base import SqlStore
-from resources.stores.duckdb_reader import Answers, Instance, KeptReader, OpenFile
+from resources.stores.duckdb_reader import Answers, KeptReader, StoreFile
 
 _HOLDER = re.compile(r"\(PID (\d+)\)")
-_LOCKED = ("Could not set lock", "Conflicting lock", "being used by another process")
+#: What DuckDB says where this process has the file already, through another store.
+_HELD_HERE = "Unique file handle conflict"
+_LOCKED = ("Could not set lock", "Conflicting lock", "being used by another process", _HELD_HERE)
 _RETRY_SECONDS = (0.02, 0.2)
 #: How the names begin of queries whose answer is a few figures: worth keeping, and never much.
 _FIGURES = ("count_", "get_")
@@ -119,10 +121,10 @@ class DuckDBStore(SqlStore):
             # Beside the file, as if the file itself were opened, and not in the working directory.
             "temp_directory": f"{path}.tmp",
         }
-        self._instance = Instance(config)
+        self._file = StoreFile(path, config)
         # Two sessions of one process would share DuckDB's instance, and conflict on writes instead of waiting.
         self._one_at_a_time = threading.Lock()
-        self._reader = KeptReader(self._one_at_a_time)
+        self._reader = KeptReader(self._file, self._one_at_a_time)
 
     @property
     def name(self) -> str:
@@ -150,16 +152,19 @@ class DuckDBStore(SqlStore):
             with _named_errors(self.name):
                 if write:
                     self._reader.make_way()
-                    file = self._open(deadline, read_only=False)
+                    self._open(deadline, read_only=False)
                 else:
-                    file = self._reader.take(partial(self._open, deadline, read_only=True))
+                    self._reader.take(partial(self._open, deadline, read_only=True))
                 try:
-                    with _transaction(file) as connection:
+                    with _transaction(self._file) as connection:
                         yield DuckDBSession(connection, self._reader.answers, reads_only=not write)
                 except BaseException:
-                    self._reader.drop(file)
+                    self._reader.let_go()
                     raise
-                self._reader.put_down(file)
+                if write:
+                    self._file.close()
+                else:
+                    self._reader.put_down()
         finally:
             self._one_at_a_time.release()
 
@@ -169,7 +174,7 @@ class DuckDBStore(SqlStore):
         with self._reader.kept():
             yield
 
-    def _open(self, deadline: float, *, read_only: bool) -> OpenFile:
+    def _open(self, deadline: float, *, read_only: bool) -> None:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -178,8 +183,9 @@ class DuckDBStore(SqlStore):
             ) from error
         while True:
             try:
-                return self._instance.attach(self._path, read_only=read_only)
-            except duckdb.IOException as error:
+                self._file.open(read_only=read_only)
+                return
+            except duckdb.Error as error:
                 if not any(sign in str(error) for sign in _LOCKED):
                     raise
                 if time.monotonic() >= deadline:
@@ -217,7 +223,7 @@ def _bound(query: Query, index: int, parameters: dict[str, Any]) -> list[Any]:
 
 
 @contextmanager
-def _transaction(file: OpenFile) -> Iterator[duckdb.DuckDBPyConnection]:
+def _transaction(file: StoreFile) -> Iterator[duckdb.DuckDBPyConnection]:
     connection = file.connection()
     try:
         connection.begin()
@@ -232,7 +238,9 @@ def _transaction(file: OpenFile) -> Iterator[duckdb.DuckDBPyConnection]:
         connection.close()
 
 
-def _holder(error: duckdb.IOException) -> str:
+def _holder(error: duckdb.Error) -> str:
+    if _HELD_HERE in str(error):
+        return "this very process"
     found = _HOLDER.search(str(error))
     if found is None:
         return "another process"

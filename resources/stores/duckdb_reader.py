@@ -16,69 +16,61 @@ Answers = dict[str, list[dict[str, Any]]]
 _IDLE_SECONDS, _IDLE_SECONDS_AFTER_A_WRITE = 1.0, 0.2
 
 
-class Instance:
-    """DuckDB itself. It outlasts the file that it has open: making one takes 30 ms, opening a file a fifth of that."""
+class StoreFile:
+    """A store's file, open or not: while it is open, other processes have to wait for it.
 
-    def __init__(self, config: Mapping[str, Any]) -> None:
+    It is attached to an instance of DuckDB that outlasts its being open: making one takes 30 ms, attaching a fifth of
+    that.
+    """
+
+    def __init__(self, path: Path, config: Mapping[str, Any]) -> None:
+        self._path = path
         self._config = dict(config)
-        self._connection: duckdb.DuckDBPyConnection | None = None
+        self._instance: duckdb.DuckDBPyConnection | None = None
+        self.is_open = False
 
-    def attach(self, path: Path, *, read_only: bool) -> "OpenFile":
-        """Open a store's file; raises DuckDB's own errors."""
-        if self._connection is None:
-            self._connection = duckdb.connect(":memory:", config=self._config)
-        place = str(path).replace("'", "''")
-        self._connection.execute(f"attach '{place}' as store" + (" (read_only)" if read_only else ""))
-        return OpenFile(self)
-
-    def connection(self) -> duckdb.DuckDBPyConnection:
-        """A connection to the file that is open."""
-        if self._connection is None:
-            raise duckdb.ConnectionException("no file is open")
-        connection = self._connection.cursor()
-        connection.execute("use store")
-        return connection
-
-    def detach(self) -> None:
-        """Close the file, whatever state it is in. What was committed and not yet written to it is in its log."""
-        if self._connection is None:
-            return
-        try:
-            self._connection.execute("detach store")
-        except duckdb.Error:
-            self._connection.close()
-            self._connection = None
-
-
-class OpenFile:
-    """A store's file: other processes have to wait for it until it is closed."""
-
-    def __init__(self, instance: Instance) -> None:
-        self._instance = instance
+    def open(self, *, read_only: bool) -> None:
+        """Attach it; raises DuckDB's own errors."""
+        if self._instance is None:
+            self._instance = duckdb.connect(":memory:", config=self._config)
+        place = str(self._path).replace("'", "''")
+        self._instance.execute(f"attach '{place}' as store" + (" (read_only)" if read_only else ""))
+        self.is_open = True
 
     def connection(self) -> duckdb.DuckDBPyConnection:
         """A connection of its own for one session, to be closed before the file is."""
-        return self._instance.connection()
+        if self._instance is None:
+            raise duckdb.ConnectionException("the file is not open")
+        connection = self._instance.cursor()
+        connection.execute("use store")
+        return connection
 
     def close(self) -> None:
-        """Let others have it."""
-        self._instance.detach()
+        """Let others have it, whatever state it is in. What was committed and is not written to it is in its log."""
+        if self._instance is None or not self.is_open:
+            return
+        self.is_open = False
+        try:
+            self._instance.execute("detach store")
+        except duckdb.Error:
+            self._instance.close()
+            self._instance = None
 
 
 class KeptReader:
-    """The file that reading sessions of a run share when they follow close upon each other.
+    """Keeps the file open for the reading sessions of a run that follow close upon each other.
 
     While it is kept no process can write, so figures that were computed stay right, in `answers`. For the same reason
     it is let go when nobody has used it for a moment: the run may be computing, or waiting for its turn behind the very
     run that wants to write. `lock` is held by whoever has a session; everything but `kept` is called by that one.
     """
 
-    def __init__(self, lock: threading.Lock) -> None:
+    def __init__(self, file: StoreFile, lock: threading.Lock) -> None:
         self.answers: Answers | None = None
+        self._file = file
         self._lock = lock
         self._is_wanted = False
         self._idle_seconds = _IDLE_SECONDS
-        self._file: OpenFile | None = None
         self._timer: threading.Timer | None = None
 
     @contextmanager
@@ -92,30 +84,21 @@ class KeptReader:
                 self._is_wanted = False
                 self.let_go()
 
-    def take(self, open_file: Callable[[], OpenFile]) -> OpenFile:
-        """The file for one session, which puts it down again."""
+    def take(self, open_file: Callable[[], None]) -> None:
+        """Have the file open for one session, which puts it down again."""
         self._cancel_timer()
-        if not self._is_wanted:
-            return open_file()
-        if self._file is None:
-            self._file, self.answers = open_file(), {}
-        return self._file
+        if not self._file.is_open:
+            open_file()
+            self.answers = {} if self._is_wanted else None
 
-    def put_down(self, file: OpenFile) -> None:
+    def put_down(self) -> None:
         """The session is over."""
-        if file is not self._file:
-            file.close()
+        if not self._is_wanted:
+            self.let_go()
             return
         self._timer = threading.Timer(self._idle_seconds, self._let_go_if_idle)
         self._timer.daemon = True
         self._timer.start()
-
-    def drop(self, file: OpenFile) -> None:
-        """The session failed: close the file, whoever wanted to keep it."""
-        if file is self._file:
-            self.let_go()
-        else:
-            file.close()
 
     def make_way(self) -> None:
         """The run writes: close the file, and from now on keep it open for a moment only."""
@@ -123,11 +106,10 @@ class KeptReader:
         self.let_go()
 
     def let_go(self) -> None:
-        """Close the file; the next session opens it again."""
+        """Close the file, whoever wanted to keep it; the next session opens it again."""
         self._cancel_timer()
-        file, self._file, self.answers = self._file, None, None
-        if file is not None:
-            file.close()
+        self.answers = None
+        self._file.close()
 
     def _let_go_if_idle(self) -> None:
         # Whoever holds the lock is using the file, and will put it down again.

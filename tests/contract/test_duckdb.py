@@ -1,12 +1,13 @@
 """What only the embedded store promises: how it keeps its columns (`docs/decisions/0004-duckdb-layout.md`)."""
 
 import re
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from holocron_assets.errors import StoreError
+from holocron_assets.errors import StoreBusyError, StoreError
 from holocron_assets.intake.rows import record_of
 from holocron_assets.settings import Settings
 from holocron_assets.tables import ingest_records, overview
@@ -88,3 +89,19 @@ def test_a_file_that_is_no_store_is_named(settings: Settings, tmp_path: Path) ->
 
     with pytest.raises(StoreError, match=r"is not a DuckDB file\. Restore it from a backup"):
         open_store(settings, wait_seconds=0).migrate()
+
+
+def test_two_stores_of_one_process_take_turns(settings: Settings, store: SqlStore) -> None:
+    """Whoever opens the file a second time in one process waits as another process would, and is told by whom."""
+    other = open_store(settings, wait_seconds=0)
+    with store.session(), pytest.raises(StoreBusyError, match="is in use by this very process"), other.session():
+        pass
+
+    patient = open_store(settings, wait_seconds=60)
+    held = store.session()
+    held.__enter__()
+    waiting = threading.Timer(0.3, lambda: held.__exit__(None, None, None))
+    waiting.start()
+    with patient.session() as session:
+        assert overview.get_counts(session).records == 0
+    waiting.join()
