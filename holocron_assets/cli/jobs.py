@@ -15,14 +15,19 @@ def command() -> None:
 
 
 @command.command()
-@click.option("--missing", is_flag=True, required=True, help="Whatever is needed to make everything searchable.")
+@click.option(
+    "--missing",
+    is_flag=True,
+    required=True,
+    expose_value=False,
+    help="Whatever is needed to make everything searchable.",
+)
 @json_option
-def enqueue(*, missing: bool, as_json: bool) -> None:
+def enqueue(*, as_json: bool) -> None:
     """Enqueue a job to read and cut what is pending, and one for each active space that lacks vectors.
 
     A job of the same kind that waits or runs already is not enqueued again.
     """
-    del missing  # the only thing there is to ask for yet
     settings = load_settings()
     store = command_store(settings)
     prepare(store, settings)

@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -78,13 +78,8 @@ class SqlServerSession:
         schema = pa.schema([(name, pa.large_string()) for name, *_ in cursor.description])
         yield pa.RecordBatch.from_pylist([], schema=schema)
         while rows := cursor.fetchmany(_TEXTS_FETCHED_AT_ONCE):
-            yield pa.RecordBatch.from_arrays(
-                [
-                    _column([_as_text(value) for value in values], pa.large_string())
-                    for values in zip(*rows, strict=True)
-                ],
-                schema=schema,
-            )
+            columns = [pa.array(map(_as_text, values), pa.large_string()) for values in zip(*rows, strict=True)]
+            yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
     def execute(self, query: str, **parameters: Any) -> int:
         """See `holocron_assets.ports.Session`."""
@@ -190,10 +185,9 @@ _ARROW: dict[type, pa.DataType] = {
 
 
 def _column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
-    convert: Callable[[Any], Any] = str if kind == pa.large_string() else lambda value: value
     if pa.types.is_list(kind):
         return _vectors(values, kind)
-    return pa.array([None if value is None else convert(value) for value in values], kind)
+    return pa.array(map(_as_text, values) if kind == pa.large_string() else values, kind)
 
 
 def _as_text(value: Any) -> str | None:
@@ -204,14 +198,12 @@ def _as_text(value: Any) -> str | None:
 
 def _vectors(values: Sequence[bytes | None], kind: pa.DataType) -> pa.Array:
     """Little-endian float32 bytes as lists of numbers. What is no whole number becomes NaN at the end, so it shows."""
-    numbers = [
-        np.frombuffer(value[: len(value) // 4 * 4], "<f4") if value is not None else np.empty(0, "<f4")
-        for value in values
-    ]
-    numbers = [
-        np.append(one, np.float32("nan")) if value is not None and len(value) % 4 else one
-        for one, value in zip(numbers, values, strict=True)
-    ]
-    ends = np.cumsum([0, *(len(one) for one in numbers)], dtype=np.int32)
-    flat = np.concatenate(numbers).astype(np.float32) if numbers else np.empty(0, np.float32)
-    return pa.ListArray.from_arrays(pa.array(ends), pa.array(flat), type=kind)
+    numbers = [_numbers(value or b"") for value in values]
+    ends = np.cumsum([0, *map(len, numbers)], dtype=np.int32)
+    return pa.ListArray.from_arrays(pa.array(ends), pa.array(np.concatenate(numbers)), type=kind)
+
+
+def _numbers(value: bytes) -> NDArray[np.float32]:
+    whole, rest = divmod(len(value), 4)
+    numbers = np.frombuffer(value, "<f4", count=whole).astype(np.float32)
+    return np.append(numbers, np.float32("nan")) if rest else numbers

@@ -36,7 +36,6 @@ class Target:
     """A database: how messages call it, what the driver is told, and what must never be shown."""
 
     name: str
-    database: str
     odbc: Mapping[str, str]
     secrets: tuple[str, ...]
 
@@ -119,7 +118,7 @@ def _target(given: Mapping[str, str], drivers: Sequence[str]) -> Target:
         how = "strict" if encryption == "strict" else "yes" if encrypts else "no"
         odbc |= {"Encrypt": how, "TrustServerCertificate": "yes" if trusts else "no"}
     secrets = tuple(value for key, value in odbc.items() if key.lower() in _SECRET_KEYS)
-    return Target(name=f"SQL Server {host}:{port}/{database}", database=database, odbc=odbc, secrets=secrets)
+    return Target(name=f"SQL Server {host}:{port}/{database}", odbc=odbc, secrets=secrets)
 
 
 def _driver(wanted: str | None, drivers: Sequence[str]) -> str:

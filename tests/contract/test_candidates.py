@@ -8,15 +8,11 @@ from tests.world import World, json_row, missing_row, page_row, prose
 
 def states(world: World) -> dict[str, tuple[str, str]]:
     """State and reason of each candidate, by what was asked for."""
+    found = world.rows("select resource_id, state, reason from vector.vw_source_candidates")
     with world.store.session(write=False) as session:
-        found = candidates.list_source_candidates(session, 99)
         counts = candidates.count_source_candidates(session)
-    assert {state: amount for state, amount in counts.items() if amount} == {
-        state: sum(one.state == state for one in found)
-        for state in CandidateState
-        if any(one.state == state for one in found)
-    }
-    return {str(one.resource_id): (one.state, one.reason) for one in found}
+    assert counts == {state: sum(one == state for _, one, _ in found) for state in CandidateState}
+    return {resource_id: (state, reason) for resource_id, state, reason in found}
 
 
 def test_every_candidate_has_a_state_and_a_reason(world: World) -> None:
