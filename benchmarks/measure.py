@@ -12,6 +12,10 @@ from pathlib import Path
 
 import psutil
 
+_SHORTEST_PAUSE = 0.1
+#: Of one processor. The kernel adds up a large process for milliseconds, and who is measured on all of them notices.
+_WATCHING_SHARE = 0.02
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
@@ -49,8 +53,11 @@ def peak_of(pid: int) -> Iterator[list[float]]:
     stop = threading.Event()
 
     def watch() -> None:
-        while not stop.wait(0.1):
+        pause = _SHORTEST_PAUSE
+        while not stop.wait(pause):
+            started = time.thread_time()
             peak[0] = max(peak[0], _proportional_mb(pid))
+            pause = max(_SHORTEST_PAUSE, (time.thread_time() - started) / _WATCHING_SHARE)
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
