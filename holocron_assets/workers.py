@@ -11,11 +11,12 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO, Generic, Self, TypeVar
 
+from holocron_assets.concurrency import answers_as_ready
 from holocron_assets.errors import WorkerStartError
 from holocron_assets.worker_main import READY
 
@@ -82,17 +83,7 @@ class WorkerPool(Generic[Item, Answer]):
 
         Raises `WorkerStartError` when a worker cannot even be started.
         """
-        under_way: set[Future[list[Answer]]] = set()
-        for batch in batches:
-            under_way.add(self._executor.submit(self._answer, batch))
-            if len(under_way) >= self._workers * _QUEUED_PER_WORKER:
-                done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
-                for future in done:
-                    yield future.result()
-        while under_way:
-            done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
-            for future in done:
-                yield future.result()
+        return answers_as_ready(self._executor, self._answer, batches, ahead=self._workers * _QUEUED_PER_WORKER)
 
     def _answer(self, batch: Sequence[Item]) -> list[Answer]:
         try:

@@ -61,7 +61,7 @@ class Unreliable(EmbeddingProvider):
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses between attempts are not what is tested."""
-    monkeypatch.setattr("holocron_assets.stages.embed._RETRY_SECONDS", (0.0, 0.0, 0.0))
+    monkeypatch.setattr("holocron_assets.stages.calling._RETRY_SECONDS", (0.0, 0.0, 0.0))
 
 
 def with_pages(world: World, *texts: str) -> None:
