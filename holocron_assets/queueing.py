@@ -10,6 +10,7 @@ from holocron_assets.settings import Settings
 from holocron_assets.stages.extract import count_waiting_records
 from holocron_assets.tables import candidates, chunks, embeddings, queue, spaces
 from holocron_assets.tables.candidates import CandidateState
+from holocron_assets.transactions import write
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,20 +37,23 @@ def enqueue_missing(store: Store, settings: Settings) -> Enqueued:
 
     Whoever works on a job does all there is of its kind, so a job that waits already is enough.
     """
-    with store.session() as session:
-        states = candidates.count_source_candidates(session)
-        jobs = []
-        waiting = count_waiting_records(session, settings.sources)
-        waiting += chunks.get_chunking_backlog(session, settings.chunking.version).pending_sources
-        if waiting:
-            jobs.append(_enqueue(session, JobType.CHUNK_SOURCE, "sources", waiting))
-        for space in spaces.list_spaces(session):
-            if space.is_active:
-                backlog = embeddings.count_pending_chunks(session, space.embedding_space_id)
-                if waiting or backlog.pending > backlog.quarantined:
-                    lacking = backlog.pending - backlog.quarantined
-                    job = _enqueue(session, JobType.EMBED_CHUNKS, space.slug, lacking, space.embedding_space_id)
-                    jobs.append(job)
+    return write(store, _enqueue_missing, settings)
+
+
+def _enqueue_missing(session: Session, settings: Settings) -> Enqueued:
+    states = candidates.count_source_candidates(session)
+    jobs = []
+    waiting = count_waiting_records(session, settings.sources)
+    waiting += chunks.get_chunking_backlog(session, settings.chunking.version).pending_sources
+    if waiting:
+        jobs.append(_enqueue(session, JobType.CHUNK_SOURCE, "sources", waiting))
+    for space in spaces.list_spaces(session):
+        if space.is_active:
+            backlog = embeddings.count_pending_chunks(session, space.embedding_space_id)
+            if waiting or backlog.pending > backlog.quarantined:
+                lacking = backlog.pending - backlog.quarantined
+                job = _enqueue(session, JobType.EMBED_CHUNKS, space.slug, lacking, space.embedding_space_id)
+                jobs.append(job)
     return Enqueued(candidates=states, jobs=jobs)
 
 

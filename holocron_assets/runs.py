@@ -14,9 +14,10 @@ import psutil
 
 from holocron_assets.clock import utc_now
 from holocron_assets.errors import StoreError
-from holocron_assets.ports import Store
+from holocron_assets.ports import Session, Store
 from holocron_assets.records import EmbeddingSpace, JobType
 from holocron_assets.tables import runs as run_table
+from holocron_assets.transactions import read, write
 
 _MAX_ERROR_CHARACTERS = 4000
 
@@ -60,12 +61,15 @@ def recorded_run(
     end_dead_runs(store)
     run = Run(run_id=uuid.uuid4())
     job_id = uuid.uuid4()
-    with store.session() as session:
+
+    def begin(session: Session) -> None:
         now = utc_now()
         job_input = {"stage": stage, "origin": origin.kind, "reference": origin.reference}
         space_id = space.embedding_space_id if space else None
         run_table.insert_job(session, job_id, job_type, job_input, space_id, origin.reference, now)
         run_table.insert_run(session, run.run_id, job_id, this_process(), space, dict(options or {}), now)
+
+    write(store, begin)
     started = time.monotonic()
     try:
         yield run
@@ -80,8 +84,7 @@ def recorded_run(
 
 def record_options(store: Store, run: Run, options: Mapping[str, Any]) -> None:
     """Record what a run works with, where that is known only after it began."""
-    with store.session() as session:
-        run_table.update_run_options(session, run.run_id, options)
+    write(store, run_table.update_run_options, run.run_id, options)
 
 
 def end_dead_runs(store: Store) -> int:
@@ -90,16 +93,11 @@ def end_dead_runs(store: Store) -> int:
     What they had committed stays; what they had not is pending again by definition. A job that came from the queue
     is left to the queue, which gives it to another worker.
     """
-    with store.session(write=False) as session:
-        dead = [run for run in run_table.list_running_runs(session) if _is_dead(run.worker_id)]
-    if not dead:
-        return 0
-    with store.session() as session:
-        for run in dead:
-            error = f"its process {run.worker_id} ended without finishing it; the next run continues its work"
-            run_table.finish_run(session, run.run_id, "FAILED", {}, error, utc_now())
-            if not run.is_queued:
-                run_table.finish_job(session, run.job_id, "FAILED", error)
+    dead = [run for run in read(store, run_table.list_running_runs) if _is_dead(run.worker_id)]
+    for run in dead:
+        error = f"its process {run.worker_id} ended without finishing it; the next run continues its work"
+        ended_job = None if run.is_queued else run.job_id
+        write(store, _end, run.run_id, ended_job, "FAILED", {}, error)
     return len(dead)
 
 
@@ -131,6 +129,17 @@ def _finish(store: Store, run: Run, job_id: uuid.UUID, started: float) -> None:
     error = run.error and run.error[:_MAX_ERROR_CHARACTERS]
     status = "FAILED" if error else "SUCCEEDED"
     run.metrics["duration_ms"] = round((time.monotonic() - started) * 1000)
-    with store.session() as session:
-        run_table.finish_run(session, run.run_id, status, run.metrics, error, utc_now())
+    write(store, _end, run.run_id, job_id, status, run.metrics, error)
+
+
+def _end(
+    session: Session,
+    run_id: uuid.UUID,
+    job_id: uuid.UUID | None,
+    status: str,
+    metrics: Mapping[str, int],
+    error: str | None,
+) -> None:
+    run_table.finish_run(session, run_id, status, metrics, error, utc_now())
+    if job_id is not None:
         run_table.finish_job(session, job_id, status, error)

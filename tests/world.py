@@ -19,6 +19,7 @@ from holocron_assets.stages.embed import EmbeddingReport, embed_space
 from holocron_assets.stages.extract import ExtractionReport, extract
 from holocron_assets.stages.register import register_spaces
 from holocron_assets.tables import embeddings, ingest_records, spaces
+from holocron_assets.transactions import write
 from resources.stores.base import SqlStore
 from sample.mediawiki import html_payload, missing_payload, raw_payload, record
 
@@ -104,8 +105,7 @@ class World:
 
     def add(self, *rows: dict[str, Any]) -> int:
         """Store records; returns how many were new."""
-        with self.store.session() as session:
-            return ingest_records.insert_ingest_records(session, [record_of(row).record for row in rows])
+        return write(self.store, ingest_records.insert_ingest_records, [record_of(row).record for row in rows])
 
     def next_day(self) -> datetime:
         """A fetch time later than every one before."""
@@ -134,11 +134,9 @@ class World:
             space = space_of(opened.describe())
         else:
             space = space_of(provider.describe())
-            with self.store.session() as session:
-                spaces.insert_space(session, space, utc_now())
+            write(self.store, spaces.insert_space, space, utc_now())
         report = embed_space(self.store, lambda: opened, space, ORIGIN, silent)
-        with self.store.session() as session:
-            embeddings.mark_indexed_sources(session, utc_now())
+        write(self.store, embeddings.mark_indexed_sources, utc_now())
         return report
 
     def run(self) -> EmbeddingReport:

@@ -15,6 +15,7 @@ from holocron_assets.ports import ProviderCatalog, Session, Store
 from holocron_assets.records import EmbeddingSpace, ItemType
 from holocron_assets.stages.embed import STAGE, EmbeddingReport, embed_space
 from holocron_assets.tables import embeddings, overview, spaces
+from holocron_assets.transactions import read, write
 from holocron_assets.verification import contents, keys
 from holocron_assets.verification.finding import Finding
 
@@ -58,12 +59,10 @@ def embed_spaces(
 
 def complete_sources(store: Store) -> tuple[int, dict[UUID, int]]:
     """Mark the sources that every active space has completely; returns how many, and each space's embeddings."""
-    with store.session(write=False) as session:
-        totals = overview.list_embedding_counts(session)
-        if not overview.get_counts(session).pending_sources:
-            return 0, totals
-    with store.session() as session:
-        return embeddings.mark_indexed_sources(session, utc_now()), totals
+    totals = read(store, overview.list_embedding_counts)
+    if not read(store, overview.get_counts).pending_sources:
+        return 0, totals
+    return write(store, embeddings.mark_indexed_sources, utc_now()), totals
 
 
 def fail_with(failures: Mapping[str, str], figures: Mapping[str, Any]) -> None:

@@ -8,12 +8,13 @@ from holocron_assets.chunking import ChunkingPolicy, cut
 from holocron_assets.clock import utc_now
 from holocron_assets.errors import ConfigurationError, MassChangeError
 from holocron_assets.identity import canonical_json, chunk_id, text_sha256
-from holocron_assets.ports import Progress, Store
+from holocron_assets.ports import Progress, Session, Store
 from holocron_assets.records import Chunk, ChunkedSource, JobType
 from holocron_assets.runs import Origin, Run, recorded_run
 from holocron_assets.settings import GuardSettings
 from holocron_assets.tables import chunks, sources
-from holocron_assets.tables.chunks import ChunkingBacklog, PendingText
+from holocron_assets.tables.chunks import ChunkChanges, ChunkingBacklog, PendingText
+from holocron_assets.transactions import read, write
 
 STAGE = "chunk"
 
@@ -49,9 +50,8 @@ def chunk(
     `ConfigurationError` when the policy's version was used with other parameters before.
     """
     report = ChunkingReport()
-    with store.session(write=False) as session:
-        backlog = chunks.get_chunking_backlog(session, policy.version)
-        require_same_parameters(policy, chunks.get_chunk_policy(session, policy.version))
+    backlog = read(store, chunks.get_chunking_backlog, policy.version)
+    require_same_parameters(policy, read(store, chunks.get_chunk_policy, policy.version))
     if not backlog.pending_sources:
         return report
     if not allow_mass_change:
@@ -60,7 +60,7 @@ def chunk(
     with recorded_run(store, origin, JobType.CHUNK_SOURCE, stage=STAGE, options=options) as run:
         report.run_id = run.run_id
         try:
-            _bind_policy(store, policy)
+            write(store, _bind_policy, policy)
             for batch in _pending_batches(store, policy):
                 _chunk_batch(store, policy, batch, run, report)
                 progress(report.sources, backlog.pending_sources)
@@ -137,10 +137,9 @@ def chunks_of(pending: PendingText, text: str, policy: ChunkingPolicy) -> tuple[
     return source, cut_chunks
 
 
-def _bind_policy(store: Store, policy: ChunkingPolicy) -> None:
-    with store.session() as session:
-        chunks.insert_chunk_policy(session, policy, utc_now())
-        require_same_parameters(policy, chunks.get_chunk_policy(session, policy.version))
+def _bind_policy(session: Session, policy: ChunkingPolicy) -> None:
+    chunks.insert_chunk_policy(session, policy, utc_now())
+    require_same_parameters(policy, chunks.get_chunk_policy(session, policy.version))
 
 
 def require_same_parameters(policy: ChunkingPolicy, bound: str | None) -> None:
@@ -154,11 +153,7 @@ def require_same_parameters(policy: ChunkingPolicy, bound: str | None) -> None:
 
 def _pending_batches(store: Store, policy: ChunkingPolicy) -> Iterator[list[PendingText]]:
     """Pending sources in batches of about equal length of text; each must be chunked before the next is taken."""
-    while True:
-        with store.session(write=False) as session:
-            page = chunks.list_pending_texts(session, policy.version, _PAGE_SOURCES)
-        if not page:
-            return
+    while page := read(store, chunks.list_pending_texts, policy.version, _PAGE_SOURCES):
         batch: list[PendingText] = []
         characters = 0
         for pending in page:
@@ -174,28 +169,47 @@ def _pending_batches(store: Store, policy: ChunkingPolicy) -> Iterator[list[Pend
 def _chunk_batch(
     store: Store, policy: ChunkingPolicy, batch: Sequence[PendingText], run: Run, report: ChunkingReport
 ) -> None:
-    with store.session(write=False) as session:
-        keys = [(one.source_id, one.text_sha256) for one in batch if one.text_sha256 is not None]
-        texts = chunks.list_text_contents(session, keys)
+    keys = [(one.source_id, one.text_sha256) for one in batch if one.text_sha256 is not None]
+    texts = read(store, chunks.list_text_contents, keys)
     cuts = [chunks_of(one, texts[one.source_id] if one.text_sha256 else "", policy) for one in batch]
+    done = write(store, _switch, cuts, policy.version, run.run_id)
+    report.added += done.changes.added
+    report.changed += done.changes.changed
+    report.retired += done.retired
+    report.sources += len(done.sources)
+    report.omitted_characters += sum(source.omitted_character_count for source in done.sources)
+    report.bytes_processed += done.bytes_processed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Switched:
+    sources: list[ChunkedSource]
+    changes: ChunkChanges
+    retired: int
+    bytes_processed: int
+
+
+def _switch(
+    session: Session, cuts: Sequence[tuple[ChunkedSource, list[Chunk]]], policy_version: str, run_id: uuid.UUID
+) -> _Switched:
+    """Make the whole cuts of some sources current, unless a run that raced this one brought newer texts."""
     now = utc_now()
-    with store.session() as session:
-        # A run that raced this one may have brought newer texts since these were read.
-        states = sources.list_source_states(session, [source.source_id for source, _ in cuts])
-        texts_now = {source_id: state.text_sha256 for source_id, state in states.items()}
-        cuts = [cut for cut in cuts if texts_now.get(cut[0].source_id) == cut[0].text_sha256]
-        chunked_sources = [source for source, _ in cuts]
-        new_chunks = [item for _, items in cuts for item in items]
-        chunks.stage_chunks(session, chunked_sources, new_chunks)
-        changes = chunks.get_chunk_changes(session)
-        report.added += changes.added
-        report.changed += changes.changed
-        report.retired += chunks.retire_chunks(session, now)
-        chunks.close_chunk_versions(session, now)
-        chunks.update_chunks(session, run.run_id)
-        chunks.insert_chunks(session, run.run_id, now)
-        chunks.insert_chunk_versions(session, policy.version, run.run_id, now)
-        chunks.update_chunked_sources(session, policy.version, now)
-    report.sources += len(chunked_sources)
-    report.omitted_characters += sum(source.omitted_character_count for source in chunked_sources)
-    report.bytes_processed += sum(item.byte_count for item in new_chunks)
+    states = sources.list_source_states(session, [source.source_id for source, _ in cuts])
+    texts_now = {source_id: state.text_sha256 for source_id, state in states.items()}
+    cuts = [cut for cut in cuts if texts_now.get(cut[0].source_id) == cut[0].text_sha256]
+    chunked_sources = [source for source, _ in cuts]
+    new_chunks = [item for _, items in cuts for item in items]
+    chunks.stage_chunks(session, chunked_sources, new_chunks)
+    changes = chunks.get_chunk_changes(session)
+    retired = chunks.retire_chunks(session, now)
+    chunks.close_chunk_versions(session, now)
+    chunks.update_chunks(session, run_id)
+    chunks.insert_chunks(session, run_id, now)
+    chunks.insert_chunk_versions(session, policy_version, run_id, now)
+    chunks.update_chunked_sources(session, policy_version, now)
+    return _Switched(
+        sources=chunked_sources,
+        changes=changes,
+        retired=retired,
+        bytes_processed=sum(item.byte_count for item in new_chunks),
+    )

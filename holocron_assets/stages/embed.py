@@ -8,13 +8,14 @@ import numpy as np
 
 from holocron_assets.clock import utc_now
 from holocron_assets.identity import embedding_id, vector_sha256
-from holocron_assets.ports import EmbeddingProvider, Progress, Store
+from holocron_assets.ports import EmbeddingProvider, Progress, Session, Store
 from holocron_assets.records import Embedding, EmbeddingSpace, ItemType, JobType, QuarantinedItem
 from holocron_assets.runs import Origin, Run, record_options, recorded_run
 from holocron_assets.spaces import require_same_space
 from holocron_assets.stages.calling import EmbeddedBatch, ProviderCalls
 from holocron_assets.tables import embeddings, quarantine
 from holocron_assets.tables.embeddings import ChunkContent, Position
+from holocron_assets.transactions import read, write
 
 STAGE = "embed"
 
@@ -56,8 +57,7 @@ def embed_space(
     and `ProviderUnavailableError` when it stays away; what was committed until then stays.
     """
     report = EmbeddingReport(space=space)
-    with store.session(write=False) as session:
-        backlog = embeddings.count_pending_chunks(session, space.embedding_space_id)
+    backlog = read(store, embeddings.count_pending_chunks, space.embedding_space_id)
     report.quarantined = backlog.quarantined
     waiting = backlog.pending - backlog.quarantined
     if waiting == 0:
@@ -75,8 +75,7 @@ def embed_space(
                     progress(report.embedded + report.rejected, waiting)
         finally:
             _count(run, report, calls)
-    with store.session(write=False) as session:
-        after = embeddings.count_pending_chunks(session, space.embedding_space_id)
+    after = read(store, embeddings.count_pending_chunks, space.embedding_space_id)
     report.still_pending = after.pending - after.quarantined
     report.quarantined = after.quarantined
     return report
@@ -101,12 +100,9 @@ def _pending_batches(store: Store, space: EmbeddingSpace, size: int) -> Iterator
     """Pending chunks with their contents, in batches that take no notice of where one source ends."""
     after: Position | None = None
     while True:
-        with store.session(write=False) as session:
-            page = embeddings.list_pending_chunks(session, space.embedding_space_id, after=after, limit=_PAGE_CHUNKS)
+        page = read(store, embeddings.list_pending_chunks, space.embedding_space_id, after=after, limit=_PAGE_CHUNKS)
         for first in range(0, len(page), size):
-            with store.session(write=False) as session:
-                contents = embeddings.list_chunk_contents(session, page[first : first + size])
-            if contents:
+            if contents := read(store, embeddings.list_chunk_contents, page[first : first + size]):
                 yield contents
         if len(page) < _PAGE_CHUNKS:
             return
@@ -114,34 +110,37 @@ def _pending_batches(store: Store, space: EmbeddingSpace, size: int) -> Iterator
 
 
 def _store(store: Store, batch: EmbeddedBatch, space: EmbeddingSpace, run: Run, report: EmbeddingReport) -> None:
-    now = utc_now()
-    with store.session() as session:
-        if batch.accepted:
-            matrix = np.concatenate(batch.vectors)
-            rows = [
-                Embedding(
-                    embedding_id=embedding_id(one.chunk_id, space.embedding_space_id, one.content_sha256),
-                    chunk_id=one.chunk_id,
-                    input_content_sha256=one.content_sha256,
-                    vector_sha256=vector_sha256(vector),
-                )
-                for one, vector in zip(batch.accepted, matrix, strict=True)
-            ]
-            report.embedded += embeddings.insert_embeddings(
-                session, rows, matrix, space.embedding_space_id, run.run_id, now
-            )
-        if batch.rejected:
-            items = [
-                QuarantinedItem(
-                    item_type=ItemType.CHUNK,
-                    item_id=one.chunk_id,
-                    item_version=one.content_sha256,
-                    scope=str(space.embedding_space_id),
-                    stage=STAGE,
-                    reason=reason,
-                )
-                for one, reason in batch.rejected
-            ]
-            quarantine.upsert_quarantined(session, items, run.run_id, now)
+    report.embedded += write(store, _write_batch, batch, space.embedding_space_id, run.run_id)
     report.rejected += len(batch.rejected)
     report.bytes_processed += sum(len(one.content.encode()) for one in batch.accepted)
+
+
+def _write_batch(session: Session, batch: EmbeddedBatch, space_id: uuid.UUID, run_id: uuid.UUID) -> int:
+    now = utc_now()
+    embedded = 0
+    if batch.accepted:
+        matrix = np.concatenate(batch.vectors)
+        rows = [
+            Embedding(
+                embedding_id=embedding_id(one.chunk_id, space_id, one.content_sha256),
+                chunk_id=one.chunk_id,
+                input_content_sha256=one.content_sha256,
+                vector_sha256=vector_sha256(vector),
+            )
+            for one, vector in zip(batch.accepted, matrix, strict=True)
+        ]
+        embedded = embeddings.insert_embeddings(session, rows, matrix, space_id, run_id, now)
+    if batch.rejected:
+        items = [
+            QuarantinedItem(
+                item_type=ItemType.CHUNK,
+                item_id=one.chunk_id,
+                item_version=one.content_sha256,
+                scope=str(space_id),
+                stage=STAGE,
+                reason=reason,
+            )
+            for one, reason in batch.rejected
+        ]
+        quarantine.upsert_quarantined(session, items, run_id, now)
+    return embedded

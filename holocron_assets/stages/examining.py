@@ -19,6 +19,7 @@ from holocron_assets.records import Examination, RawRecord, RecordKey
 from holocron_assets.selection import PageClass, Selection
 from holocron_assets.settings import ExtractionSettings
 from holocron_assets.tables import ingest_records, page_classes
+from holocron_assets.transactions import read
 from holocron_assets.workers import WorkerLimits, WorkerPool
 
 _READ_BYTES = 8 * 1024 * 1024
@@ -36,8 +37,7 @@ class Examiner:
         self._store = store
         self._settings = settings
         self._selection = selection
-        with store.session(write=False) as session:
-            self._knows_pages = page_classes.count_page_class_tables(session)
+        self._knows_pages = read(store, page_classes.count_page_class_tables)
         if not self._knows_pages and not selection.is_everything:
             raise ConfigurationError(
                 f"{store.name} does not classify pages: it has no sem.SourcePage and sem.PageClassification. Leave "
@@ -73,8 +73,7 @@ class Examiner:
     def _pages(self, keys: Sequence[RecordKey]) -> Mapping[uuid.UUID, PageClass]:
         if not self._knows_pages:
             return {}
-        with self._store.session(write=False) as session:
-            return page_classes.list_page_classes(session, [key.ingest_id for key in keys])
+        return read(self._store, page_classes.list_page_classes, [key.ingest_id for key in keys])
 
     def _leave_out(self, key: RecordKey, pages: Mapping[uuid.UUID, PageClass]) -> Examination | None:
         reason = self._selection.reason_against(pages.get(key.ingest_id))
@@ -100,8 +99,7 @@ class Examiner:
             while taken < len(resources) and sum(map(len, resources[:taken])) < wanted:
                 taken += 1
             ids = [key.ingest_id for records in resources[:taken] for key in records]
-            with self._store.session(write=False) as session:
-                payloads = ingest_records.list_payloads(session, ids, self._settings.max_payload_bytes)
+            payloads = read(self._store, ingest_records.list_payloads, ids, self._settings.max_payload_bytes)
             by_id = {payload.ingest_id: payload for payload in payloads}
             self._records_read += len(payloads)
             self.bytes_read += sum(payload.payload_bytes for payload in payloads)

@@ -12,6 +12,7 @@ from holocron_assets.ports import Progress, Store
 from holocron_assets.records import IngestRecord
 from holocron_assets.tables import ingest_records
 from holocron_assets.tables.ingest_records import FetchedRecord
+from holocron_assets.transactions import read
 
 _KEYS_AT_ONCE = 8192
 _RECORDS_AT_ONCE = 64
@@ -38,8 +39,7 @@ def export(
     """Add what the store holds to the snapshot in `folder`: all of it, or what is of a source name or resource type."""
     report = ExportReport(folder=str(folder))
     with store.kept_open():
-        with store.session(write=False) as session:
-            total = ingest_records.count_exportable_records(session, source_name, resource_type)
+        total = read(store, ingest_records.count_exportable_records, source_name, resource_type)
         with Snapshot(folder) as snapshot:
             for keys in _pages(store, source_name, resource_type):
                 new = [key for key in keys if not snapshot.holds(str(key))]
@@ -59,30 +59,22 @@ def in_batches(store: Store, keys: Sequence[uuid.UUID]) -> Iterator[list[IngestR
     """The records in the order of their keys, so many at once as fit into memory whatever their size."""
     for start in range(0, len(keys), _RECORDS_AT_ONCE):
         batch = keys[start : start + _RECORDS_AT_ONCE]
-        with store.session(write=False) as session:
-            found = {
-                record.ingest_id: record
-                for record in ingest_records.list_ingest_records(session, batch, _PAYLOAD_BYTES)
-            }
+        records = read(store, ingest_records.list_ingest_records, batch, _PAYLOAD_BYTES)
+        found = {record.ingest_id: record for record in records}
         pending: list[IngestRecord] = []
         for key in batch:
             if key in found:
                 pending.append(found.pop(key))
                 continue
             yield pending
-            with store.session(write=False) as session:
-                pending = ingest_records.list_ingest_records(session, [key], _ANY_BYTES)
+            pending = read(store, ingest_records.list_ingest_records, [key], _ANY_BYTES)
         yield pending
 
 
 def _pages(store: Store, source_name: str | None, resource_type: str | None) -> Iterator[list[uuid.UUID]]:
     after = _BEFORE_ALL
-    while True:
-        with store.session(write=False) as session:
-            page = ingest_records.list_exportable_records(
-                session, source_name, resource_type, after=after, limit=_KEYS_AT_ONCE
-            )
-        if not page:
-            return
+    while page := read(
+        store, ingest_records.list_exportable_records, source_name, resource_type, after=after, limit=_KEYS_AT_ONCE
+    ):
         yield [key.ingest_id for key in page]
         after = page[-1]

@@ -17,6 +17,7 @@ from holocron_assets.selection import Selection
 from holocron_assets.settings import ExtractionSettings, SourceSettings
 from holocron_assets.stages.examining import Examiner
 from holocron_assets.tables import ingest_records, page_classes, quarantine, sources
+from holocron_assets.transactions import read, write
 
 STAGE = "extract"
 
@@ -91,9 +92,8 @@ def extract(
     """Examine every pending record, and bring the sources it decides up to date."""
     rule = rule_of(source_settings)
     report = ExtractionReport()
-    with store.session(write=False) as session:
-        if not count_waiting_records(session, source_settings):
-            return report
+    if not read(store, count_waiting_records, source_settings):
+        return report
     started = time.monotonic()
     extractors = examiners(source_settings)
     options = extraction.model_dump(mode="json") | {"rule": rule.label, "extractors": extractors}
@@ -103,11 +103,10 @@ def extract(
     ):
         report.run_id = run.run_id
         try:
-            _request_reselected(store, source_settings.selection())
-            while True:
+            while read(store, count_waiting_records, source_settings):
+                _request_reselected(store, source_settings.selection())
                 _examine_pending(store, examiner, extractors, run, report, progress)
-                if not _resolve_sources(store, rule, report):
-                    break
+                _resolve_sources(store, rule, report)
         finally:
             report.bytes_processed = examiner.bytes_read
             report.seconds = time.monotonic() - started
@@ -129,33 +128,25 @@ def whole_resources(page: Sequence[RecordKey], limit: int) -> Sequence[RecordKey
 
 
 def _request_reselected(store: Store, selection: Selection) -> None:
-    with store.session(write=False) as session:
-        reselected = reselected_records(session, selection)
-    if reselected:
-        with store.session() as session:
-            quarantine.request_examination(session, [str(key) for key in reselected])
+    if reselected := read(store, reselected_records, selection):
+        write(store, quarantine.request_examination, [str(key) for key in reselected])
 
 
 def _examine_pending(
     store: Store, examiner: Examiner, extractors: list[str], run: Run, report: ExtractionReport, progress: Progress
 ) -> None:
     """Examine until nothing is pending; every commit stands alone."""
-    with store.session(write=False) as session:
-        total = ingest_records.count_pending_records(session, extractors)
-    while True:
-        with store.session(write=False) as session:
-            page = ingest_records.list_pending_records(session, extractors, limit=_PAGE_RECORDS)
-        if not page:
-            return
+    total = read(store, ingest_records.count_pending_records, extractors)
+    while page := read(store, ingest_records.list_pending_records, extractors, limit=_PAGE_RECORDS):
         found: list[Examination] = []
         committed = time.monotonic()
         for answer in examiner.examine(whole_resources(page, _PAGE_RECORDS)):
             found.extend(answer)
             if _is_worth_a_commit(found, time.monotonic() - committed):
-                _write(store, found, run, report)
+                _store(store, found, run, report)
                 progress(report.examined, total)
                 found, committed = [], time.monotonic()
-        _write(store, found, run, report)
+        _store(store, found, run, report)
         progress(report.examined, total)
 
 
@@ -167,9 +158,13 @@ def _is_worth_a_commit(found: Sequence[Examination], seconds: float) -> bool:
     )
 
 
-def _write(store: Store, found: Sequence[Examination], run: Run, report: ExtractionReport) -> None:
-    if not found:
-        return
+def _store(store: Store, found: Sequence[Examination], run: Run, report: ExtractionReport) -> None:
+    if found:
+        report.new_texts += write(store, _write_examinations, found, run.run_id)
+        report.count(found)
+
+
+def _write_examinations(session: Session, found: Sequence[Examination], run_id: uuid.UUID) -> int:
     now = utc_now()
     broken = [
         QuarantinedItem(
@@ -179,35 +174,39 @@ def _write(store: Store, found: Sequence[Examination], run: Run, report: Extract
         if one.outcome is Outcome.FAILED
     ]
     healthy = [str(one.ingest_id) for one in found if one.outcome is not Outcome.FAILED]
-    with store.session() as session:
-        report.new_texts += sources.insert_extracted_texts(session, found, run.run_id, now)
-        sources.upsert_examinations(session, found, run.run_id, now)
-        if broken:
-            quarantine.upsert_quarantined(session, broken, run.run_id, now)
-        quarantine.release_quarantined(session, ItemType.RECORD, healthy, now)
-    report.count(found)
+    new_texts = sources.insert_extracted_texts(session, found, run_id, now)
+    sources.upsert_examinations(session, found, run_id, now)
+    if broken:
+        quarantine.upsert_quarantined(session, broken, run_id, now)
+    quarantine.release_quarantined(session, ItemType.RECORD, healthy, now)
+    return new_texts
 
 
-def _resolve_sources(store: Store, rule: ResolutionRule, report: ExtractionReport) -> bool:
-    """Decide which record speaks for each source touched; True when that needs a record that was not read."""
-    any_wanted = False
-    while True:
-        with store.session() as session:
-            resource_keys = sources.list_unresolved_resources(session, rule.label, _RESOLVE_RESOURCES)
-            if not resource_keys:
-                return any_wanted
-            affected = sources.list_affected_sources(session, resource_keys)
-            records = sources.list_resolution_candidates(session, affected)
-            resolutions = resolve(affected, [record.candidate for record in records], rule)
-            wanted = [found.wanted for found in resolutions if found.wanted is not None]
-            any_wanted = any_wanted or bool(wanted)
-            now = utc_now()
-            sources.stage_resolutions(session, [found for found in resolutions if found.wanted is None])
-            sources.insert_new_sources(session, now)
-            sources.update_sources(session, now)
-            report.retired_texts += sources.retire_replaced_texts(session, now)
-            report.current_texts += sources.establish_current_texts(session, now)
-            sources.upsert_source_aliases(session, now)
-            sources.delete_stale_aliases(session)
-            sources.mark_wanted(session, wanted)
-            sources.mark_resolved(session, resource_keys, rule.label)
+def _resolve_sources(store: Store, rule: ResolutionRule, report: ExtractionReport) -> None:
+    """Decide which record speaks for each source touched; a record needed for that, and not read yet, is pending."""
+    while resolved := write(store, _resolve_some, rule):
+        retired_texts, current_texts = resolved
+        report.retired_texts += retired_texts
+        report.current_texts += current_texts
+
+
+def _resolve_some(session: Session, rule: ResolutionRule) -> tuple[int, int] | None:
+    """Decide it for some; returns how many texts were retired and how many became current, None when all is decided."""
+    resource_keys = sources.list_unresolved_resources(session, rule.label, _RESOLVE_RESOURCES)
+    if not resource_keys:
+        return None
+    affected = sources.list_affected_sources(session, resource_keys)
+    records = sources.list_resolution_candidates(session, affected)
+    resolutions = resolve(affected, [record.candidate for record in records], rule)
+    wanted = [found.wanted for found in resolutions if found.wanted is not None]
+    now = utc_now()
+    sources.stage_resolutions(session, [found for found in resolutions if found.wanted is None])
+    sources.insert_new_sources(session, now)
+    sources.update_sources(session, now)
+    retired_texts = sources.retire_replaced_texts(session, now)
+    current_texts = sources.establish_current_texts(session, now)
+    sources.upsert_source_aliases(session, now)
+    sources.delete_stale_aliases(session)
+    sources.mark_wanted(session, wanted)
+    sources.mark_resolved(session, resource_keys, rule.label)
+    return retired_texts, current_texts

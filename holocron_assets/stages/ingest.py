@@ -21,6 +21,7 @@ from holocron_assets.stages.lake import read_lake, require_lake, unloaded
 from holocron_assets.stages.reading import FileEnd, Item, RowEnd, read_file
 from holocron_assets.tables import ingest_records, quarantine
 from holocron_assets.tables.ingest_records import IngestFile
+from holocron_assets.transactions import read, write
 
 STAGE = "ingest"
 
@@ -75,8 +76,7 @@ def ingest(
             report.warnings.append(f"{path}: passed over {len(found.skipped)} files, e.g. {found.skipped[0].name}")
     if lake:
         require_lake(store)
-    with store.session(write=False) as session:
-        known = {file.path: file for file in ingest_records.list_ingest_files(session)}
+    known = {file.path: file for file in read(store, ingest_records.list_ingest_files)}
     changed = [file for file in files.values() if not _is_unchanged(file, known)]
     report.unchanged_files = len(files) - len(changed)
     pages = unloaded(store, known) if lake else iter(())
@@ -106,8 +106,7 @@ def named_paths(store: Store, settings: Settings) -> list[Path]:
     """The paths that the settings name; the sample only while the store has no record from elsewhere."""
     if SAMPLE not in settings.ingest:
         return [settings.path(name) for name in settings.ingest]
-    with store.session(write=False) as session:
-        elsewhere = ingest_records.count_ingest_records(session, bundled.SOURCE_NAME).records_from_elsewhere
+    elsewhere = read(store, ingest_records.count_ingest_records, bundled.SOURCE_NAME).records_from_elsewhere
     return [
         bundled.RECORDS if name == SAMPLE else settings.path(name)
         for name in settings.ingest
@@ -187,30 +186,36 @@ class _Loading:
         return items >= _BATCH_ITEMS or self._characters >= _BATCH_CHARACTERS
 
     def _flush(self) -> None:
-        now = utc_now()
-        with self._store.session() as session:
-            records = _new_records(session, self._rows)
-            if records:
-                stored = ingest_records.insert_ingest_records(session, records)
-                self._report.records_stored += stored
-                if stored < len(records):
-                    conflicting = ingest_records.list_conflicting_records(session)
-                    self._report.records_conflicting += len(conflicting)
-                    self._report.conflicts.extend(conflicting[: _REPORTED - len(self._report.conflicts)])
-            if self._rejects:
-                items = [
-                    QuarantinedItem(item_type=ItemType.LINE, item_id=one.place, stage=STAGE, reason=one.reason)
-                    for one in self._rejects
-                ]
-                quarantine.upsert_quarantined(session, items, self._run.run_id, now)
-            if self._ended:
-                paths = [end.file.path for end in self._ended]
-                quarantine.release_quarantined_lines(session, paths, self._read_at, now)
-                remembered = [end.file for end in self._ended if end.remembered]
-                ingest_records.upsert_ingest_files(session, remembered, self._run.run_id, now)
+        stored, conflicting = write(self._store, self._write)
+        self._report.records_stored += stored
+        self._report.records_conflicting += len(conflicting)
+        self._report.conflicts.extend(conflicting[: _REPORTED - len(self._report.conflicts)])
         self._report.rejected += len(self._rejects)
         self._report.rejects.extend(self._rejects[: _REPORTED - len(self._report.rejects)])
         self._rows, self._characters, self._rejects, self._ended = [], 0, [], []
+
+    def _write(self, session: Session) -> tuple[int, list[uuid.UUID]]:
+        """Returns how many records were stored, and the ids of those that the store has with another content."""
+        now = utc_now()
+        stored = 0
+        conflicting: list[uuid.UUID] = []
+        records = _new_records(session, self._rows)
+        if records:
+            stored = ingest_records.insert_ingest_records(session, records)
+            if stored < len(records):
+                conflicting = ingest_records.list_conflicting_records(session)
+        if self._rejects:
+            items = [
+                QuarantinedItem(item_type=ItemType.LINE, item_id=one.place, stage=STAGE, reason=one.reason)
+                for one in self._rejects
+            ]
+            quarantine.upsert_quarantined(session, items, self._run.run_id, now)
+        if self._ended:
+            paths = [end.file.path for end in self._ended]
+            quarantine.release_quarantined_lines(session, paths, self._read_at, now)
+            remembered = [end.file for end in self._ended if end.remembered]
+            ingest_records.upsert_ingest_files(session, remembered, self._run.run_id, now)
+        return stored, conflicting
 
 
 def _is_unchanged(file: FoundFile, known: Mapping[str, IngestFile]) -> bool:

@@ -23,6 +23,7 @@ from holocron_assets.runs import Origin, recorded_run
 from holocron_assets.settings import SqlSource
 from holocron_assets.stages.ingest import STAGE
 from holocron_assets.tables import ingest_records
+from holocron_assets.transactions import write
 
 _BATCH_RECORDS = 1000
 _BATCH_CHARACTERS = 16 * 1024 * 1024
@@ -111,8 +112,7 @@ def _load(
         report.run_id = run.run_id
         records = (record_of(json.loads(line)).record for line in changes)
         for batch in batches(records, lambda one: len(one.payload), size=_BATCH_CHARACTERS, count=_BATCH_RECORDS):
-            with store.session() as session:
-                report.records_stored += ingest_records.insert_ingest_records(session, batch)
+            report.records_stored += write(store, ingest_records.insert_ingest_records, batch)
             report.bytes_processed += sum(len(record.payload) for record in batch)
             progress(report.records_stored, 0)
         run.count(

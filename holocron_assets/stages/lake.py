@@ -21,6 +21,7 @@ from holocron_assets.stages.reading import Item, RowEnd
 from holocron_assets.tables import ingest_records, lake
 from holocron_assets.tables.ingest_records import IngestFile
 from holocron_assets.tables.lake import ExchangeRecord, UnloadedExchange
+from holocron_assets.transactions import read, write
 
 TABLE = "lake.RawExchangeRecord"
 
@@ -41,9 +42,7 @@ class LakeExportReport:
 
 def require_lake(store: Store) -> None:
     """Raises `StoreError` where the database does not have the table."""
-    with store.session(write=False) as session:
-        found = lake.count_lake_tables(session)
-    if not found:
+    if not read(store, lake.count_lake_tables):
         raise StoreError(
             f"{store.name} has no table {TABLE}, or this user may not see it. Ask its owner to create it or to grant "
             "select on it (docs/sql-server.md), or leave out --lake and exchange files."
@@ -56,13 +55,11 @@ def export_to_lake(
     """Insert the records that the table does not hold: all of them, or those of a source name or resource type."""
     require_lake(store)
     report = LakeExportReport()
-    with store.session(write=False) as session:
-        report.records = ingest_records.count_exportable_records(session, source_name, resource_type)
+    report.records = read(store, ingest_records.count_exportable_records, source_name, resource_type)
     done = 0
     missing = _missing_rows(store, source_name, resource_type)
     for rows in batches(missing, lambda row: len(row.payload_json), size=_BYTES_AT_ONCE, count=_ROWS_AT_ONCE):
-        with store.session() as session:
-            report.records_written += lake.insert_exchange_records(session, rows, utc_now())
+        report.records_written += write(store, lake.insert_exchange_records, rows, utc_now())
         done += len(rows)
         progress(done, 0)
     return report
@@ -72,8 +69,7 @@ def unloaded(store: Store, known: Mapping[str, IngestFile]) -> Iterator[list[Unl
     """Pages of rows that are no ingest records, and were not read before as they are."""
     start: uuid.UUID | None = _FIRST_ID
     while start is not None:
-        with store.session(write=False) as session:
-            page = lake.list_unloaded_exchanges(session, from_id=start, limit=_KEYS_AT_ONCE + 1)
+        page = read(store, lake.list_unloaded_exchanges, from_id=start, limit=_KEYS_AT_ONCE + 1)
         start = page[_KEYS_AT_ONCE].exchange_id if len(page) > _KEYS_AT_ONCE else None
         if new := [key for key in page[:_KEYS_AT_ONCE] if not _is_unchanged(key, known)]:
             yield new
@@ -89,8 +85,7 @@ def read_lake(store: Store, pages: Iterable[Sequence[UnloadedExchange]], read_at
                 yield Reject(place=_place(key), reason=too_long(store.largest_record_bytes))
         readable = [key for key in page if key.payload_bytes <= store.largest_record_bytes]
         for keys in batches(readable, lambda key: key.payload_bytes, size=_BYTES_AT_ONCE, count=_ROWS_AT_ONCE):
-            with store.session(write=False) as session:
-                envelopes = lake.list_envelopes(session, [key.exchange_id for key in keys])
+            envelopes = read(store, lake.list_envelopes, [key.exchange_id for key in keys])
             for key in keys:
                 if key.exchange_id in envelopes:  # else it was removed meanwhile
                     item = read_line(_place(key), envelopes.pop(key.exchange_id), read_at, ignored)
@@ -103,10 +98,14 @@ def read_lake(store: Store, pages: Iterable[Sequence[UnloadedExchange]], read_at
 def _missing_rows(store: Store, source_name: str | None, resource_type: str | None) -> Iterator[ExchangeRecord]:
     start: uuid.UUID | None = _FIRST_ID
     while start is not None:
-        with store.session(write=False) as session:
-            page = lake.list_records_missing_from_lake(
-                session, source_name, resource_type, from_id=start, limit=_KEYS_AT_ONCE + 1
-            )
+        page = read(
+            store,
+            lake.list_records_missing_from_lake,
+            source_name,
+            resource_type,
+            from_id=start,
+            limit=_KEYS_AT_ONCE + 1,
+        )
         start = page[_KEYS_AT_ONCE] if len(page) > _KEYS_AT_ONCE else None
         for batch in in_batches(store, page[:_KEYS_AT_ONCE]):
             yield from map(_row_of, batch)

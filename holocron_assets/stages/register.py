@@ -10,6 +10,7 @@ from holocron_assets.records import EmbeddingSpace
 from holocron_assets.settings import SpaceDeclaration
 from holocron_assets.spaces import space_of
 from holocron_assets.tables import spaces
+from holocron_assets.transactions import read, write
 
 
 @dataclass(slots=True, kw_only=True)
@@ -33,17 +34,13 @@ def register_spaces(
             described.append(space_of(provider.describe()))
         except HolocronError as error:
             report.failures[declaration.label] = error
-    with store.session(write=False) as session:
-        report.registered = spaces.list_spaces(session)
+    report.registered = read(store, spaces.list_spaces)
     known = {space.embedding_space_id for space in report.registered}
     missing = [space for space in described if space.embedding_space_id not in known]
     if not missing:
         return report
-    with store.session() as session:
-        for space in missing:
-            if spaces.insert_space(session, space, utc_now()):
-                report.new.append(space)
-        report.registered = spaces.list_spaces(session)
+    report.new = [space for space in missing if write(store, spaces.insert_space, space, utc_now())]
+    report.registered = read(store, spaces.list_spaces)
     present = {space.embedding_space_id for space in report.registered}
     for space in missing:
         if space.embedding_space_id not in present:

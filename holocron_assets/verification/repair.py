@@ -7,16 +7,20 @@ from holocron_assets.clock import utc_now
 from holocron_assets.ports import Session, Store
 from holocron_assets.tables import checks, quarantine
 from holocron_assets.tables.checks import REPAIRED_AT_ONCE
+from holocron_assets.transactions import write
 from holocron_assets.verification.verify import Verification
 
 
 def repair(store: Store, found: Verification) -> dict[str, int]:
     """Repair in one transaction; returns what was done, by kind. Verify again to see what is left."""
+    return write(store, _repair, found)
+
+
+def _repair(session: Session, found: Verification) -> dict[str, int]:
     done: dict[str, int] = {}
-    with store.session() as session:
-        _repair_texts(session, found, done)
-        _repair_chunks(session, found, done)
-        _repair_embeddings(session, found, done)
+    _repair_texts(session, found, done)
+    _repair_chunks(session, found, done)
+    _repair_embeddings(session, found, done)
     return {what: amount for what, amount in done.items() if amount}
 
 

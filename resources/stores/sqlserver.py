@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy.pool import QueuePool
 
-from holocron_assets.errors import ConfigurationError, StoreBusyError, StoreUnavailableError
+from holocron_assets.errors import ConfigurationError, StoreBusyError, TransientError
 from holocron_assets.settings import Settings, SqlServerSettings
 from resources.stores.base import SqlStore
 from resources.stores.sqlserver_errors import named_errors
@@ -114,7 +114,7 @@ class SqlServerStore(SqlStore):
                         connection.invalidate()
                         raise
                     return connection
-            except StoreUnavailableError:
+            except TransientError:
                 if time.monotonic() >= deadline:
                     raise
                 time.sleep(random.uniform(*_CONNECT_PAUSE_SECONDS))  # noqa: S311 - no secret depends on it

@@ -14,6 +14,8 @@ _PREFIXES = re.compile(r"^(\[[^\]]*\]\s*)+")
 _UNREACHABLE = "the server cannot be reached. Is it running, and are host and port right?"
 _LOST = "the connection was lost. Run again: it continues with what was not written"
 _AGAIN = "nothing of this batch was written. Run again: it continues where it was"
+#: Not asked again at once: what took too long would take as long.
+_SLOW = (StoreBusyError, "no answer in time. Try again, or raise the time-outs of `sqlserver:`")
 _FULL = "nothing of this batch was written. Make room, and run again"
 
 #: By SQL Server's error number: which error it is for us, and what to do.
@@ -60,7 +62,7 @@ _NUMBERS: dict[int, tuple[type[StoreError], str]] = {
     20009: (StoreUnavailableError, _UNREACHABLE),
     20017: (StoreUnavailableError, _LOST),
     20047: (StoreUnavailableError, _LOST),
-    20003: (StoreUnavailableError, "no answer in time. Try again, or raise the time-outs of `sqlserver:`"),
+    20003: _SLOW,
     # Azure's.
     40613: (StoreUnavailableError, _LOST),
     40197: (StoreUnavailableError, _LOST),
@@ -70,8 +72,8 @@ _NUMBERS: dict[int, tuple[type[StoreError], str]] = {
 _STATES: dict[str, tuple[type[StoreError], str]] = {
     "28000": _NUMBERS[18456],
     "08001": (StoreUnavailableError, _UNREACHABLE),
-    "HYT00": (StoreUnavailableError, "no answer in time. Try again, or raise the time-outs of `sqlserver:`"),
-    "HYT01": (StoreUnavailableError, "no answer in time. Try again, or raise the time-outs of `sqlserver:`"),
+    "HYT00": _SLOW,
+    "HYT01": _SLOW,
     "08S01": (StoreUnavailableError, _LOST),
     "08003": (StoreUnavailableError, _LOST),
     "08007": (StoreUnavailableError, _LOST),

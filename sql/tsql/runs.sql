@@ -1,10 +1,12 @@
 -- name: insert_job
 -- Work that Dagster or the command line started itself: running from birth, never for a queue worker to claim.
+-- Once only, although asked again by who cannot know that it was committed; so is the run below.
 insert into vector.job (
     job_id, created_utc, status, job_type, input_json, embedding_space_id, attempt_count, available_utc, locked_by,
     locked_utc
 )
-values (:job_id, :now, 'RUNNING', :job_type, :input_json, :embedding_space_id, 1, :now, :locked_by, :now);
+select :job_id, :now, 'RUNNING', :job_type, :input_json, :embedding_space_id, 1, :now, :locked_by, :now
+where not exists (select 1 from vector.job where job_id = :job_id);
 
 -- name: insert_run
 -- The contract keeps the model's name shorter here than in the space, which the run names too.
@@ -12,10 +14,10 @@ insert into vector.run (
     run_id, job_id, started_utc, status, worker_id, embedding_space_id, model_name, model_tag,
     model_digest, options_json
 )
-values (
+select
     :run_id, :job_id, :now, 'RUNNING', :worker_id, :embedding_space_id, left(cast(:model_name as nvarchar(200)), 100), :model_tag,
     :model_digest, :options_json
-);
+where not exists (select 1 from vector.run where run_id = :run_id);
 
 -- name: update_run_options
 update vector.run

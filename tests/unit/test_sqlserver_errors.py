@@ -37,7 +37,7 @@ _MS = "[Microsoft][ODBC Driver 18 for SQL Server]"
             StoreUnavailableError,
             "are host and port",
         ),
-        ("HYT00", f"[HYT00] {_MS}Login timeout expired (0) (SQLDriverConnect)", StoreUnavailableError, "in time"),
+        ("HYT00", f"[HYT00] {_MS}Login timeout expired (0) (SQLDriverConnect)", StoreBusyError, "in time"),
         ("08S01", f"[08S01] {_MS}Communication link failure (0) (x)", StoreUnavailableError, "continues"),
         (
             "IMC06",

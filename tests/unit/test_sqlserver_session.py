@@ -155,8 +155,8 @@ def test_nulls_are_written_out() -> None:
     )
     ((statement, values),) = wire.sent
 
-    assert values == ["r", "j", "2026-03-01T12:00:00.123456", "w", "{}"]
-    assert statement.count("?") == 5
+    assert values == ["r", "j", "2026-03-01T12:00:00.123456", "w", "{}", "r"]
+    assert statement.count("?") == 6
     assert "null, left(cast(null as nvarchar(200)), 100), null" in statement
 
 
