@@ -4,8 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from enum import StrEnum
 from typing import Any, Protocol
+from uuid import UUID
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from holocron_assets.records import SpaceIdentity, Vectors
 
@@ -35,6 +38,20 @@ class Session(Protocol):
 
     def execute(self, query: str, **parameters: Any) -> int:
         """Run a write; returns how many rows its last statement affected."""
+        ...
+
+    def index_vectors(self, space_id: UUID, dimensions: int, limit: int) -> int:
+        """Take up to `limit` of a space's current vectors into what this database compares vectors by.
+
+        Returns how many were new there: 0 when all are, or where the database compares none.
+        """
+        ...
+
+    def near_vectors(self, space_id: UUID, query: NDArray[np.float32], limit: int) -> Iterator[pa.RecordBatch] | None:
+        """chunk_id and vector of current chunks of a space, among them the `limit` nearest to `query` by cosine.
+
+        `query` has shape (dimensions,). None where the database does not compare vectors.
+        """
         ...
 
     def stage(self, relation: str, rows: pa.Table) -> None:

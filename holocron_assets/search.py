@@ -51,7 +51,8 @@ def search(store: Store, providers: ProviderCatalog, query: str, *, space: str |
     vectors = provider.embed([query], Purpose.QUERY)
     require_valid(vectors.values, chosen, 1)
     with store.session(write=False) as session:
-        near = nearest(embeddings.list_current_vectors(session, chosen.embedding_space_id), vectors.values[0], top_k)
+        asked = vectors.values[0]
+        near = nearest(embeddings.list_current_vectors(session, chosen.embedding_space_id, asked, top_k), asked, top_k)
         details = embeddings.list_hit_details(session, [one.chunk_id for one in near])
         backlog = embeddings.count_pending_chunks(session, chosen.embedding_space_id)
     hits = []

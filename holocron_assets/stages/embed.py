@@ -20,6 +20,7 @@ from holocron_assets.transactions import read, write
 STAGE = "embed"
 
 _PAGE_CHUNKS = 65536
+_INDEXED_AT_ONCE = 20_000
 
 
 @dataclass(slots=True, kw_only=True)
@@ -75,10 +76,16 @@ def embed_space(
                     progress(report.embedded + report.rejected, waiting)
         finally:
             _count(run, report, calls)
+    while write(store, _index, space):
+        pass
     after = read(store, embeddings.count_pending_chunks, space.embedding_space_id)
     report.still_pending = after.pending - after.quarantined
     report.quarantined = after.quarantined
     return report
+
+
+def _index(session: Session, space: EmbeddingSpace) -> int:
+    return session.index_vectors(space.embedding_space_id, space.dimensions, _INDEXED_AT_ONCE)
 
 
 def _count(run: Run, report: EmbeddingReport, calls: ProviderCalls) -> None:

@@ -110,9 +110,15 @@ def mark_indexed_sources(session: Session, now: datetime) -> int:
     return session.execute("mark_indexed_sources", now=now)
 
 
-def list_current_vectors(session: Session, space_id: uuid.UUID) -> Iterator[pa.RecordBatch]:
-    """chunk_id and vector of every current chunk that a space has a vector of, in no order."""
-    return session.stream("list_current_vectors", embedding_space_id=space_id)
+def list_current_vectors(
+    session: Session, space_id: uuid.UUID, query: NDArray[np.float32], limit: int
+) -> Iterator[pa.RecordBatch]:
+    """chunk_id and vector of current chunks of a space, in no order, among them the `limit` nearest to `query`.
+
+    Of all of them, unless the database compares vectors itself. `query` has shape (dimensions,).
+    """
+    near = session.near_vectors(space_id, query, limit)
+    return session.stream("list_current_vectors", embedding_space_id=space_id) if near is None else near
 
 
 def list_hit_details(session: Session, chunk_ids: Sequence[str]) -> dict[str, HitDetail]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from holocron_assets.errors import StoreError
 from resources.queries import Query, load_queries
 from resources.stores.sqlserver_script import batches
+from resources.stores.sqlserver_search import MAX_DIMENSIONS, SearchTable, candidates
 
 _FETCHED_AT_ONCE = 2048
 #: Of texts whose length nobody knows.
@@ -56,7 +57,9 @@ class SqlServerSession:
 
     def stream(self, query: str, **parameters: Any) -> Iterator[pa.RecordBatch]:
         """See `holocron_assets.ports.Session`."""
-        cursor = self._run(self._queries[query], parameters)
+        return self._streamed(self._run(self._queries[query], parameters))
+
+    def _streamed(self, cursor: Any) -> Iterator[pa.RecordBatch]:
         schema = pa.schema([(name, _ARROW.get(kind, pa.large_string())) for name, kind, *_ in cursor.description])
         while rows := cursor.fetchmany(_FETCHED_AT_ONCE):
             columns = list(zip(*rows, strict=True))
@@ -85,6 +88,30 @@ class SqlServerSession:
         """See `holocron_assets.ports.Session`."""
         self._refuse_to_read_only(query)
         return max(0, int(self._run(self._queries[query], parameters).rowcount))
+
+    def index_vectors(self, space_id: uuid.UUID, dimensions: int, limit: int) -> int:
+        """See `holocron_assets.ports.Session`. Made of the vectors' JSON, so there is none where that is not kept."""
+        table = SearchTable(space_id=space_id, dimensions=dimensions)
+        if not self._keeps_json or dimensions > MAX_DIMENSIONS:
+            return 0
+        (support,) = self.rows("get_vector_support", table_name=table.name)
+        if not support["types"] or not (support["tables"] or support["may_create"]):
+            return 0
+        if not support["tables"]:
+            self._run(table.of_space(self._queries["create_search_table"]), {})
+        self._run(table.of_space(self._queries["delete_search_vectors"]), {})
+        insertion = table.of_space(self._queries["insert_search_vectors"])
+        return max(0, int(self._run(insertion, {"embedding_space_id": space_id, "limit": limit}).rowcount))
+
+    def near_vectors(
+        self, space_id: uuid.UUID, query: NDArray[np.float32], limit: int
+    ) -> Iterator[pa.RecordBatch] | None:
+        """See `holocron_assets.ports.Session`."""
+        table = SearchTable(space_id=space_id, dimensions=query.size)
+        if not self.rows("get_vector_support", table_name=table.name)[0]["tables"]:
+            return None
+        wanted = {"embedding_space_id": space_id, "query": query.tolist(), "limit": candidates(limit)}
+        return self._streamed(self._run(table.of_space(self._queries["list_near_vectors"]), wanted))
 
     def stage(self, relation: str, rows: pa.Table) -> None:
         """See `holocron_assets.ports.Session`."""

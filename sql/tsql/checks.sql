@@ -1,6 +1,7 @@
 -- Facts that must hold. A `count_` here counts violations over keys, hashes and counts alone; a `list_written_`
 -- reads back what some runs wrote (every run, when none are given). Other programs may write to the tables of the
--- contract: what is theirs has no `text_sha256`, `ingest_id` or `vector_binary`, and is not judged.
+-- contract: what is theirs has no `text_sha256`, `ingest_id` or `vector_binary`, and is not judged. A plan for what one
+-- run wrote is no plan for every run, so a `list_written_` is planned anew each time.
 
 -- name: count_duplicate_records
 select count(*) - count(distinct ingest_id) as n
@@ -146,7 +147,8 @@ from vector.extracted_text
 where :every_run = 1
     or run_id in (
         select value from openjson(cast(:run_ids as nvarchar(max))) with (value uniqueidentifier '$')
-    );
+    )
+option (recompile);
 
 -- name: list_written_chunks
 -- In no order: contents are too large to be sorted.
@@ -164,7 +166,8 @@ where c.retired_utc is null
         or c.run_id in (
             select value from openjson(cast(:run_ids as nvarchar(max))) with (value uniqueidentifier '$')
         )
-    );
+    )
+option (recompile);
 
 -- name: list_written_spans
 -- All chunks of each source of which these runs wrote any, together, with the length of the text they were cut from.
@@ -192,7 +195,8 @@ where c.retired_utc is null
             )
         )
     )
-order by c.source_id, chunk_index;
+order by c.source_id, chunk_index
+option (recompile);
 
 -- name: list_written_embeddings
 select e.embedding_id, e.chunk_id, e.input_content_sha256, e.vector_binary as vector, e.vector_sha256
@@ -204,7 +208,8 @@ where e.embedding_space_id = :embedding_space_id
         or e.run_id in (
             select value from openjson(cast(:run_ids as nvarchar(max))) with (value uniqueidentifier '$')
         )
-    );
+    )
+option (recompile);
 
 -- name: delete_embeddings
 -- Repair: what is deleted is pending again, and made anew by the next run.

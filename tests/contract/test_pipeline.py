@@ -192,7 +192,7 @@ def test_vectors_come_back_bit_for_bit(world: World) -> None:
 
     with world.store.session(write=False) as session:
         (space,) = spaces.list_spaces(session)
-        (batch,) = embeddings.list_current_vectors(session, space.embedding_space_id)
+        (batch,) = embeddings.list_current_vectors(session, space.embedding_space_id, np.ones(32, np.float32), 1)
 
     assert batch.column("chunk_id").to_pylist() == [key]
     stored = np.array(batch.column("vector").to_pylist()[0], np.float32)

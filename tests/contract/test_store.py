@@ -518,8 +518,8 @@ def test_nearest_is_exact_ordered_and_current_only(store: SqlStore) -> None:
     with chunked(store, contents) as session:
         embed(session, contents, [[1, 0, 0], [1, 0, 0], [0.6, 0.8, 0], [0, 0, 1]])
     with chunked(store, {"b": "1", "a": "1", "c": "2 changed"}, text="u") as session:
-        vectors = embeddings.list_current_vectors(session, SPACE.embedding_space_id)
-        near = nearest(vectors, np.array([1, 0, 0], np.float32), 10)
+        query = np.array([1, 0, 0], np.float32)
+        near = nearest(embeddings.list_current_vectors(session, SPACE.embedding_space_id, query, 10), query, 10)
         details = embeddings.list_hit_details(session, ["a"])
 
     assert [(hit.chunk_id, round(hit.cosine_similarity, 6)) for hit in near] == [("a", 1.0), ("b", 1.0)]

@@ -1,0 +1,81 @@
+-- Comparing vectors on the server, where it has the type for them (SQL Server 2025). Each space has a table of its own,
+-- because the type holds the number of dimensions: `search_of_space` and `vector(1)` stand for the space's own.
+
+-- name: get_vector_support
+select
+    (select count(*) from sys.types where name = N'vector' and is_user_defined = 0) as types,
+    (
+        select count(*)
+        from sys.tables as t
+        join sys.schemas as s on s.schema_id = t.schema_id
+        where s.name = N'vector' and t.name = :table_name
+    ) as tables,
+    cast(
+        case
+            when has_perms_by_name(db_name(), N'DATABASE', N'CREATE TABLE') = 1
+                and has_perms_by_name(N'vector', N'SCHEMA', N'ALTER') = 1
+                then 1
+            else 0
+        end as int
+    ) as may_create;
+
+-- name: create_search_table
+create table vector.search_of_space (
+    embedding_id uniqueidentifier not null primary key,
+    vector_sha256 nvarchar(64) collate database_default not null,
+    embedding vector(1) not null
+);
+
+-- name: delete_search_vectors
+-- Of what is no longer current, or was replaced since.
+delete from vector.search_of_space
+where embedding_id not in (
+    select s.embedding_id
+    from vector.search_of_space as s
+    join vector.embedding as e
+        on e.embedding_id = s.embedding_id and e.vector_sha256 collate database_default = s.vector_sha256
+    join vector.chunk as c on c.chunk_id = e.chunk_id and c.content_sha256 = e.input_content_sha256
+    where c.retired_utc is null
+);
+
+-- name: insert_search_vectors
+-- Our own, of which is known that the JSON is a vector of the space. The case keeps others from being converted at all.
+insert into vector.search_of_space (embedding_id, vector_sha256, embedding)
+select top (:limit)
+    e.embedding_id,
+    e.vector_sha256,
+    cast(case when e.vector_binary is not null and datalength(e.vector_json) > 4 then e.vector_json end as vector(1))
+from vector.embedding as e
+join vector.chunk as c on c.chunk_id = e.chunk_id and c.content_sha256 = e.input_content_sha256
+where e.embedding_space_id = :embedding_space_id
+    and c.retired_utc is null
+    and e.vector_binary is not null
+    and datalength(e.vector_json) > 4
+    and not exists (select 1 from vector.search_of_space as s where s.embedding_id = e.embedding_id);
+
+-- name: list_near_vectors
+-- The nearest in the table, and every current vector that it lacks: who picks among them misses none.
+with near as (
+    select top (:limit) e.embedding_id
+    from vector.search_of_space as s
+    join vector.embedding as e
+        on e.embedding_id = s.embedding_id and e.vector_sha256 collate database_default = s.vector_sha256
+    join vector.chunk as c on c.chunk_id = e.chunk_id and c.content_sha256 = e.input_content_sha256
+    where c.retired_utc is null
+    order by vector_distance('cosine', s.embedding, cast(cast(:query as nvarchar(max)) as vector(1))), e.chunk_id
+)
+select e.chunk_id, e.vector_binary as vector
+from near as n
+join vector.embedding as e on e.embedding_id = n.embedding_id
+union all
+select e.chunk_id, e.vector_binary as vector
+from vector.embedding as e
+join vector.chunk as c on c.chunk_id = e.chunk_id and c.content_sha256 = e.input_content_sha256
+where e.embedding_space_id = :embedding_space_id
+    and c.retired_utc is null
+    and e.vector_binary is not null
+    and not exists (
+        select 1
+        from vector.search_of_space as s
+        where s.embedding_id = e.embedding_id and s.vector_sha256 = e.vector_sha256 collate database_default
+    );
