@@ -83,6 +83,7 @@ class SourceSettings(_Section):
     primary_types: tuple[str, ...] = ()
     continuities: tuple[str, ...] = ()
     unclassified: bool = True
+    link_pages: bool = False
 
     def selection(self) -> Selection:
         """Which pages are embedded."""

@@ -46,6 +46,7 @@ def extracted_texts(
             "outcomes": dg.MetadataValue.json(report.outcomes),
             "new texts": report.new_texts,
             "texts retired": report.retired_texts,
+            "pages linked": report.linked_pages,
             "records per second": report.records_per_second,
             "sources vanished": counts.vanished_sources,
             "redirects": counts.redirects,

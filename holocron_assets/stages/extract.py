@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from holocron_assets.clock import utc_now
+from holocron_assets.errors import ConfigurationError
 from holocron_assets.extraction import current_extractors
 from holocron_assets.extraction.resource import resource_key
 from holocron_assets.ports import Progress, Session, Store
@@ -39,6 +40,7 @@ class ExtractionReport:
     new_texts: int = 0
     current_texts: int = 0
     retired_texts: int = 0
+    linked_pages: int = 0
     bytes_processed: int = 0
     seconds: float = 0.0
 
@@ -90,10 +92,23 @@ def extract(
     progress: Progress,
 ) -> ExtractionReport:
     """Examine every pending record, and bring the sources it decides up to date."""
-    rule = rule_of(source_settings)
     report = ExtractionReport()
-    if not read(store, count_waiting_records, source_settings):
-        return report
+    if read(store, count_waiting_records, source_settings):
+        _extract_waiting(store, extraction, source_settings, origin, progress, report)
+    if source_settings.link_pages:
+        report.linked_pages = _link_pages(store)
+    return report
+
+
+def _extract_waiting(
+    store: Store,
+    extraction: ExtractionSettings,
+    source_settings: SourceSettings,
+    origin: Origin,
+    progress: Progress,
+    report: ExtractionReport,
+) -> None:
+    rule = rule_of(source_settings)
     started = time.monotonic()
     extractors = examiners(source_settings)
     options = extraction.model_dump(mode="json") | {"rule": rule.label, "extractors": extractors}
@@ -116,7 +131,15 @@ def extract(
                 texts_retired=report.retired_texts,
                 bytes_processed=report.bytes_processed,
             )
-    return report
+
+
+def _link_pages(store: Store) -> int:
+    if not read(store, page_classes.count_page_class_tables):
+        raise ConfigurationError(
+            f"{store.name} has no sem.SourcePage and sem.PageClassification to link. Leave `link_pages` out of the "
+            "section `sources` of the settings."
+        )
+    return write(store, page_classes.update_page_links)
 
 
 def whole_resources(page: Sequence[RecordKey], limit: int) -> Sequence[RecordKey]:

@@ -21,6 +21,11 @@ def list_page_classes(session: Session, ingest_ids: Sequence[uuid.UUID]) -> dict
     return {row.pop("ingest_id"): PageClass(**row) for row in rows}
 
 
+def update_page_links(session: Session) -> int:
+    """Write on each page which source it is, where it says nothing or something else; returns how many."""
+    return session.execute("update_page_links")
+
+
 def list_reselected_records(session: Session, selection: Selection) -> list[uuid.UUID]:
     """Examined records about which the selection says something else than it did when they were examined."""
     rows = session.rows(

@@ -1,4 +1,4 @@
--- What the schema `sem` knows of pages, where a database has it. Read only. A page is one resource of a source system,
+-- What the schema `sem` knows of pages, where a database has it. A page is one resource of a source system,
 -- whatever its variants; resources are told apart by their bytes.
 
 -- name: count_page_class_tables
@@ -71,3 +71,28 @@ select ingest_id
 from judged
 where is_left_out <> is_unwanted
 order by ingest_id;
+
+-- name: update_page_links
+-- The one thing that is written outside our own tables, and only where the settings ask for it: on each page the source
+-- that its newest record belongs to, or the record that the page names itself.
+update p
+set source_registry_id = l.source_id
+from sem.SourcePage as p
+join (
+    select
+        q.source_page_id,
+        x.source_id,
+        row_number() over (
+            partition by q.source_page_id
+            order by case when s.ingest_id = q.latest_ingest_id then 0 else 1 end, s.fetched_at_utc desc, x.source_id
+        ) as place
+    from sem.SourcePage as q
+    join ingest.IngestRecords as r
+        on r.source_system = q.source_system
+            and r.resource_id = q.resource_id
+            and cast(r.resource_id as varbinary(1000)) = cast(q.resource_id as varbinary(1000))
+    join vector.ingest_seen as s on s.ingest_id = r.ingest_id
+    join vector.source_registry as x on x.source_id = s.source_id
+    where q.is_active = 1
+) as l on l.source_page_id = p.source_page_id
+where l.place = 1 and (p.source_registry_id is null or p.source_registry_id <> l.source_id collate database_default);

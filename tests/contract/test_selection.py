@@ -15,8 +15,8 @@ from tests.world import World, page_row, prose, silent
 TABLES = """
 create table sem.SourcePage (
     source_page_id {key} not null primary key, source_system {text} not null, resource_id {text} not null,
-    variant {text} null, continuity_hint {text} null, latest_ingest_id {key} null, is_active {flag} not null,
-    updated_utc {time} not null
+    variant {text} null, continuity_hint {text} null, latest_ingest_id {key} null, source_registry_id {text} null,
+    is_active {flag} not null, updated_utc {time} not null
 );
 create table sem.PageClassification (
     page_classification_id {key} not null primary key, source_page_id {key} not null, primary_type {text} not null,
@@ -137,4 +137,46 @@ def test_a_selection_needs_classes(world: World) -> None:
     select(world, primary_types=("Droid",))
 
     with pytest.raises(ConfigurationError, match="does not classify pages"):
+        world.extract()
+
+
+def links(world: World) -> list[tuple[str, str | None]]:
+    """What each page says of its source."""
+    return sorted(world.rows("select resource_id, source_registry_id from sem.SourcePage"), key=repr)
+
+
+def test_pages_are_linked_to_their_sources_when_asked(classified: World) -> None:
+    """Nothing is written to the pages unless the settings say so; then each names its source, once."""
+    classified.extract()
+    assert {link for _, link in links(classified)} == {None}
+
+    select(classified, link_pages=True)
+    assert classified.extract().linked_pages == 3
+    assert links(classified) == [
+        ("Alpha", "mediawiki:testwiki:page/1"),
+        ("Gamma", "mediawiki:testwiki:page/3"),
+        ("alpha", "mediawiki:testwiki:page/2"),
+    ]
+    assert classified.extract().linked_pages == 0
+
+
+def test_a_page_is_linked_to_the_record_that_it_names(classified: World) -> None:
+    """Two wikis may have a page of one title; the page's own record tells which is meant, however old."""
+    classified.add(page_row("Alpha", 7, prose("elsewhere"), source_name="otherwiki", fetched_at=classified.next_day()))
+    classified.rows(
+        "update sem.SourcePage set latest_ingest_id = (select ingest_id from ingest.IngestRecords "
+        "where resource_id = 'Alpha' and source_name = 'testwiki') "
+        f"where source_page_id = '{uuid.UUID(int=1)}'"
+    )
+    select(classified, link_pages=True)
+    classified.extract()
+
+    assert ("Alpha", "mediawiki:testwiki:page/1") in links(classified)
+
+
+def test_without_pages_there_is_nothing_to_link(world: World) -> None:
+    """A database without the tables is told apart from one whose pages are linked already."""
+    select(world, link_pages=True)
+
+    with pytest.raises(ConfigurationError, match="Leave `link_pages` out"):
         world.extract()
