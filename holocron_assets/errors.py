@@ -74,7 +74,11 @@ class InputRejectedError(ProviderError):
 
 
 class ProviderUnavailableError(ProviderError, TransientError):
-    """The provider cannot be reached or is overloaded just now."""
+    """The provider cannot be reached or is overloaded just now; `retry_after` is in how many seconds, if it said so."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class VectorError(ProviderError):

@@ -117,7 +117,17 @@ class EmbeddingProvider(Protocol):
 
     @property
     def batch_size(self) -> int:
-        """How many texts make one efficient call; also the most that one transaction commits."""
+        """How many texts make one efficient call."""
+        ...
+
+    @property
+    def batch_characters(self) -> int:
+        """A call ends with the text that makes it this long."""
+        ...
+
+    @property
+    def concurrency(self) -> int:
+        """How many calls at once gain anything. `embed` is called by as many threads; `describe` by another one."""
         ...
 
     def describe(self) -> SpaceIdentity:

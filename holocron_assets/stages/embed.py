@@ -1,12 +1,15 @@
 """From current chunks to vectors, one space at a time, each batch one transaction."""
 
+import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from holocron_assets.batching import batches
 from holocron_assets.clock import utc_now
+from holocron_assets.errors import ProviderError
 from holocron_assets.identity import embedding_id, vector_sha256
 from holocron_assets.ports import EmbeddingProvider, Progress, Session, Store
 from holocron_assets.records import Embedding, EmbeddingSpace, ItemType, JobType, QuarantinedItem
@@ -21,6 +24,10 @@ STAGE = "embed"
 
 _PAGE_CHUNKS = 65536
 _INDEXED_AT_ONCE = 20_000
+_READ_CHUNKS = 512
+_COMMIT_CHUNKS = 1024
+#: However slow the provider is, a crash costs no more than this and the calls under way.
+_COMMIT_SECONDS = 2.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -71,7 +78,15 @@ def embed_space(
         calls = ProviderCalls(provider, space)
         try:
             with calls:
-                for embedded in calls.embedded(_pending_batches(store, space, provider.batch_size)):
+                batches_to_embed = batches(
+                    _pending_contents(store, space),
+                    lambda chunk: len(chunk.content),
+                    size=provider.batch_characters,
+                    count=provider.batch_size,
+                )
+                for embedded in _worth_a_commit(calls.embedded(batches_to_embed)):
+                    # What was embedded until now is of this space only if the provider still serves it.
+                    require_same_space(space, provider.describe())
                     _store(store, embedded, space, run, report)
                     progress(report.embedded + report.rejected, waiting)
         finally:
@@ -103,17 +118,33 @@ def _count(run: Run, report: EmbeddingReport, calls: ProviderCalls) -> None:
     )
 
 
-def _pending_batches(store: Store, space: EmbeddingSpace, size: int) -> Iterator[list[ChunkContent]]:
-    """Pending chunks with their contents, in batches that take no notice of where one source ends."""
+def _pending_contents(store: Store, space: EmbeddingSpace) -> Iterator[ChunkContent]:
+    """Pending chunks with their contents, in an order that takes no notice of where one source ends."""
     after: Position | None = None
     while True:
         page = read(store, embeddings.list_pending_chunks, space.embedding_space_id, after=after, limit=_PAGE_CHUNKS)
-        for first in range(0, len(page), size):
-            if contents := read(store, embeddings.list_chunk_contents, page[first : first + size]):
-                yield contents
+        for first in range(0, len(page), _READ_CHUNKS):
+            yield from read(store, embeddings.list_chunk_contents, page[first : first + _READ_CHUNKS])
         if len(page) < _PAGE_CHUNKS:
             return
         after = page[-1].position
+
+
+def _worth_a_commit(answers: Iterable[EmbeddedBatch]) -> Iterator[EmbeddedBatch]:
+    """The same, put together until they are many or some time has passed; also what came before a failure."""
+    gathered, since = EmbeddedBatch(), time.monotonic()
+    try:
+        for answer in answers:
+            gathered.add(answer)
+            if len(gathered) >= _COMMIT_CHUNKS or time.monotonic() - since >= _COMMIT_SECONDS:
+                yield gathered
+                gathered, since = EmbeddedBatch(), time.monotonic()
+    except ProviderError:
+        if gathered:
+            yield gathered
+        raise
+    if gathered:
+        yield gathered
 
 
 def _store(store: Store, batch: EmbeddedBatch, space: EmbeddingSpace, run: Run, report: EmbeddingReport) -> None:

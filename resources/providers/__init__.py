@@ -52,6 +52,14 @@ class _Opened(EmbeddingProvider):
     def batch_size(self) -> int:
         return self._provider.batch_size
 
+    @property
+    def batch_characters(self) -> int:
+        return self._provider.batch_characters
+
+    @property
+    def concurrency(self) -> int:
+        return self._provider.concurrency
+
     def describe(self) -> SpaceIdentity:
         with _errors_of_ours(self._name):
             return self._provider.describe()

@@ -37,6 +37,8 @@ class ByteNgrams(EmbeddingProvider):
     """Signed feature hashing (Weinberger et al. 2009, arXiv:0902.2206), normalised to unit length."""
 
     batch_size = 4096
+    batch_characters = 16_000_000
+    concurrency = 1
 
     def __init__(self, model: str, options: Mapping[str, Any]) -> None:
         require_model("hashing", model, MODEL)

@@ -51,6 +51,9 @@ class MiniLM(EmbeddingProvider):
 
     #: A few seconds of work on one core: little to lose in a crash, long beside the commit that follows.
     batch_size = 128
+    batch_characters = 1_000_000
+    #: Its threads share the texts of one call.
+    concurrency = 1
 
     def __init__(
         self, model: str, options: Mapping[str, Any], *, threads: int | None = None, package: str = PACKAGE

@@ -1,5 +1,7 @@
 """From chunks to vectors: batches, failures, quarantine and spaces."""
 
+import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -29,6 +31,8 @@ class Unreliable(EmbeddingProvider):
     """A provider as the outside world has them: the hashing one, with faults of its own."""
 
     batch_size: int = 4
+    batch_characters: int = 1_000_000
+    concurrency: int = 1
     poison: str = "poison"
     unavailable: int = 0
     breaks_after_calls: int | None = None
@@ -62,6 +66,7 @@ class Unreliable(EmbeddingProvider):
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses between attempts are not what is tested."""
     monkeypatch.setattr("holocron_assets.stages.calling._RETRY_SECONDS", (0.0, 0.0, 0.0))
+    monkeypatch.setattr("holocron_assets.stages.calling._PART_RETRY_SECONDS", (0.0,))
 
 
 def with_pages(world: World, *texts: str) -> None:
@@ -92,6 +97,97 @@ def test_batches_fill_across_documents(world: World) -> None:
     world.embed(provider)
 
     assert provider.calls == [4, 4, 2]
+
+
+def test_batches_are_limited_in_characters_too(world: World) -> None:
+    """A few long chunks make a batch as well as many short ones."""
+    with_pages(world, *[prose(f"topic {n}", 300) for n in range(10)])
+    provider = Unreliable(batch_characters=500)
+
+    world.embed(provider)
+
+    assert provider.calls == [2, 2, 2, 2, 2]
+
+
+def test_as_many_calls_at_once_as_the_provider_takes(world: World) -> None:
+    """With three at once, three wait together and never four; and each chunk still gets its own vector."""
+    with_pages(world, *[prose(f"topic {n}", 300) for n in range(12)])
+    provider = Unreliable(batch_size=1, concurrency=3)
+    together = threading.Barrier(3, timeout=10)
+    original, at_once, most = provider.embed, 0, 0
+    lock = threading.Lock()
+
+    def embed_slowly(texts: Sequence[str], purpose: Purpose = Purpose.DOCUMENT) -> Vectors:
+        nonlocal at_once, most
+        with lock:
+            at_once += 1
+            most = max(most, at_once)
+        together.wait()
+        with lock:
+            at_once -= 1
+        return original(texts, purpose)
+
+    provider.embed = embed_slowly  # type: ignore[method-assign]
+    report = world.embed(provider)
+
+    assert (report.embedded, report.api_calls, most) == (12, 12, 3)
+    inner = provider.inner
+    for content, vector in world.rows(
+        "select c.content, e.vector from vector.chunk c join vector.embedding e using (chunk_id)"
+    ):
+        assert np.array_equal(np.array(vector, np.float32), inner.embed([content]).values[0])
+
+
+def test_a_text_that_takes_the_server_down_stands_alone(world: World) -> None:
+    """A batch that fails again and again, while others do not, is halved until the guilty text is alone."""
+    with_pages(world, *[prose(f"topic {n}", 300) for n in range(6)], "poison " + prose("x", 300))
+    provider = Unreliable(batch_size=8)
+    original = provider.embed
+
+    def crash_on_poison(texts: Sequence[str], purpose: Purpose = Purpose.DOCUMENT) -> Vectors:
+        if any("poison" in text for text in texts):
+            raise ProviderUnavailableError("the runner ended: EOF")
+        return original(texts, purpose)
+
+    provider.embed = crash_on_poison  # type: ignore[method-assign]
+    report = world.embed(provider)
+
+    assert (report.embedded, report.rejected, report.still_pending) == (6, 1, 0)
+    assert world.rows("select reason from vector.quarantine") == [("the runner ended: EOF",)]
+
+
+def test_a_provider_is_left_alone_for_as_long_as_it_asks(world: World) -> None:
+    """The pause before the next attempt is at least the one that the provider named."""
+    with_pages(world, prose("alpha", 300))
+    provider = Unreliable()
+    original, attempts = provider.embed, list[float]()
+
+    def busy_at_first(texts: Sequence[str], purpose: Purpose = Purpose.DOCUMENT) -> Vectors:
+        attempts.append(time.monotonic())
+        if len(attempts) == 1:
+            raise ProviderUnavailableError("too many requests", retry_after=0.4)
+        return original(texts, purpose)
+
+    provider.embed = busy_at_first  # type: ignore[method-assign]
+
+    assert world.embed(provider).embedded == 1
+    assert attempts[1] - attempts[0] >= 0.4
+
+
+def test_a_model_that_changes_in_mid_run_leaves_no_vector(world: World) -> None:
+    """What was embedded since the last look at the model is not stored when it is another one now."""
+    with_pages(world, *[prose(f"topic {n}", 300) for n in range(10)])
+    provider = Unreliable()
+    described = provider.describe()
+
+    def describe() -> SpaceIdentity:
+        return replace(described, model_digest="f" * 64) if provider.calls else described
+
+    provider.describe = describe  # type: ignore[method-assign]
+    with pytest.raises(SpaceMismatchError, match="model_digest is 'ffff"):
+        world.embed(provider)
+
+    assert embedded(world) == 0
 
 
 def test_a_poisonous_text_stands_alone_in_quarantine(world: World) -> None:
