@@ -7,9 +7,11 @@ commands use it as it is, and need not wait for Dagster to be imported (docs/dec
 from collections.abc import Mapping
 from typing import Any
 
+from holocron_assets.errors import ConfigurationError
 from holocron_assets.ports import EmbeddingProvider, ProviderCatalog, Store
+from holocron_assets.records import EmbeddingSpace
 from holocron_assets.settings import Settings
-from resources.providers import open_provider
+from resources.providers import PROVIDERS, model_of, open_provider
 from resources.stores import open_store
 
 #: How long a session waits for a store that another process holds. A step of a run can afford to wait;
@@ -21,15 +23,25 @@ COMMAND_WAIT_SECONDS = 15.0
 class InstalledProviders:
     """The providers of `resources.providers`, each opened once: a model is loaded once per process."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._opened: dict[str, EmbeddingProvider] = {}
 
     def open(self, provider: str, model: str, options: Mapping[str, Any]) -> EmbeddingProvider:
         """See `holocron_assets.ports.ProviderCatalog`."""
         key = repr((provider, model, sorted(options.items())))
         if key not in self._opened:
-            self._opened[key] = open_provider(provider, model, options)
+            self._opened[key] = open_provider(provider, model, options, self._settings)
         return self._opened[key]
+
+    def reopen(self, space: EmbeddingSpace) -> EmbeddingProvider:
+        """See `holocron_assets.ports.ProviderCatalog`."""
+        if space.provider not in PROVIDERS:
+            raise ConfigurationError(
+                f"space {space.slug} was filled by the provider {space.provider!r}, which this version does not have. "
+                f"Known: {', '.join(PROVIDERS)}."
+            )
+        return self.open(space.provider, model_of(space), space.preprocess_policy)
 
 
 def command_store(settings: Settings) -> Store:
@@ -42,6 +54,6 @@ def step_store(settings: Settings) -> Store:
     return open_store(settings, wait_seconds=STEP_WAIT_SECONDS)
 
 
-def installed_providers() -> ProviderCatalog:
+def installed_providers(settings: Settings) -> ProviderCatalog:
     """Every provider that this installation has."""
-    return InstalledProviders()
+    return InstalledProviders(settings)

@@ -55,7 +55,7 @@ def build_defs(
         resources={
             "store": dg.ResourceDefinition(store_of_run, description=f"The store at {store.name}"),
             "providers": dg.ResourceDefinition.hardcoded_resource(
-                providers or installed_providers(), "Embedding providers, opened when a space needs one"
+                providers or installed_providers(settings), "Embedding providers, opened when a space needs one"
             ),
             "settings": dg.ResourceDefinition.hardcoded_resource(settings, "holocron.yaml and the environment"),
         },

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from holocron_assets.records import SpaceIdentity, Vectors
+from holocron_assets.records import EmbeddingSpace, SpaceIdentity, Vectors
 
 
 class Session(Protocol):
@@ -152,4 +152,8 @@ class ProviderCatalog(Protocol):
 
     def open(self, provider: str, model: str, options: Mapping[str, Any]) -> EmbeddingProvider:
         """Raises `ConfigurationError` naming the known providers, models or options, else `ProviderError`."""
+        ...
+
+    def reopen(self, space: EmbeddingSpace) -> EmbeddingProvider:
+        """The provider of a registered space; it may serve another one now (`require_same_space`). Raises as `open`."""
         ...

@@ -46,7 +46,7 @@ def search(store: Store, providers: ProviderCatalog, query: str, *, space: str |
     """
     with store.session(write=False) as session:
         chosen = choose_space(spaces.list_spaces(session), space)
-    provider = providers.open(chosen.provider, chosen.model_name, chosen.preprocess_policy)
+    provider = providers.reopen(chosen)
     require_same_space(chosen, provider.describe())
     vectors = provider.embed([query], Purpose.QUERY)
     require_valid(vectors.values, chosen, 1)

@@ -7,7 +7,6 @@ belong to the file's folder. Secrets come from the environment only.
 
 import os
 import re
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -33,18 +32,13 @@ from pydantic_settings import (
 )
 
 from holocron_assets.chunking import POLICIES, ChunkingPolicy
+from holocron_assets.environment import default_store_url, local_ollama_url, named_ollama_url
 from holocron_assets.errors import ConfigurationError
 from holocron_assets.identity import canonical_json
 from holocron_assets.selection import Selection
 from holocron_assets.user_queries import require_reading
 
 SAMPLE = "sample"
-
-#: The existing database's own programs name it by variables that begin like this, the first that is set counting.
-SQLSERVER_VARIABLES = ("INGEST_SQLSERVER_", "LLM_SQLSERVER_")
-_SQLSERVER_PASSWORD = "MSSQL_SA_PASSWORD"  # noqa: S105 - the name of a variable
-_EMBEDDED_STORE = "duckdb:///.holocron/store.duckdb"
-_SQLSERVER_BY_VARIABLES = "mssql+pyodbc://"
 
 
 class _Section(BaseModel):
@@ -64,6 +58,24 @@ class SqlServerSettings(_Section):
     login_timeout_seconds: PositiveInt = 15
     statement_timeout_seconds: PositiveInt = 600
     vector_json: bool = True
+
+
+class OllamaSettings(_Section):
+    """Where Ollama is and how it is spoken to; nothing here changes a vector."""
+
+    base_url: str | None = Field(default_factory=lambda: named_ollama_url(os.environ), repr=False)
+    model: str = Field(default_factory=lambda: os.environ.get("OLLAMA_EMBED_MODEL") or "nomic-embed-text")
+    timeout_seconds: PositiveFloat = Field(
+        default_factory=lambda: os.environ.get("OLLAMA_TIMEOUT_SECONDS") or 120.0, validate_default=True
+    )
+    keep_alive: str | int = "5m"
+    concurrency: PositiveInt = 4
+    batch_size: PositiveInt = 32
+    batch_characters: PositiveInt = 100_000
+
+    def address(self) -> str:
+        """The base URL that is set, or where Ollama listens on this machine."""
+        return self.base_url or local_ollama_url(os.environ)
 
 
 class ExtractionSettings(_Section):
@@ -165,7 +177,7 @@ class Settings(BaseSettings):
 
     #: the folder that relative paths belong to; set by `load_settings`
     base_dir: Path
-    store_url: str = Field(default_factory=lambda: _default_store_url(os.environ), repr=False)
+    store_url: str = Field(default_factory=lambda: default_store_url(os.environ), repr=False)
     ingest: tuple[str, ...] = (SAMPLE,)
     sql_sources: tuple[SqlSource, ...] = ()
     duckdb: DuckDBSettings = DuckDBSettings()
@@ -174,7 +186,8 @@ class Settings(BaseSettings):
     sources: SourceSettings = SourceSettings()
     chunking: ChunkingSettings = ChunkingSettings()
     guard: GuardSettings = GuardSettings()
-    spaces: tuple[SpaceDeclaration, ...] = (SpaceDeclaration(provider="embedded", model="all-minilm-l6-v2"),)
+    ollama: OllamaSettings = Field(default_factory=OllamaSettings)
+    spaces: tuple[SpaceDeclaration, ...] = Field(default_factory=lambda given: _default_spaces(given["ollama"]))
 
     @field_validator("sql_sources")
     @classmethod
@@ -217,6 +230,12 @@ def load_settings() -> Settings:
                 f"{path}: store_url holds a password. Leave it out there, and set INGEST_SQLSERVER_PASSWORD in the "
                 "environment: files are copied and committed."
             )
+        ollama = content.get("ollama")
+        if isinstance(ollama, dict) and _PASSWORD_IN_URL.match(str(ollama.get("base_url"))):
+            raise ConfigurationError(
+                f"{path}: ollama.base_url holds a password. Leave it out there, and set OLLAMA_BASE_URL in the "
+                "environment: files are copied and committed."
+            )
         if "base_dir" in content:
             raise ConfigurationError(f"{path}: base_dir: relative paths belong to the folder of this file")
     try:
@@ -232,11 +251,11 @@ def load_settings() -> Settings:
         ) from error
 
 
-def _default_store_url(environment: Mapping[str, str]) -> str:
-    """SQL Server where the variables of its own programs name one, else the embedded store."""
-    names = (*SQLSERVER_VARIABLES, _SQLSERVER_PASSWORD)
-    named = any(value and name.startswith(names) for name, value in environment.items())
-    return _SQLSERVER_BY_VARIABLES if named else _EMBEDDED_STORE
+def _default_spaces(ollama: OllamaSettings) -> tuple[SpaceDeclaration, ...]:
+    """Ollama's model where an Ollama is named, else the embedded one."""
+    if ollama.base_url:
+        return (SpaceDeclaration(provider="ollama", model=ollama.model),)
+    return (SpaceDeclaration(provider="embedded", model="all-minilm-l6-v2"),)
 
 
 _PASSWORD_IN_URL = re.compile(r"[\w+]+://[^/@:]*:[^/@]+@|.*\b(pwd|password)(=|%3d)", re.IGNORECASE | re.DOTALL)

@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import make_url
 
 from holocron_assets.composition import InstalledProviders
-from holocron_assets.settings import SQLSERVER_VARIABLES, ExtractionSettings, Settings, SpaceDeclaration
+from holocron_assets.environment import SQLSERVER_VARIABLES
+from holocron_assets.settings import ExtractionSettings, Settings, SpaceDeclaration
 from resources.stores import STORES, open_store
 from resources.stores.base import SqlStore
 from tests.scratch_database import scratch_database
@@ -37,7 +38,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests depend on nobody's environment."""
     for name in list(os.environ):
-        if name.startswith(("HOLOCRON_", "DAGSTER_", "MSSQL_", *SQLSERVER_VARIABLES)):
+        if name.startswith(("HOLOCRON_", "DAGSTER_", "MSSQL_", "OLLAMA_", *SQLSERVER_VARIABLES)):
             monkeypatch.delenv(name)
 
 
@@ -118,4 +119,4 @@ def store(empty_store: SqlStore, settings: Settings, templates: Templates) -> Sq
 @pytest.fixture
 def world(store: SqlStore, settings: Settings) -> World:
     """Everything between records and vectors, without Dagster."""
-    return World(store=store, settings=settings, providers=InstalledProviders())
+    return World(store=store, settings=settings, providers=InstalledProviders(settings))

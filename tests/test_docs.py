@@ -14,10 +14,11 @@ from holocron_assets.assets.chunks import ChunksConfig
 from holocron_assets.cli import COMMANDS, main
 from holocron_assets.definitions import ASSETS, CHECKS
 from holocron_assets.extraction import EXTRACTORS
-from holocron_assets.settings import Settings, SpaceDeclaration, SqlSource
+from holocron_assets.settings import OllamaSettings, Settings, SpaceDeclaration, SqlSource
 from resources.providers import PROVIDERS, open_provider
 from resources.stores.base import SqlStore
 from tests.contract.test_provider import MODELS
+from tests.ollama_double import OllamaDouble
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("CHANGELOG.md"), *ROOT.glob("docs/**/*.md")])
@@ -104,12 +105,15 @@ def test_every_setting_is_described(row: str) -> None:
 
 
 @pytest.mark.parametrize("name", PROVIDERS)
-def test_every_provider_is_described(name: str) -> None:
+def test_every_provider_is_described(name: str, tmp_path: Path) -> None:
     """Every provider has a section that names its model, with a row for each of its options."""
     text = section("docs/configuration.md", name)
 
     assert f"`{MODELS[name]}`" in text
-    for option in open_provider(name, MODELS[name], {}).describe().preprocess_policy:
+    with OllamaDouble() as server:
+        settings = Settings(base_dir=tmp_path, ollama=OllamaSettings(base_url=server.url))
+        policy = open_provider(name, MODELS[name], {}, settings).describe().preprocess_policy
+    for option in policy:
         assert f"| `{option}` | " in text
 
 

@@ -36,7 +36,7 @@ def embed_spaces(
     reports: list[EmbeddingReport] = []
     failures: dict[str, str] = {}
     for space in wanted:
-        opened = partial(providers.open, space.provider, space.model_name, space.preprocess_policy)
+        opened = partial(providers.reopen, space)
         progress = logged_progress(context, f"{space.slug}: chunks embedded")
         try:
             report = embed_space(store, opened, space, origin_of(context), progress)

@@ -17,7 +17,7 @@ def command(*, as_json: bool) -> None:
     """
     settings = load_settings()
     with progress_bar("records read", quiet=as_json) as progress:
-        found = plan(command_store(settings), settings, installed_providers(), progress)
+        found = plan(command_store(settings), settings, installed_providers(settings), progress)
     if as_json:
         print_json(found)
         return

@@ -25,7 +25,7 @@ def command(query: str, *, space: str | None, top_k: int, full: bool, as_json: b
     Only what is current is searched: nothing retired, nothing stale.
     """
     settings = load_settings()
-    result = search(command_store(settings), installed_providers(), query, space=space, top_k=top_k)
+    result = search(command_store(settings), installed_providers(settings), query, space=space, top_k=top_k)
     if as_json:
         print_json(result)
         return

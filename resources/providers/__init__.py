@@ -8,22 +8,46 @@ when, is decided elsewhere.
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from holocron_assets.errors import ConfigurationError, HolocronError, ProviderError
 from holocron_assets.ports import EmbeddingProvider, Purpose
-from holocron_assets.records import SpaceIdentity, Vectors
+from holocron_assets.records import EmbeddingSpace, SpaceIdentity, Vectors
+from holocron_assets.settings import Settings
 
-#: What `provider:` may say in holocron.yaml, and the class behind it, called with a model and its options.
-#: A class is imported only when it is asked for, so one that lacks its driver disturbs nobody else.
-PROVIDERS: dict[str, str] = {
-    "embedded": "resources.providers.minilm:MiniLM",
-    "hashing": "resources.providers.hashing:ByteNgrams",
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A class, called with a model and its options, and with the `section` of the settings where it has one.
+
+    It is imported only when it is asked for, so one that lacks its driver disturbs nobody else. `has_tags` says that
+    users write the tag behind the model's name.
+    """
+
+    target: str
+    section: str | None = None
+    has_tags: bool = False
+
+
+#: What `provider:` may say in holocron.yaml.
+PROVIDERS: dict[str, Entry] = {
+    "embedded": Entry(target="resources.providers.minilm:MiniLM"),
+    "hashing": Entry(target="resources.providers.hashing:ByteNgrams"),
+    "ollama": Entry(target="resources.providers.ollama:Ollama", section="ollama", has_tags=True),
 }
 
 
-def open_provider(provider: str, model: str, options: Mapping[str, Any]) -> EmbeddingProvider:
-    """The provider of one space; nothing large is loaded before it is first used.
+def model_of(space: EmbeddingSpace) -> str:
+    """The model of a registered space, as a user writes it."""
+    tag = space.model_tag.partition("+")[0]
+    return f"{space.model_name}:{tag}" if PROVIDERS[space.provider].has_tags else space.model_name
+
+
+def open_provider(
+    provider: str, model: str, options: Mapping[str, Any], settings: Settings | None = None
+) -> EmbeddingProvider:
+    """The provider of one space, by default with the plain settings; nothing large is loaded before it is first used.
 
     `options` are what the user wrote for the space, or the whole preprocess policy of a registered
     space, which describes that same space again. Raises `ConfigurationError` when the provider, the
@@ -34,11 +58,11 @@ def open_provider(provider: str, model: str, options: Mapping[str, Any]) -> Embe
             f"there is no embedding provider {provider!r}. Known: {', '.join(PROVIDERS)}. "
             "Correct `provider:` under `spaces:` in holocron.yaml."
         )
+    entry = PROVIDERS[provider]
     with _errors_of_ours(provider):
-        provider_class: Callable[[str, Mapping[str, Any]], EmbeddingProvider] = pkgutil.resolve_name(
-            PROVIDERS[provider]
-        )
-        return _Opened(provider, provider_class(model, options))
+        provider_class: Callable[..., EmbeddingProvider] = pkgutil.resolve_name(entry.target)
+        how = [getattr(settings, entry.section)] if settings and entry.section else []
+        return _Opened(provider, provider_class(model, options, *how))
 
 
 class _Opened(EmbeddingProvider):

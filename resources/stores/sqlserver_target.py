@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from holocron_assets.environment import SQLSERVER_VARIABLES
 from holocron_assets.errors import ConfigurationError
-from holocron_assets.settings import SQLSERVER_VARIABLES
 
 DEFAULT_DATABASE = "Holocron"
 _DEFAULT_PORT = 1433

@@ -40,7 +40,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def filled(folder: Path, templates: Templates) -> World:
     """A store of two pages, everything up to date."""
     settings = load_settings()
-    world = World(store=open_store(settings, wait_seconds=5), settings=settings, providers=InstalledProviders())
+    world = World(store=open_store(settings, wait_seconds=5), settings=settings, providers=InstalledProviders(settings))
 
     def fill() -> None:
         world.store.migrate()

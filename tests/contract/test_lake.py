@@ -100,7 +100,7 @@ def other(world: World, backend: str, tmp_path: Path, monkeypatch: pytest.Monkey
         store.migrate()
         with store.session() as session:
             session.run_script(DEFINITIONS[store.dialect])
-        yield World(store=store, settings=settings, providers=InstalledProviders())
+        yield World(store=store, settings=settings, providers=InstalledProviders(settings))
 
 
 def load(world: World, *paths: Path) -> IngestReport:

@@ -2,20 +2,25 @@
 
 import json
 import re
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
-from holocron_assets.errors import ConfigurationError, InputRejectedError
+from holocron_assets.composition import InstalledProviders
+from holocron_assets.errors import ConfigurationError, InputRejectedError, ModelMissingError
 from holocron_assets.identity import canonical_json
 from holocron_assets.ports import EmbeddingProvider, Purpose
+from holocron_assets.settings import OllamaSettings, Settings
 from holocron_assets.spaces import require_same_space, space_of
 from resources.providers import PROVIDERS, open_provider
+from tests.ollama_double import Model, OllamaDouble
 
 #: A model of each provider; a new provider brings its line.
 MODELS = {
     "embedded": "all-minilm-l6-v2",
     "hashing": "ngram",
+    "ollama": "all-minilm",
 }
 
 TEXTS = [
@@ -53,9 +58,22 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def provider(name: str) -> EmbeddingProvider:
+def settings(name: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """Settings under which the provider finds what it needs: for Ollama a server with the real model behind it."""
+    folder = tmp_path_factory.mktemp("project")
+    if name != "ollama":
+        yield Settings(base_dir=folder)
+        return
+    minilm = open_provider("embedded", "all-minilm-l6-v2", {})
+    model = Model(encoder=lambda texts: minilm.embed(texts).values, embedding_length=384)
+    with OllamaDouble(models={"all-minilm:latest": model}) as double:
+        yield Settings(base_dir=folder, ollama=OllamaSettings(base_url=double.url))
+
+
+@pytest.fixture(scope="module")
+def provider(name: str, settings: Settings) -> EmbeddingProvider:
     """The provider with its plain options, shared: opening it again would only repeat the loading."""
-    return open_provider(name, MODELS[name], {})
+    return open_provider(name, MODELS[name], {}, settings)
 
 
 def test_describes_itself_completely(name: str, provider: EmbeddingProvider) -> None:
@@ -72,19 +90,19 @@ def test_describes_itself_completely(name: str, provider: EmbeddingProvider) -> 
     assert canonical_json(identity.preprocess_policy)
 
 
-def test_description_is_stable(name: str, provider: EmbeddingProvider) -> None:
+def test_description_is_stable(name: str, provider: EmbeddingProvider, settings: Settings) -> None:
     """Asking again, asking another instance and embedding in between change nothing of the identity."""
     before = provider.describe()
     provider.embed(["anything"])
 
     assert provider.describe() == before
-    assert open_provider(name, MODELS[name], {}).describe() == before
+    assert open_provider(name, MODELS[name], {}, settings).describe() == before
 
 
-def test_policy_opens_the_same_space(name: str, provider: EmbeddingProvider) -> None:
-    """The policy of a registered space, handed back as options, describes that space."""
+def test_policy_opens_the_same_space(provider: EmbeddingProvider, settings: Settings) -> None:
+    """A registered space, opened again by what is stored of it, describes itself as it did."""
     registered = space_of(provider.describe())
-    reopened = open_provider(name, registered.model_name, registered.preprocess_policy)
+    reopened = InstalledProviders(settings).reopen(registered)
 
     require_same_space(registered, reopened.describe())
     assert space_of(reopened.describe()) == registered
@@ -99,9 +117,9 @@ def test_runtime_is_names_and_versions(provider: EmbeddingProvider) -> None:
     assert {type(value) for value in runtime.values()} == {str}
 
 
-def test_batch_size_is_positive(provider: EmbeddingProvider) -> None:
-    """One efficient call holds at least one text."""
-    assert provider.batch_size >= 1
+def test_a_call_holds_something(provider: EmbeddingProvider) -> None:
+    """There is at least one call at a time, with at least one text and one character."""
+    assert min(provider.batch_size, provider.batch_characters, provider.concurrency) >= 1
 
 
 def test_vectors_have_the_announced_form(provider: EmbeddingProvider) -> None:
@@ -182,22 +200,22 @@ def test_queries_are_in_the_same_space(provider: EmbeddingProvider) -> None:
     assert query @ document > 0.9
 
 
-def test_unknown_option_is_refused(name: str) -> None:
+def test_unknown_option_is_refused(name: str, settings: Settings) -> None:
     """An option that the provider does not know is an error that names it and those it knows."""
-    known = open_provider(name, MODELS[name], {}).describe().preprocess_policy
+    known = open_provider(name, MODELS[name], {}, settings).describe().preprocess_policy
 
     with pytest.raises(ConfigurationError, match="max_tokenz") as caught:
         open_provider(name, MODELS[name], {"max_tokenz": 1})
     assert all(option in str(caught.value) for option in known)
 
 
-def test_unknown_model_is_refused(name: str) -> None:
+def test_unknown_model_is_refused(name: str, settings: Settings) -> None:
     """A model that the provider does not serve is an error that names it."""
-    with pytest.raises(ConfigurationError, match="no-such-model"):
-        open_provider(name, "no-such-model", {}).describe()
+    with pytest.raises((ConfigurationError, ModelMissingError), match="no-such-model"):
+        open_provider(name, "no-such-model", {}, settings).describe()
 
 
 def test_unknown_provider_is_refused() -> None:
     """A provider that is not in the table is an error that lists the table."""
-    with pytest.raises(ConfigurationError, match="embedded, hashing"):
+    with pytest.raises(ConfigurationError, match="embedded, hashing, ollama"):
         open_provider("openai", "any", {})

@@ -46,6 +46,6 @@ class Graph:
 @pytest.fixture
 def graph(world: World) -> Iterator[Graph]:
     """The code location over the test's world."""
-    world.providers = InstalledProviders()
+    world.providers = InstalledProviders(world.settings)
     with dg.DagsterInstance.ephemeral() as instance:
         yield Graph(world=world, instance=instance)

@@ -33,7 +33,7 @@ def other(world: World, tmp_path: Path) -> World:
     settings = world.settings.model_copy(update={"base_dir": tmp_path / "other"})
     store = open_store(settings, wait_seconds=60)
     store.migrate()
-    return World(store=store, settings=settings, providers=InstalledProviders())
+    return World(store=store, settings=settings, providers=InstalledProviders(settings))
 
 
 @pytest.fixture
