@@ -129,9 +129,11 @@ class OllamaDouble:
             self.requests.append(asked)
             self.at_once += 1
             self.most_at_once = max(self.most_at_once, self.at_once)
+        began = time.monotonic()
         try:
-            time.sleep(self.seconds_per_request)
-            return self._embedded(asked)
+            answer = self._embedded(asked)
+            time.sleep(max(0.0, began + self.seconds_per_request - time.monotonic()))
+            return answer
         finally:
             with self._lock:
                 self.at_once -= 1

@@ -1,7 +1,7 @@
 """Asking a server over HTTP that answers in JSON: limits on time and size, and what went wrong in our words."""
 
 import email.utils
-import json
+import threading
 import time
 import weakref
 from collections.abc import Mapping
@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpx
+import orjson
 
 from holocron_assets.errors import ConfigurationError, ProviderError, ProviderUnavailableError
 
@@ -56,10 +57,13 @@ class Address:
 
 
 class JsonServer:
-    """One server. Threads may share it."""
+    """One server. Threads may share it; of their requests `concurrency` are with the server at once."""
 
-    def __init__(self, address: Address, *, timeout_seconds: float, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, address: Address, *, timeout_seconds: float, concurrency: int, headers: Mapping[str, str] | None = None
+    ) -> None:
         self.name = address.name
+        self._turn = threading.BoundedSemaphore(concurrency)
         self._timeout_seconds = timeout_seconds
         self._client = httpx.Client(
             base_url=address.url,
@@ -80,12 +84,12 @@ class JsonServer:
         Raises `RefusedError` when the server says no, `ProviderUnavailableError` when it is away, overloaded, or did
         not answer in whole and in time, and `ProviderError` when what answers is not such a server.
         """
-        return self._ask("POST", path, json.dumps(body, ensure_ascii=False).encode())
+        return self._ask("POST", path, orjson.dumps(body))
 
     def _ask(self, method: str, path: str, content: bytes | None) -> Any:
         headers = {"Content-Type": "application/json"} if content is not None else {}
         try:
-            with self._client.stream(method, path, content=content, headers=headers) as response:
+            with self._turn, self._client.stream(method, path, content=content, headers=headers) as response:
                 answer = self._whole(response)
         except httpx.TimeoutException as error:
             raise ProviderUnavailableError(
@@ -123,7 +127,7 @@ class JsonServer:
             )
         is_json = "json" in response.headers.get("content-type", "")
         try:
-            content: Any = json.loads(answer)
+            content: Any = orjson.loads(answer)
         except ValueError:
             if response.is_success and is_json:
                 raise ProviderUnavailableError(

@@ -61,7 +61,9 @@ class Ollama(EmbeddingProvider):
         self._options = OllamaOptions.read("ollama", options)
         self._settings = settings or OllamaSettings()
         self._server = JsonServer(
-            Address.of("Ollama", self._settings.address()), timeout_seconds=self._settings.timeout_seconds
+            Address.of("Ollama", self._settings.address()),
+            timeout_seconds=self._settings.timeout_seconds,
+            concurrency=self._settings.concurrency,
         )
         self._lock = threading.Lock()
         self._described: SpaceIdentity | None = None
@@ -78,7 +80,8 @@ class Ollama(EmbeddingProvider):
 
     @property
     def concurrency(self) -> int:
-        return self._settings.concurrency
+        """One more than are with the server at once: it reads its answer meanwhile."""
+        return self._settings.concurrency + 1
 
     def describe(self) -> SpaceIdentity:
         """Asks the server which weights the name means now; whatever follows from them is asked once.
