@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -13,31 +13,51 @@ def answers_as_ready(
 ) -> Iterator[Answer]:
     """What `function` answers to each item, in the order in which that is ready; takes items as it needs them.
 
-    At most `ahead` items are waiting or in work. When one fails, what has not begun is given up, what else succeeds
-    is still answered, and then the first failure is raised.
+    At most `ahead` items are waiting or in work. When one fails, or no further one can be had, what has not begun is
+    given up, what else succeeds is still answered, and then the first failure is raised.
     """
-    under_way: set[Future[Answer]] = set()
-    failures: list[BaseException] = []
+    calls = _Calls(executor, function, iter(items))
+    while not calls.failures and calls.begin():
+        if len(calls.under_way) >= ahead:
+            yield from calls.ready()
+    while calls.under_way:
+        if calls.failures:
+            calls.give_up()
+        yield from calls.ready()
+    if calls.failures:
+        raise calls.failures[0]
 
-    def ready() -> Iterator[Answer]:
-        done, rest = wait(under_way, return_when=FIRST_COMPLETED)
-        under_way.intersection_update(rest)
+
+class _Calls(Generic[Item, Answer]):
+    def __init__(self, executor: Executor, function: Callable[[Item], Answer], items: Iterator[Item]) -> None:
+        self._executor = executor
+        self._function = function
+        self._items = items
+        self.under_way: set[Future[Answer]] = set()
+        self.failures: list[BaseException] = []
+
+    def begin(self) -> bool:
+        """Begin with the next item; False when there is none."""
+        try:
+            item = next(self._items)
+        except StopIteration:
+            return False
+        except Exception as error:  # noqa: BLE001 - raised after what is under way
+            self.failures.append(error)
+            return False
+        self.under_way.add(self._executor.submit(self._function, item))
+        return True
+
+    def ready(self) -> Iterator[Answer]:
+        """What is answered by now, at least one unless nothing is under way."""
+        done, self.under_way = wait(self.under_way, return_when=FIRST_COMPLETED)
         for future in done:
             failure = CancelledError() if future.cancelled() else future.exception()
             if failure is None:
                 yield future.result()
             else:
-                failures.append(failure)
+                self.failures.append(failure)
 
-    for item in items:
-        under_way.add(executor.submit(function, item))
-        if len(under_way) >= ahead:
-            yield from ready()
-        if failures:
-            break
-    while under_way:
-        if failures:
-            under_way.difference_update([future for future in under_way if future.cancel()])
-        yield from ready()
-    if failures:
-        raise failures[0]
+    def give_up(self) -> None:
+        """Leave what has not begun."""
+        self.under_way = {future for future in self.under_way if not future.cancel()}

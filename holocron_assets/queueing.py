@@ -10,7 +10,7 @@ from holocron_assets.settings import Settings
 from holocron_assets.stages.extract import count_waiting_records
 from holocron_assets.tables import candidates, chunks, embeddings, queue, spaces
 from holocron_assets.tables.candidates import CandidateState
-from holocron_assets.transactions import write
+from holocron_assets.transactions import read, write
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,23 +37,18 @@ def enqueue_missing(store: Store, settings: Settings) -> Enqueued:
 
     Whoever works on a job does all there is of its kind, so a job that waits already is enough.
     """
-    return write(store, _enqueue_missing, settings)
-
-
-def _enqueue_missing(session: Session, settings: Settings) -> Enqueued:
-    states = candidates.count_source_candidates(session)
+    states = read(store, candidates.count_source_candidates)
     jobs = []
-    waiting = count_waiting_records(session, settings.sources)
-    waiting += chunks.get_chunking_backlog(session, settings.chunking.version).pending_sources
+    waiting = read(store, count_waiting_records, settings.sources)
+    waiting += read(store, chunks.get_chunking_backlog, settings.chunking.version).pending_sources
     if waiting:
-        jobs.append(_enqueue(session, JobType.CHUNK_SOURCE, "sources", waiting))
-    for space in spaces.list_spaces(session):
+        jobs.append(write(store, _enqueue, JobType.CHUNK_SOURCE, "sources", waiting))
+    for space in read(store, spaces.list_spaces):
         if space.is_active:
-            backlog = embeddings.count_pending_chunks(session, space.embedding_space_id)
-            if waiting or backlog.pending > backlog.quarantined:
-                lacking = backlog.pending - backlog.quarantined
-                job = _enqueue(session, JobType.EMBED_CHUNKS, space.slug, lacking, space.embedding_space_id)
-                jobs.append(job)
+            backlog = read(store, embeddings.count_pending_chunks, space.embedding_space_id)
+            lacking = backlog.pending - backlog.quarantined
+            if waiting or lacking:
+                jobs.append(write(store, _enqueue, JobType.EMBED_CHUNKS, space.slug, lacking, space.embedding_space_id))
     return Enqueued(candidates=states, jobs=jobs)
 
 

@@ -41,6 +41,9 @@ from holocron_assets.user_queries import require_reading
 SAMPLE = "sample"
 
 
+_Word = Annotated[str, Field(min_length=1, max_length=200)]
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -92,8 +95,8 @@ class SourceSettings(_Section):
 
     html_preferred_hours: Annotated[float, Field(ge=0)] = 24.0
     gone_status_retires: bool = False
-    primary_types: tuple[str, ...] = ()
-    continuities: tuple[str, ...] = ()
+    primary_types: tuple[_Word, ...] = ()
+    continuities: tuple[_Word, ...] = ()
     unclassified: bool = True
     link_pages: bool = False
 

@@ -1,7 +1,7 @@
 """Running a function in a transaction, and again when the connection was lost under it or a deadlock chose it.
 
 What runs here may be run twice, even after a commit of which the answer was lost: it changes nothing outside the
-transaction, and writes what is not there yet.
+transaction, and writes what is not there yet. What it counted is then counted low: the second time it was there.
 """
 
 import random
@@ -22,26 +22,26 @@ def read(
     store: Store, function: Callable[Concatenate[Session, Given], Answer], *args: Given.args, **kwargs: Given.kwargs
 ) -> Answer:
     """What `function` answers, called with a session that only reads and with the other arguments."""
-    return _run(store, False, lambda session: function(session, *args, **kwargs))
+    return _run(store, lambda session: function(session, *args, **kwargs), is_write=False)
 
 
 def write(
     store: Store, function: Callable[Concatenate[Session, Given], Answer], *args: Given.args, **kwargs: Given.kwargs
 ) -> Answer:
     """What `function` answers, called with a session whose transaction is committed then, and the other arguments."""
-    return _run(store, True, lambda session: function(session, *args, **kwargs))
+    return _run(store, lambda session: function(session, *args, **kwargs), is_write=True)
 
 
-def _run(store: Store, write: bool, function: Callable[[Session], Answer]) -> Answer:  # noqa: FBT001 - private
+def _run(store: Store, function: Callable[[Session], Answer], *, is_write: bool) -> Answer:
     for pause in _PAUSES_SECONDS:
         is_open = False
         try:
-            with store.session(write=write) as session:
+            with store.session(write=is_write) as session:
                 is_open = True
                 return function(session)
         except StoreUnavailableError:
             if not is_open:
                 raise  # who opens a session has waited for the store already
             time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - so that two do not meet again
-    with store.session(write=write) as session:
+    with store.session(write=is_write) as session:
         return function(session)

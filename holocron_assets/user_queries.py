@@ -6,15 +6,15 @@ is the affair of the session that runs them.
 
 import re
 
-_NAME = r'"[^"]*"|\[[^\]]*\]'
+_NAME = r'"(?:[^"]|"")*"|\[(?:[^\]]|\]\])*\]'
 _QUOTED_NAME = re.compile(_NAME)
 #: Comments and strings, in which any word may stand; and quoted names, in which their marks may.
-_SAID = re.compile(rf"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|(?P<name>{_NAME})", re.DOTALL)
+_SAID = re.compile(rf"--[^\r\n]*|/\*.*?\*/|'(?:[^']|'')*'|(?P<name>{_NAME})", re.DOTALL)
 _BEGINNING = re.compile(r"(select|with)\b", re.IGNORECASE)
 #: In T-SQL a second statement needs no semicolon before it.
 _WRITES = re.compile(
-    r"\b(alter|backup|begin|commit|create|dbcc|delete|deny|drop|exec|execute|grant|insert|into|kill|merge|restore|revoke"
-    r"|rollback|shutdown|truncate|update|use|waitfor)\b",
+    r"\b(alter|backup|begin|commit|create|dbcc|delete|deny|drop|exec|execute|grant|insert|into|kill|merge|next\s+value"
+    r"|opendatasource|openquery|openrowset|restore|revoke|rollback|shutdown|truncate|update|use|waitfor)\b",
     re.IGNORECASE,
 )
 _FORBIDDEN_NAME = re.compile(r"\bllm\s*\.\s*\w*|\w+_legacy\b", re.IGNORECASE)

@@ -109,6 +109,8 @@ class WorkerPool(Generic[Item, Answer]):
             with self._lock:
                 if self._is_closed:
                     raise _BatchFailedError("was given up")
+                if worker is not None:
+                    self._processes.remove(worker)
                 worker = _Worker(self._target, self._limits)
                 self._processes.append(worker)
             worker.wait_until_ready()
@@ -180,6 +182,8 @@ class _Worker:
                 raise _BatchFailedError(f"took longer than {self._limits.timeout_seconds:g} s") from error
             code = self._process.returncode
             raise _BatchFailedError(f"ended its worker process (exit code {code})") from error
+        if timed_out.is_set():
+            self.kill()  # it answered in the last moment, and is being ended: the next batch must not be given to it
         if not succeeded:
             raise _BatchFailedError(answer)
         return answer  # type: ignore[no-any-return]

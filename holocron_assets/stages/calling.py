@@ -133,6 +133,8 @@ class ProviderCalls:
         return self._call(texts)
 
     def _call(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        if self._is_closed.is_set():
+            raise ProviderUnavailableError(f"space {self._space.slug}: given up")
         started = time.monotonic()
         try:
             vectors = self._provider.embed(texts)

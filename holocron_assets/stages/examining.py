@@ -24,6 +24,8 @@ from holocron_assets.workers import WorkerLimits, WorkerPool
 
 _READ_BYTES = 8 * 1024 * 1024
 _MIN_READ_RECORDS, _MAX_READ_RECORDS = 16, 256
+#: A longer payload is read by itself: what was read before says nothing of the next ones.
+_READ_TOGETHER_BYTES = 256 * 1024
 _WORKER_BATCH_BYTES = 1024 * 1024
 
 
@@ -99,21 +101,32 @@ class Examiner:
             while taken < len(resources) and sum(map(len, resources[:taken])) < wanted:
                 taken += 1
             ids = [key.ingest_id for records in resources[:taken] for key in records]
-            payloads = read(self._store, ingest_records.list_payloads, ids, self._settings.max_payload_bytes)
-            by_id = {payload.ingest_id: payload for payload in payloads}
-            self._records_read += len(payloads)
-            self.bytes_read += sum(payload.payload_bytes for payload in payloads)
+            together = min(_READ_TOGETHER_BYTES, self._settings.max_payload_bytes)
+            by_id = {one.ingest_id: one for one in read(self._store, ingest_records.list_payloads, ids, together)}
+            self._records_read += len(by_id)
+            self.bytes_read += sum(payload.payload_bytes for payload in by_id.values())
             for records in resources[:taken]:
                 group = []
                 for key in records:
-                    payload = by_id[key.ingest_id]
-                    if payload.payload is None:
+                    payload = by_id.pop(key.ingest_id, None)
+                    if payload is None:
+                        continue  # somebody removed the record meanwhile
+                    content = self._alone(payload) if payload.payload is None else payload.payload
+                    if content is None:
                         too_large.append(failed(key, self._too_large(payload.payload_bytes)))
                     else:
-                        group.append(RawRecord(key=key, payload=payload.payload))
+                        group.append(RawRecord(key=key, payload=content))
                 if group:
                     yield group
             resources = resources[taken:]
+
+    def _alone(self, measured: ingest_records.Payload) -> str | None:
+        """A long payload; None where it is over the limit."""
+        if measured.payload_bytes > self._settings.max_payload_bytes:
+            return None
+        limit = self._settings.max_payload_bytes
+        found = read(self._store, ingest_records.list_payloads, [measured.ingest_id], limit)
+        return found[0].payload if found else None
 
     def _records_at_once(self) -> int:
         """How many payloads to read together follows their size so far: memory is bounded by bytes."""

@@ -118,12 +118,12 @@ def _extract_waiting(
     ):
         report.run_id = run.run_id
         try:
+            _request_reselected(store, source_settings.selection())
             is_waiting = True
             while is_waiting:
-                _request_reselected(store, source_settings.selection())
                 _examine_pending(store, examiner, extractors, run, report, progress)
                 _resolve_sources(store, rule, report)
-                is_waiting = read(store, count_waiting_records, source_settings) > 0
+                is_waiting = read(store, ingest_records.count_pending_records, extractors) > 0
         finally:
             report.bytes_processed = examiner.bytes_read
             report.seconds = time.monotonic() - started

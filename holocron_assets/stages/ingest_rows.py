@@ -46,8 +46,20 @@ class SqlSourceReport:
 def ingest_sql_sources(
     store: Store, sources: Sequence[SqlSource], origin: Origin, progress: Progress
 ) -> list[SqlSourceReport]:
-    """Run each query, and store what differs from what was last stored of its rows; one that fails stops no other."""
-    return [_ingest(store, source, origin, progress) for source in sources]
+    """Run each query, and store what differs from what was last stored of its rows; one that fails stops no other.
+
+    Raises `TransientError` after the last one where a later attempt may succeed.
+    """
+    reports = []
+    passing: TransientError | None = None
+    for source in sources:
+        try:
+            reports.append(_ingest(store, source, origin, progress))
+        except TransientError as error:
+            passing = passing or error
+    if passing is not None:
+        raise passing
+    return reports
 
 
 def _ingest(store: Store, source: SqlSource, origin: Origin, progress: Progress) -> SqlSourceReport:

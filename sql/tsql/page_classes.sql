@@ -32,7 +32,8 @@ where r.ingest_id in (
 );
 
 -- name: list_reselected_records
--- Examined records that were left out and would not be now, or the other way round.
+-- Examined records that were left out and would not be now, or the other way round. Words are compared by their bytes, as
+-- the program compares them, whatever the collation.
 with classified as (
     select
         p.source_system,
@@ -53,11 +54,13 @@ judged as (
         case when s.extractor = :selection then 1 else 0 end as is_left_out,
         case
             when k.primary_type is null then case when :unclassified = 1 then 0 else 1 end
-            when :any_type = 0 and k.primary_type not in (
-                select value from openjson(cast(:primary_types as nvarchar(max))) with (value nvarchar(100) '$')
+            when :any_type = 0 and cast(k.primary_type as varbinary(2000)) not in (
+                select cast(value as varbinary(2000))
+                from openjson(cast(:primary_types as nvarchar(max))) with (value nvarchar(1000) '$')
             ) then 1
-            when :any_continuity = 0 and coalesce(k.continuity, N'') not in (
-                select value from openjson(cast(:continuities as nvarchar(max))) with (value nvarchar(50) '$')
+            when :any_continuity = 0 and cast(coalesce(k.continuity, N'') as varbinary(2000)) not in (
+                select cast(value as varbinary(2000))
+                from openjson(cast(:continuities as nvarchar(max))) with (value nvarchar(1000) '$')
             ) then 1
             else 0
         end as is_unwanted

@@ -140,6 +140,15 @@ def test_a_selection_needs_classes(world: World) -> None:
         world.extract()
 
 
+def test_words_are_compared_as_they_are_written(classified: World) -> None:
+    """A type in another case is another type, whatever the database's collation; and the run comes to its end."""
+    classify(classified, 1, "Droid")
+    select(classified, primary_types=("droid",), unclassified=False)
+
+    assert embedded(classified) == []
+    assert status_of(classified.store, classified.settings, listed=1).records_to_extract == 0
+
+
 def links(world: World) -> list[tuple[str, str | None]]:
     """What each page says of its source."""
     return sorted(world.rows("select resource_id, source_registry_id from sem.SourcePage"), key=repr)

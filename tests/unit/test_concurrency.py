@@ -51,3 +51,17 @@ def test_a_failure_is_raised_after_what_succeeded() -> None:
     assert answers[0] == 0
     assert set(asked) == {*answers, 1}
     assert len(asked) <= 5
+
+
+def test_items_that_end_in_a_failure_are_answered_first() -> None:
+    """When no further item can be had, those before it are answered all the same."""
+
+    def items() -> Iterator[int]:
+        yield from range(3)
+        raise OSError("no more")
+
+    answers: list[str] = []
+    with ThreadPoolExecutor(2) as executor, pytest.raises(OSError, match="no more"):
+        answers.extend(answers_as_ready(executor, str, items(), ahead=10))
+
+    assert sorted(answers) == ["0", "1", "2"]
