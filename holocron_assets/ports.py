@@ -40,10 +40,14 @@ class Session(Protocol):
         """Run a write; returns how many rows its last statement affected."""
         ...
 
-    def index_vectors(self, space_id: UUID, dimensions: int, limit: int) -> int:
-        """Take up to `limit` of a space's current vectors into what this database compares vectors by.
+    def count_vectors_to_index(self, space_id: UUID, dimensions: int) -> int:
+        """How much `index_vectors` has to do for a space; 0 also where the database compares no vectors."""
+        ...
 
-        Returns how many were new there: 0 when all are, or where the database compares none.
+    def index_vectors(self, space_id: UUID, dimensions: int, limit: int) -> int:
+        """Take up to `limit` of a space's current vectors into what this database compares vectors by, and others out.
+
+        Returns how many; 0 when there is nothing left to do, or where the database compares no vectors.
         """
         ...
 

@@ -15,7 +15,7 @@ from holocron_assets.runs import Origin
 from holocron_assets.settings import Settings
 from holocron_assets.spaces import space_of
 from holocron_assets.stages.chunk import ChunkingReport, chunk
-from holocron_assets.stages.embed import EmbeddingReport, embed_space
+from holocron_assets.stages.embed import EmbeddingReport, embed_space, index_space
 from holocron_assets.stages.extract import ExtractionReport, extract
 from holocron_assets.stages.register import register_spaces
 from holocron_assets.tables import embeddings, ingest_records, spaces
@@ -136,6 +136,7 @@ class World:
             space = space_of(provider.describe())
             write(self.store, spaces.insert_space, space, utc_now())
         report = embed_space(self.store, lambda: opened, space, ORIGIN, silent)
+        index_space(self.store, space)
         write(self.store, embeddings.mark_indexed_sources, utc_now())
         return report
 

@@ -13,7 +13,7 @@ from holocron_assets.clock import utc_now
 from holocron_assets.errors import HolocronError, StoreError
 from holocron_assets.ports import ProviderCatalog, Session, Store
 from holocron_assets.records import EmbeddingSpace, ItemType
-from holocron_assets.stages.embed import STAGE, EmbeddingReport, embed_space
+from holocron_assets.stages.embed import STAGE, EmbeddingReport, embed_space, index_space
 from holocron_assets.tables import embeddings, overview, spaces
 from holocron_assets.transactions import read, write
 from holocron_assets.verification import contents, keys
@@ -47,6 +47,10 @@ def embed_spaces(
             context.log.error(f"{space.slug} is not up to date", exc_info=error)
             continue
         reports.append(report)
+        try:
+            index_space(store, space)
+        except StoreError as error:
+            context.log.warning(f"{space.slug}: searching it is slower than it need be, because {error}")
         if report.truncated_texts:
             context.log.warning(
                 f"{space.slug}: {report.truncated_texts} of {report.embedded} texts are longer than the model reads; "

@@ -23,7 +23,8 @@ from holocron_assets.transactions import read, write
 STAGE = "embed"
 
 _PAGE_CHUNKS = 65536
-_INDEXED_AT_ONCE = 20_000
+#: Below what makes SQL Server lock a whole table for one statement.
+_INDEXED_AT_ONCE = 4_000
 _READ_CHUNKS = 512
 _COMMIT_CHUNKS = 1024
 #: However slow the provider is, a crash costs no more than this and the calls under way.
@@ -91,15 +92,30 @@ def embed_space(
                     progress(report.embedded + report.rejected, waiting)
         finally:
             _count(run, report, calls)
-    while write(store, _index, space):
-        pass
     after = read(store, embeddings.count_pending_chunks, space.embedding_space_id)
     report.still_pending = after.pending - after.quarantined
     report.quarantined = after.quarantined
     return report
 
 
-def _index(session: Session, space: EmbeddingSpace) -> int:
+def index_space(store: Store, space: EmbeddingSpace) -> int:
+    """Bring what the database compares vectors of a space by up to date; returns how many it took in or out.
+
+    Search is right without it, and slower.
+    """
+    if not read(store, _count_to_index, space):
+        return 0
+    done = 0
+    while changed := write(store, _index_some, space):
+        done += changed
+    return done
+
+
+def _count_to_index(session: Session, space: EmbeddingSpace) -> int:
+    return session.count_vectors_to_index(space.embedding_space_id, space.dimensions)
+
+
+def _index_some(session: Session, space: EmbeddingSpace) -> int:
     return session.index_vectors(space.embedding_space_id, space.dimensions, _INDEXED_AT_ONCE)
 
 

@@ -88,6 +88,10 @@ class DuckDBSession:
         affected = self._run(self._queries[query], parameters).fetchone()
         return int(affected[0]) if affected else 0
 
+    def count_vectors_to_index(self, space_id: UUID, dimensions: int) -> int:
+        """See `index_vectors`."""
+        return 0
+
     def index_vectors(self, space_id: UUID, dimensions: int, limit: int) -> int:
         """Nothing: they lie in this process's own file, and numpy compares them faster."""
         return 0

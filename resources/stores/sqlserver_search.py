@@ -14,22 +14,25 @@ _CANDIDATES_PER_HIT, _MORE_CANDIDATES = 4, 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchTable:
-    """The table of one space."""
+    """The table of one space, whether it is there yet or not."""
 
     space_id: uuid.UUID
     dimensions: int
+    exists: bool
 
-    @property
-    def name(self) -> str:
+    @staticmethod
+    def name_of(space_id: uuid.UUID) -> str:
         """Its name in the schema `vector`."""
-        return f"search_{self.space_id.hex}"
+        return f"search_{space_id.hex}"
 
     def of_space(self, query: Query) -> Query:
         """A query of `sql/tsql/search.sql`, about this table."""
         return replace(query, statements=tuple(map(self._named, query.statements)))
 
     def _named(self, statement: str) -> str:
-        return statement.replace("search_of_space", self.name).replace("vector(1)", f"vector({self.dimensions})")
+        return statement.replace("search_of_space", self.name_of(self.space_id)).replace(
+            "vector(1)", f"vector({self.dimensions})"
+        )
 
 
 def candidates(limit: int) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from holocron_assets.errors import StoreError
@@ -89,29 +90,56 @@ class SqlServerSession:
         self._refuse_to_read_only(query)
         return max(0, int(self._run(self._queries[query], parameters).rowcount))
 
+    def count_vectors_to_index(self, space_id: uuid.UUID, dimensions: int) -> int:
+        """See `holocron_assets.ports.Session`."""
+        table = self._search_table(space_id, dimensions)
+        if table is None:
+            return 0
+        if not table.exists:
+            return 1  # the table itself
+        cursor = self._run(table.of_space(self._queries["count_search_differences"]), {"embedding_space_id": space_id})
+        return sum(cursor.fetchone())
+
     def index_vectors(self, space_id: uuid.UUID, dimensions: int, limit: int) -> int:
         """See `holocron_assets.ports.Session`. Made of the vectors' JSON, so there is none where that is not kept."""
-        table = SearchTable(space_id=space_id, dimensions=dimensions)
-        if not self._keeps_json or dimensions > MAX_DIMENSIONS:
+        self._refuse_to_read_only("index_vectors")
+        table = self._search_table(space_id, dimensions)
+        if table is None:
             return 0
-        (support,) = self.rows("get_vector_support", table_name=table.name)
-        if not support["types"] or not (support["tables"] or support["may_create"]):
-            return 0
-        if not support["tables"]:
+        if not table.exists:
             self._run(table.of_space(self._queries["create_search_table"]), {})
-        self._run(table.of_space(self._queries["delete_search_vectors"]), {})
-        insertion = table.of_space(self._queries["insert_search_vectors"])
-        return max(0, int(self._run(insertion, {"embedding_space_id": space_id, "limit": limit}).rowcount))
+        wanted = {"embedding_space_id": space_id, "limit": limit}
+        changed = int(self._run(table.of_space(self._queries["insert_search_vectors"]), wanted).rowcount)
+        if changed < limit:
+            changed += int(self._run(table.of_space(self._queries["delete_search_vectors"]), {}).rowcount)
+        return max(0, changed)
 
     def near_vectors(
         self, space_id: uuid.UUID, query: NDArray[np.float32], limit: int
     ) -> Iterator[pa.RecordBatch] | None:
         """See `holocron_assets.ports.Session`."""
-        table = SearchTable(space_id=space_id, dimensions=query.size)
-        if not self.rows("get_vector_support", table_name=table.name)[0]["tables"]:
+        table = self._search_table(space_id, query.size)
+        return self._near(table, query, limit) if table is not None and table.exists else None
+
+    def _near(self, table: SearchTable, query: NDArray[np.float32], limit: int) -> Iterator[pa.RecordBatch]:
+        space = {"embedding_space_id": table.space_id}
+        seen: list[pa.Array] = []
+        for batch in self._streamed(self._run(table.of_space(self._queries["list_vectors_without_search"]), space)):
+            seen.append(batch.column("chunk_id"))
+            yield batch
+        wanted = {"query": query.tolist(), "limit": candidates(limit)}
+        twice = pa.chunked_array(seen, pa.large_string())
+        for batch in self._streamed(self._run(table.of_space(self._queries["nearest_search_vectors"]), wanted)):
+            yield batch.filter(pc.invert(pc.is_in(batch.column("chunk_id"), value_set=twice.combine_chunks())))
+
+    def _search_table(self, space_id: uuid.UUID, dimensions: int) -> SearchTable | None:
+        """The table of a space, there or to be made; None where the server, the user or the settings allow none."""
+        if dimensions > MAX_DIMENSIONS:
             return None
-        wanted = {"embedding_space_id": space_id, "query": query.tolist(), "limit": candidates(limit)}
-        return self._streamed(self._run(table.of_space(self._queries["list_near_vectors"]), wanted))
+        (support,) = self.rows("get_vector_support", table_name=SearchTable.name_of(space_id))
+        if not support["tables"] and not (support["types"] and support["may_create"] and self._keeps_json):
+            return None
+        return SearchTable(space_id=space_id, dimensions=dimensions, exists=bool(support["tables"]))
 
     def stage(self, relation: str, rows: pa.Table) -> None:
         """See `holocron_assets.ports.Session`."""

@@ -61,6 +61,22 @@ def test_the_table_holds_what_is_current(world: World) -> None:
     assert second - first
 
 
+def test_what_vanished_leaves_the_table_without_new_vectors(world: World) -> None:
+    """A run that embeds nothing still brings the table up to date; so does the first one on a newer server."""
+    world.add(*pages(3))
+    world.run()
+    name = table(world)
+    world.add(page_row("Page 1", 1, "", revision=2, fetched_at=world.next_day()))
+
+    assert world.run().embedded == 0
+    assert world.rows(f"select count(*) from {name}") == [(len(world.current_chunks()),)]
+
+    with world.store.session() as session:
+        session._connection.execute(f"drop table {name}")  # type: ignore[attr-defined]
+    assert world.run().embedded == 0
+    assert world.rows(f"select count(*) from {name}") == [(len(world.current_chunks()),)]
+
+
 def test_hits_are_those_of_a_full_comparison(world: World) -> None:
     """What the server chooses from leads to the hits, scores and order that comparing everything here does."""
     twin = {"content_type": "text/plain", "text": prose("twins", 900), "encoding": "utf-8"}

@@ -42,7 +42,7 @@ def test_there_is_a_dialect() -> None:
 #: Queries that a store asks on its own behalf: no other dialect has them.
 OWN = {
     "duckdb": set[str](),
-    "tsql": {"get_write_lock", "get_vector_support", "list_near_vectors"}
+    "tsql": {"get_write_lock", "get_vector_support", "list_vectors_without_search"}
     | {name for name in load_queries("tsql") if "_staged_" in name or "_search_" in name},
 }
 #: What T-SQL has around a statement, which sqlglot does not read as part of one.
