@@ -97,8 +97,9 @@ class SqlServerSession:
             return 0
         if not table.exists:
             return 1  # the table itself
-        cursor = self._run(table.of_space(self._queries["count_search_differences"]), {"embedding_space_id": space_id})
-        return sum(cursor.fetchone())
+        counting = table.of_space(self._queries["count_search_differences"])
+        ((lacking, left_over),) = self._run(counting, {"embedding_space_id": space_id}).fetchall()
+        return int(lacking + left_over)
 
     def index_vectors(self, space_id: uuid.UUID, dimensions: int, limit: int) -> int:
         """See `holocron_assets.ports.Session`. Made of the vectors' JSON, so there is none where that is not kept."""
