@@ -52,7 +52,7 @@ class DuckDBSettings(_Section):
     """Limits for the embedded store; they bound memory, not the size of the data."""
 
     memory_limit: ByteSize = ByteSize(256_000_000)
-    threads: PositiveInt | None = None
+    threads: Annotated[int, Field(ge=1, le=1024)] | None = None
 
 
 class SqlServerSettings(_Section):

@@ -24,6 +24,8 @@ def command(query: str, *, space: str | None, top_k: int, full: bool, as_json: b
 
     Only what is current is searched: nothing retired, nothing stale.
     """
+    if not query.strip():
+        raise click.BadParameter("it is empty; ask for something", param_hint="QUERY")
     settings = load_settings()
     result = search(command_store(settings), installed_providers(settings), query, space=space, top_k=top_k)
     if as_json:

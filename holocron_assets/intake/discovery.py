@@ -10,7 +10,7 @@ from typing import Literal
 from holocron_assets.errors import InputError
 from holocron_assets.intake.documents import CONTENT_TYPES
 from holocron_assets.intake.ndjson import SUFFIXES, Reject
-from holocron_assets.interchange.snapshot import index_files
+from holocron_assets.interchange.snapshot import broken_chunks, index_files
 
 _KNOWN = ", ".join((*SUFFIXES, *CONTENT_TYPES))
 
@@ -75,6 +75,10 @@ def _walk(folder: Path, closed: list[Reject]) -> Iterator[Path]:
 
     for current, folders, names in os.walk(folder, onerror=note):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        closed += [
+            Reject(place=str(Path(current, chunk)), reason="its snapshot's index names it; it is missing or cut short")
+            for chunk in broken_chunks(Path(current))
+        ]
         for name in sorted(set(names) - index_files(Path(current))):
             if not name.startswith("."):
                 yield Path(current, name)

@@ -10,7 +10,9 @@ a killed export leaves is known by what is missing, and the next one completes i
 
 import json
 import os
+import platform
 import re
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,6 +20,7 @@ from typing import IO, Any, Self
 
 from holocron_assets.clock import utc_now
 from holocron_assets.errors import ExportError
+from holocron_assets.interchange.claim import Claim
 from holocron_assets.interchange.content_hash import content_sha256
 from holocron_assets.interchange.envelope import SCHEMA_VERSION, line_of
 
@@ -31,18 +34,30 @@ _CHUNK = re.compile(r"chunk-(\d+)\.ndjson")
 
 def index_files(folder: Path) -> set[str]:
     """The names in `folder` that hold no records although they look so, because it is a snapshot; usually none."""
-    try:
-        with (folder / INDEX).open("rb") as lines:
-            is_snapshot = (folder / RECORDS).is_dir() and _entry(lines.readline()) is not None
-    except OSError:
+    if not (folder / RECORDS).is_dir():
         return set()
-    return {INDEX, MANIFEST} if is_snapshot else set()
+    with suppress(OSError), (folder / INDEX).open("rb") as lines:
+        if _entry(lines.readline()) is not None:
+            return {INDEX, MANIFEST}
+    with suppress(OSError, ValueError):
+        manifest = json.loads((folder / MANIFEST).read_bytes())
+        if isinstance(manifest, dict) and "chunk_records" in manifest:
+            return {MANIFEST}
+    return set()
+
+
+def broken_chunks(folder: Path) -> list[str]:
+    """Files that the index of a snapshot names and that are missing, or end in the middle of a line."""
+    named: dict[str, None] = {}
+    with suppress(OSError), (folder / INDEX).open("rb") as lines:
+        named = {_place(entry["f"]): None for line in lines if (entry := _entry(line)) is not None}
+    return [f"{RECORDS}/{place}" for place in named if not _is_whole(folder / RECORDS / place)]
 
 
 class Snapshot:
     """A snapshot that is being added to. What is added is there when the block that `with` opens has ended.
 
-    One export at a time may write to a folder. The index is held in memory: some 300 bytes a record.
+    One export at a time writes to a folder. The index is held in memory: some 300 bytes a record.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -54,16 +69,29 @@ class Snapshot:
         self._records = 0
         self._indexed_chunks: set[str] = set()
         self._last_indexed: str | None = None
-        self._part = folder / f".chunk-{os.getpid()}.part"
+        self._part = folder / f".chunk-{platform.node()}-{os.getpid()}.part"
+        self._claim = Claim(folder)
         self._open: IO[bytes] | None = None
         self._entries: list[dict[str, str]] = []
 
     def __enter__(self) -> Self:
         with _named_errors(self.folder):
-            for leftover in self.folder.glob(".chunk-*.part"):
-                leftover.unlink()
-            self._read_index()
-            self._complete_index()
+            if self.folder.is_dir():
+                self._claim.take()
+                for leftover in self.folder.glob(".chunk-*.part"):
+                    leftover.unlink()
+            try:
+                self._read_index()
+                if broken := broken_chunks(self.folder):
+                    raise ExportError(
+                        f"{self.folder / broken[0]} is missing or was cut short (and {len(broken) - 1} more that the "
+                        f"index names). Restore it; or move {INDEX} away: it is made anew of the chunks, and what they "
+                        "lack is exported again."
+                    )
+                self._complete_index()
+            except BaseException:
+                self._claim.let_go()
+                raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -77,6 +105,7 @@ class Snapshot:
                     self._open.close()
                 with suppress(OSError):
                     self._part.unlink(missing_ok=True)
+                self._claim.let_go()
 
     def holds(self, exchange_id: str) -> bool:
         """Whether a record of this id is there."""
@@ -90,6 +119,8 @@ class Snapshot:
         with _named_errors(self.folder):
             if self._open is None:
                 self.folder.mkdir(parents=True, exist_ok=True)
+                if not self._claim.is_taken:
+                    self._claim.take()
                 self._open = self._part.open("xb")
             self._open.write(line)
         entry = _entry_of(envelope)
@@ -219,6 +250,21 @@ def _entries_in(chunk: Path) -> Iterator[dict[str, str]]:
                 envelope = json.loads(line)
                 if isinstance(envelope, dict):
                     yield _entry_of(envelope)
+
+
+def _is_whole(chunk: Path) -> bool:
+    """Whether a chunk is there and ends with a record: with its line's end, unless other software leaves that out."""
+    try:
+        with chunk.open("rb") as lines:
+            lines.seek(-1, os.SEEK_END)
+            if lines.read(1) == b"\n":
+                return True
+            lines.seek(0)
+            (last,) = deque(lines, maxlen=1)
+            json.loads(last)
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _place(name: str) -> str:

@@ -23,7 +23,13 @@ def open_store(settings: Settings, *, wait_seconds: float) -> SqlStore:
 
     A session waits up to `wait_seconds` for a store that another process holds.
     """
-    scheme = settings.store_url.partition("://")[0].partition("+")[0]
+    scheme, mark, _ = settings.store_url.partition("://")
+    if not mark:
+        raise ConfigurationError(  # what it is may hold a password
+            "store_url is no URL. Write duckdb:///store.duckdb, or mssql+pyodbc://user@host:1433/database; a whole "
+            "ODBC connection string belongs in INGEST_SQLSERVER_CONN_STR."
+        )
+    scheme = scheme.partition("+")[0]
     if scheme not in STORES:
         raise ConfigurationError(
             f"there is no store for URLs that begin with {scheme!r}. Known: {', '.join(STORES)}. "

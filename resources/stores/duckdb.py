@@ -216,7 +216,7 @@ def open_duckdb(settings: Settings, wait_seconds: float) -> DuckDBStore:
     url = make_url(settings.store_url)
     if url.host:
         raise ConfigurationError(
-            f"{settings.store_url} names a host, and DuckDB is a file: write duckdb:/// with three slashes, or four "
+            "store_url names a host, and DuckDB is a file: write duckdb:/// with three slashes, or four "
             "for an absolute path"
         )
     if not url.database or url.database == ":memory:":

@@ -101,6 +101,11 @@ def _target(given: Mapping[str, str], drivers: Sequence[str]) -> Target:
     encrypts = _flag("Encrypt", encryption)
     trusts = _flag("TrustServerCertificate", odbc.pop("TRUSTSERVERCERTIFICATE", "yes" if host in _LOCAL else "no"))
     database = odbc.setdefault("DATABASE", DEFAULT_DATABASE)
+    if re.search(r"[@#?/]", host) or re.search(r"[@#?]", database) or not port.isdecimal():
+        raise ConfigurationError(  # what they hold may be the end of a password
+            "the URL of the store names a host, port or database that cannot be one. If its password has special "
+            "characters, percent-encode them, or leave it out and set INGEST_SQLSERVER_PASSWORD."
+        )
     odbc.setdefault("APP", "Holocron Assets")
     if _FREETDS.lower() in odbc["DRIVER"].lower():
         # A certificate is checked only where freetds.conf names an authority.

@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import shutil
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from holocron_assets.composition import InstalledProviders
 from holocron_assets.errors import ExportError
+from holocron_assets.intake.discovery import discover
 from holocron_assets.interchange import snapshot as layout
 from holocron_assets.interchange.content_hash import content_sha256
 from holocron_assets.interchange.envelope import envelope_of, line_of
@@ -399,3 +401,45 @@ def test_an_id_from_elsewhere_does_not_double_a_record(world: World, tmp_path: P
     (tmp_path / "wiki" / "index.jsonl").write_bytes(line_of(entry | {"id": "renamed"}))
 
     assert exported(world, tmp_path / "wiki").records_written == 0
+
+
+def test_a_damaged_snapshot_is_not_called_complete(world: World, tmp_path: Path) -> None:
+    """A chunk that is missing or cut short is named by export and ingest, until its records are there again."""
+    folder = tmp_path / "wiki"
+    world.add(*rows("a", "b", "c"))
+    exported(world, folder)
+    (chunk,) = folder.glob("records/*/*/*.ndjson")
+    whole = chunk.read_bytes()
+
+    for damage in (lambda: chunk.write_bytes(whole[: len(whole) // 2]), chunk.unlink):
+        damage()
+        with pytest.raises(
+            ExportError, match=r"chunk-0001\.ndjson is missing or was cut short.*move index\.jsonl away"
+        ):
+            exported(world, folder)
+        assert [reject.reason for reject in discover(folder).rejects] == [
+            "its snapshot's index names it; it is missing or cut short"
+        ]
+    (folder / "index.jsonl").unlink()
+    exported(world, folder)
+
+    assert_complete(world, folder)
+    assert not list(folder.glob(".*"))
+
+
+def test_a_second_export_waits_for_its_turn(world: World, tmp_path: Path) -> None:
+    """While a living process writes to a folder another is refused; what a dead one left is in nobody's way."""
+    folder = tmp_path / "wiki"
+    world.add(*rows("a"))
+    exported(world, folder)
+    world.add(*rows("b"))
+    alive = folder / f".export-{platform.node()}-{os.getppid()}.lock"
+    alive.touch()
+
+    with pytest.raises(ExportError, match="another export writes to"):
+        exported(world, folder)
+
+    alive.rename(folder / f".export-{platform.node()}-999999999.lock")
+    exported(world, folder)
+    assert_complete(world, folder)
+    assert not list(folder.glob(".*"))

@@ -1,12 +1,15 @@
 """Which SQL Server a URL and the environment name, and what the driver is told."""
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from holocron_assets.errors import ConfigurationError
 from holocron_assets.settings import Settings, load_settings
+from resources.stores import open_store
 from resources.stores.sqlserver_target import target_of
+from tests.tsql_on_duckdb import Driver
 
 MICROSOFT = "ODBC Driver 18 for SQL Server"
 BOTH = ["FreeTDS", "ODBC Driver 17 for SQL Server", MICROSOFT]
@@ -140,3 +143,23 @@ def test_a_password_in_the_file_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_
         load_settings()
 
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sa:A-SECRET@127.0.0.1:1/db",
+        "Server=127.0.0.1;UID=sa;PWD=A-SECRET",
+        "mssql+pyodbc://sa:begin@A-SECRET@127.0.0.1:1/db",
+        "mssql+pyodbc://sa:begin@A-SECRET/1#x@127.0.0.1:1/db",
+        "duckdb://sa:A-SECRET@host/db",
+    ],
+)
+def test_a_url_that_is_none_is_not_repeated(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was meant to be a password stays out of the error, wherever it stands."""
+    monkeypatch.setitem(sys.modules, "pyodbc", Driver(tmp_path))
+
+    with pytest.raises(ConfigurationError) as caught:
+        open_store(Settings(base_dir=tmp_path, store_url=url), wait_seconds=1)
+
+    assert "A-SECRET" not in str(caught.value)
