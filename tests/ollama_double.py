@@ -48,6 +48,8 @@ class OllamaDouble:
     models: dict[str, Model] = field(default_factory=lambda: {"all-minilm:latest": Model()})
     version: str = "0.32.14"
     seconds_per_request: float = 0.0
+    #: how many requests are worked on at once; Ollama embeds one at a time, and lets the others wait
+    parallel: int = 64
     #: answers these requests in this order, before anything is looked at; None stands for the usual answer
     instead: list[Answer | None] = field(default_factory=list)
     #: texts that contain this word fail the request, each time, as `poison_answer` says
@@ -63,6 +65,7 @@ class OllamaDouble:
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
+        self._turn = threading.BoundedSemaphore(self.parallel)
         handler = type("Handler", (_Handler,), {"double": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
@@ -129,10 +132,11 @@ class OllamaDouble:
             self.requests.append(asked)
             self.at_once += 1
             self.most_at_once = max(self.most_at_once, self.at_once)
-        began = time.monotonic()
         try:
-            answer = self._embedded(asked)
-            time.sleep(max(0.0, began + self.seconds_per_request - time.monotonic()))
+            with self._turn:
+                began = time.monotonic()
+                answer = self._embedded(asked)
+                time.sleep(max(0.0, began + self.seconds_per_request - time.monotonic()))
             return answer
         finally:
             with self._lock:
