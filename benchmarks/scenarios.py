@@ -1,5 +1,7 @@
-"""What is measured, each against its floor: cold runs, memory and no-ops at scale, one per cent changed, a kill."""
+"""What is measured, each against its floor: cold runs, memory and no-ops at scale, a small change, a kill, a server."""
 
+import http.client
+import json
 import os
 import signal
 import subprocess
@@ -7,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
@@ -15,8 +18,24 @@ import duckdb
 from benchmarks.corpus import write_records
 from benchmarks.measure import Cost, cost_of, environment, peak_of
 from benchmarks.project import EVERYTHING, FROM_RECORDS, LONG_AGO, Project
+from holocron_assets.composition import installed_providers, step_store
+from holocron_assets.ports import Store
+from holocron_assets.runs import Origin
+from holocron_assets.settings import OllamaSettings, Settings, SpaceDeclaration
+from holocron_assets.stages.embed import embed_space
+from holocron_assets.stages.register import register_spaces
 
 _NOOPS = 5
+_TEXTS_A_REQUEST, _SECONDS_A_REQUEST = 32, 0.02
+_ORIGIN = Origin(kind="cli", reference="benchmark")
+_CHUNKS = """
+insert into vector.chunk by name
+select
+    sha256(i::varchar) as chunk_id, 'document' as source_type, '{}' as source_ref_json, '{}' as offsets_json,
+    repeat('some words of chunk ' || i || ' ', 60) as content, sha256(content) as content_sha256,
+    1200 as byte_count, '{}' as policy_json, now()::timestamp as created_utc, 's' as source_id, 't' as text_sha256
+from range(?) as t(i)
+"""
 
 
 def cold(folder: Path, documents: int, kind: str) -> Iterator[str]:
@@ -101,6 +120,59 @@ def crash(folder: Path, documents: int, kind: str) -> Iterator[str]:
     yield f"redone: {redone:.0%} of the work, start-up aside; the stores are {'identical' if same else 'DIFFERENT'}"
 
 
+def provider(folder: Path, chunks: int, _kind: str) -> Iterator[str]:
+    """Chunks embedded by a server that takes 20 ms for 32 of them, one request at a time, against bare requests."""
+    settings, store = _store_of_chunks(folder, chunks)
+    requests = -(-chunks // _TEXTS_A_REQUEST)
+    with _served() as url:
+        settings = settings.model_copy(update={"ollama": OllamaSettings(base_url=url, batch_size=_TEXTS_A_REQUEST)})
+        floor = _bare_requests(url, requests)
+        providers = installed_providers(settings)
+        (space,) = register_spaces(store, providers, settings.spaces).registered
+        started = time.monotonic()
+        with store.kept_open():
+            report = embed_space(store, lambda: providers.reopen(space), space, _ORIGIN, lambda _done, _total: None)
+        seconds = time.monotonic() - started
+    allowed = requests * _SECONDS_A_REQUEST
+    yield f"{report.embedded:,} chunks in {seconds:.2f} s, {report.embedded / seconds:,.0f} a second"
+    yield f"that is {allowed / seconds:.2f} of what the server allows, and {floor / seconds:.2f} of bare requests"
+
+
+def _store_of_chunks(folder: Path, chunks: int) -> tuple[Settings, Store]:
+    settings = Settings(
+        base_dir=folder,
+        store_url="duckdb:///store.duckdb",
+        spaces=(SpaceDeclaration(provider="ollama", model="all-minilm"),),
+    )
+    store = step_store(settings)
+    store.migrate()
+    with duckdb.connect(str(folder / "store.duckdb")) as connection:
+        connection.execute(_CHUNKS, [chunks])
+    return settings, store
+
+
+@contextmanager
+def _served() -> Iterator[str]:
+    """A server in a process of its own, which prints where it is."""
+    command = [sys.executable, "-m", "tests.ollama_double", str(_SECONDS_A_REQUEST)]
+    with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield (process.stdout or sys.stdin).readline().strip()
+        finally:
+            process.kill()
+
+
+def _bare_requests(url: str, count: int) -> float:
+    texts = ["some words of a chunk " * 55] * _TEXTS_A_REQUEST
+    body = json.dumps({"model": "all-minilm", "input": texts, "truncate": True})
+    connection = http.client.HTTPConnection(url.removeprefix("http://"))
+    started = time.monotonic()
+    for _ in range(count):
+        connection.request("POST", "/api/embed", body, {"Content-Type": "application/json"})
+        connection.getresponse().read()
+    return time.monotonic() - started
+
+
 def _empty_run(folder: Path, selection: str) -> Cost:
     """The same job over an empty store whose schema is there: what Dagster and the imports cost."""
     project = Project.create(folder, records=None, workers=1)
@@ -176,4 +248,5 @@ SCENARIOS = {
     "scale": (scale, 50_000),
     "change": (change, 10_000),
     "crash": (crash, 5_000),
+    "provider": (provider, 10_000),
 }

@@ -5,6 +5,7 @@ misbehave by setting what is wrong with it before, or while, it is asked.
 """
 
 import json
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -202,3 +203,15 @@ def _json(content: object) -> Answer:
 
 def _error(status: int, said: str) -> Answer:
     return status, "application/json; charset=utf-8", json.dumps({"error": said}).encode(), {}
+
+
+if __name__ == "__main__":
+    spread = np.random.default_rng(0).normal(size=(4096, 384))
+    spread /= np.linalg.norm(spread, axis=1, keepdims=True)
+    model = Model(encoder=lambda texts: spread[[hash(text) % 4096 for text in texts]].astype(np.float32))
+    with OllamaDouble(
+        models={"all-minilm:latest": model}, seconds_per_request=float(sys.argv[1]), parallel=1
+    ) as double:
+        sys.stdout.write(f"{double.url}\n")
+        sys.stdout.flush()
+        threading.Event().wait()
