@@ -8,7 +8,7 @@ from holocron_assets.errors import ConfigurationError
 from holocron_assets.next_steps import EVERYTHING
 from holocron_assets.ports import ProviderCatalog, Purpose, Store
 from holocron_assets.records import EmbeddingSpace
-from holocron_assets.spaces import require_same_space
+from holocron_assets.spaces import named_space, require_same_space
 from holocron_assets.tables import embeddings, spaces
 from holocron_assets.vectors import nearest, require_valid
 
@@ -83,12 +83,9 @@ def choose_space(registered: list[EmbeddingSpace], wanted: str | None) -> Embedd
         raise ConfigurationError("every embedding space of the store is inactive; see docs/operations.md.")
     if not active:
         raise ConfigurationError(f"the store has no active embedding space. Fill it with `{EVERYTHING}`.")
-    exact = [space for space in active if wanted in (space.slug, str(space.embedding_space_id))]
-    fitting = exact or [space for space in active if wanted is None or wanted in space.slug]
-    if len(fitting) == 1:
-        return fitting[0]
-    names = ", ".join(space.slug for space in (fitting or active))
-    if wanted is None:
-        raise ConfigurationError(f"there are several active spaces; say which with --space: {names}")
-    problem = "no active space is called" if not fitting else "more than one active space fits"
-    raise ConfigurationError(f"{problem} {wanted!r}; there are: {names}")
+    if wanted is not None:
+        return named_space(active, wanted)
+    if len(active) == 1:
+        return active[0]
+    names = ", ".join(space.slug for space in active)
+    raise ConfigurationError(f"there are several active spaces; say which with --space: {names}")

@@ -2,9 +2,10 @@
 
 import re
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
-from holocron_assets.errors import SpaceMismatchError
+from holocron_assets.errors import ConfigurationError, SpaceMismatchError
 from holocron_assets.identity import space_fingerprint, space_id
 from holocron_assets.records import EmbeddingSpace, SpaceIdentity
 
@@ -38,6 +39,17 @@ def slug_of(model_name: str, key: uuid.UUID) -> str:
     """The readable name of a space; plain characters, which partition keys and shells both like."""
     readable = re.sub(r"[^a-z0-9]+", "-", model_name.lower()).strip("-") or "space"
     return f"{readable}-{key.hex[:8]}"
+
+
+def named_space(known: Sequence[EmbeddingSpace], wanted: str) -> EmbeddingSpace:
+    """The one of `known` with this slug or id, or whose slug alone contains `wanted`; raises `ConfigurationError`."""
+    exact = [space for space in known if wanted in (space.slug, str(space.embedding_space_id))]
+    fitting = exact or [space for space in known if wanted in space.slug]
+    if len(fitting) == 1:
+        return fitting[0]
+    names = ", ".join(space.slug for space in (fitting or known)) or "none"
+    problem = "no space is called" if not fitting else "more than one space fits"
+    raise ConfigurationError(f"{problem} {wanted!r}; there are: {names}")
 
 
 def require_same_space(registered: EmbeddingSpace, described: SpaceIdentity) -> None:

@@ -27,6 +27,7 @@ COMMANDS = {
     "ensure": "holocron_assets.cli.ensure:command",
     "preflight": "holocron_assets.cli.preflight:command",
     "jobs": "holocron_assets.cli.jobs:command",
+    "spaces": "holocron_assets.cli.spaces:command",
 }
 
 #: Exit codes: something is wrong with the data or the run; wrong usage or settings; try again later.

@@ -18,8 +18,8 @@ from holocron_assets.records import EmbeddingSpace
 from holocron_assets.tables.embeddings import ChunkContent
 from holocron_assets.vectors import require_valid
 
-#: For each thread: one in work, and enough to go on with while a commit is made.
-_BATCHES_AHEAD = 8
+#: For each thread: enough to go on with while a commit is made; never less than the next batch, nor many large ones.
+_CHUNKS_AHEAD, _LEAST_AHEAD, _MOST_AHEAD = 1024, 2, 8
 _RETRY_SECONDS = (1.0, 4.0, 16.0)
 #: For parts of a batch that failed for a reason that may pass: the provider answers others, so it is not waited for.
 _PART_RETRY_SECONDS = (1.0,)
@@ -73,7 +73,8 @@ class ProviderCalls:
 
     def embedded(self, batches: Iterable[list[ChunkContent]]) -> Iterator[EmbeddedBatch]:
         """What becomes of each batch; takes the next ones while a former one is dealt with."""
-        ahead = _BATCHES_AHEAD * self._provider.concurrency
+        ahead = min(max(_CHUNKS_AHEAD // self._provider.batch_size, _LEAST_AHEAD), _MOST_AHEAD)
+        ahead *= self._provider.concurrency
         return answers_as_ready(self._executor, self._embed_batch, batches, ahead=ahead)
 
     def _embed_batch(self, batch: list[ChunkContent]) -> EmbeddedBatch:

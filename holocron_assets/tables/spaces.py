@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime
+from uuid import UUID
 
 from holocron_assets.identity import canonical_json
 from holocron_assets.ports import Session
@@ -27,6 +28,11 @@ def insert_space(session: Session, space: EmbeddingSpace, now: datetime) -> bool
         now=now,
     )
     return inserted > 0
+
+
+def update_space_activity(session: Session, space_id: UUID, *, is_active: bool) -> int:
+    """Have a space filled and searched, or not; returns 1 where that is a change."""
+    return session.execute("update_space_activity", embedding_space_id=space_id, is_active=is_active)
 
 
 def list_spaces(session: Session) -> list[EmbeddingSpace]:

@@ -16,3 +16,8 @@ select
     preprocess_policy_json, transform_ref, description, is_active
 from vector.embedding_space
 order by created_utc, embedding_space_id;
+
+-- name: update_space_activity
+update vector.embedding_space
+set is_active = :is_active
+where embedding_space_id = :embedding_space_id and is_active <> :is_active;

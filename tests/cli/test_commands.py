@@ -266,14 +266,82 @@ def test_search_says_what_it_could_not_search(filled: World) -> None:
     assert "lacks 1 current chunks" in holocron("search", "news").output
 
 
-@pytest.mark.parametrize(
-    ("space", "message"), [("nonsense", "no active space is called 'nonsense'; there are: ngram-")]
-)
+@pytest.mark.parametrize(("space", "message"), [("nonsense", "no space is called 'nonsense'; there are: ngram-")])
 def test_search_in_an_unknown_space(filled: World, space: str, message: str) -> None:
     """An unknown space is a misuse, answered with the known ones."""
     result = holocron("search", "x", "--space", space)
 
     assert result.exit_code == MISUSED
+    assert message in result.stderr
+
+
+def test_spaces_are_listed_and_described(filled: World) -> None:
+    """Each space with what it has and lacks, and everything its vectors depend on."""
+    filled.add(page_row("New", 3, prose("news", 300)))
+    filled.extract()
+    filled.chunk()
+
+    (state,) = parsed("spaces", "list")
+    slug = state["space"]["slug"]
+
+    assert (state["vectors"], state["lacking"], state["quarantined"]) == (len(filled.current_chunks()) - 1, 1, 0)
+    assert slug in holocron("spaces", "list").output
+    assert parsed("spaces", "describe", "ngram") == state
+    described = holocron("spaces", "describe", slug).output
+    assert f"digest: {state['space']['model_digest']}" in described
+    assert f"policy dimensions: {state['space']['dimensions']}" in described
+
+
+def test_a_space_is_added_once_and_not_for_trying(filled: World) -> None:
+    """`--dry-run` says what it would be and registers nothing; doing it twice registers once."""
+    arguments = ("spaces", "add", "hashing", "ngram", "-o", "dimensions=128")
+    tried = parsed(*arguments, "--dry-run")
+    assert (tried["is_new"], tried["is_registered"], len(parsed("spaces", "list"))) == (True, False, 1)
+
+    assert "is registered: hashing ngram v1+" in holocron(*arguments).output
+    assert parsed(*arguments)["is_new"] is False
+    assert [state["space"]["dimensions"] for state in parsed("spaces", "list")] == [64, 128]
+
+
+def test_an_inactive_space_is_neither_filled_nor_searched(filled: World) -> None:
+    """Deactivating takes effect at once and is undone by activating; neither happens for trying."""
+    assert parsed("spaces", "deactivate", "ngram", "--dry-run")["changes"] is True
+    assert holocron("search", "tides").exit_code == 0
+
+    assert "is inactive now" in holocron("spaces", "deactivate", "ngram").output
+    assert "is inactive already" in holocron("spaces", "deactivate", "ngram").output
+    assert "every embedding space of the store is inactive" in holocron("search", "tides").stderr
+
+    assert parsed("spaces", "activate", "ngram")["changes"] is True
+    assert holocron("search", "tides").exit_code == 0
+
+
+def test_a_space_that_is_no_longer_served_is_told(filled: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`probe` compares what the provider says with the registry, and ends with 1 when it is another space."""
+    found = parsed("spaces", "probe", "ngram")
+    assert (found["mismatch"], found["runtime"]["engine"]) == (None, "numpy")
+
+    monkeypatch.setattr("resources.providers.hashing._ALGORITHM", "another one")
+    result = holocron("spaces", "probe", "ngram")
+    assert result.exit_code == FAILED
+    assert "no longer serves it" in result.output
+    assert "model_digest is" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("describe", "nonsense"), MISUSED, "no space is called 'nonsense'"),
+        (("add", "nonsense", "model"), MISUSED, "there is no embedding provider 'nonsense'"),
+        (("add", "hashing", "ngram", "-o", "dimensions"), MISUSED, "'dimensions' is not NAME=VALUE"),
+        (("add", "hashing", "ngram", "-o", "dimension=64"), MISUSED, "Known options: dimensions, ngram"),
+    ],
+)
+def test_misused_spaces_commands_say_how(filled: World, arguments: tuple[str, ...], code: int, message: str) -> None:
+    """Unknown names and malformed options are answered with what there is."""
+    result = holocron("spaces", *arguments)
+
+    assert result.exit_code == code
     assert message in result.stderr
 
 

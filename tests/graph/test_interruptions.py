@@ -38,10 +38,11 @@ telemetry: {enabled: false}
 SMALL_BATCHES = """
 import runpy
 from holocron_assets.assets import steps
-from holocron_assets.stages import chunk, examining, extract, ingest
+from holocron_assets.stages import chunk, embed, examining, extract, ingest
 from resources.providers.hashing import ByteNgrams
 ingest._BATCH_ITEMS, extract._COMMIT_RECORDS = 20, 20
 examining._WORKER_BATCH_BYTES, chunk._BATCH_CHARACTERS, ByteNgrams.batch_size = 100_000, 50_000, 40
+embed._COMMIT_CHUNKS = 40
 steps._LOG_EVERY_SECONDS = 0.0
 runpy.run_module("dagster", run_name="__main__", alter_sys=True)
 """

@@ -14,7 +14,7 @@ from holocron_assets.ports import Purpose
 from holocron_assets.records import Vectors
 from holocron_assets.settings import SpaceDeclaration, SqlSource
 from holocron_assets.tables import spaces as space_table
-from resources.providers import PROVIDERS
+from resources.providers import PROVIDERS, Entry
 from resources.providers.hashing import ByteNgrams
 from tests.graph.conftest import Graph
 from tests.world import missing_row, page_row, prose
@@ -281,7 +281,7 @@ def test_a_crashing_provider_does_not_stop_the_other_spaces(graph: Graph, monkey
 
 def test_a_provider_that_cannot_be_imported_stops_no_other(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
     """A provider whose driver is missing fails its own space; the others are filled."""
-    monkeypatch.setitem(PROVIDERS, "driverless", "resources.providers.no_such_module:Provider")
+    monkeypatch.setitem(PROVIDERS, "driverless", Entry(target="resources.providers.no_such_module:Provider"))
     declared = (SpaceDeclaration(provider="driverless", model="any"), *graph.world.settings.spaces)
     graph.world.settings = graph.world.settings.model_copy(update={"spaces": declared})
     write_records(graph, page_row("Page", 1, prose("topic")))

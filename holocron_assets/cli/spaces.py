@@ -1,0 +1,155 @@
+"""`holocron spaces`: the registry of embedding spaces."""
+
+import sys
+from typing import Any
+
+import click
+import yaml
+
+from holocron_assets import registry
+from holocron_assets.cli import FAILED
+from holocron_assets.cli.output import console, json_option, print_json, rows_table, say
+from holocron_assets.composition import command_store, installed_providers
+from holocron_assets.preflight import prepare
+from holocron_assets.records import EmbeddingSpace
+from holocron_assets.settings import load_settings
+
+dry_run_option = click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+
+
+@click.group()
+def command() -> None:
+    """Look after the embedding spaces of the store."""
+
+
+@command.command("list")
+@json_option
+def list_(*, as_json: bool) -> None:
+    """Show every registered space, with its vectors and the current chunks that it lacks."""
+    states = registry.list_states(command_store(load_settings()))
+    if as_json:
+        print_json(states)
+        return
+    columns = ["space", "model", "dimensions", "vectors", "chunks lacking", "quarantined", "active"]
+    rows = [
+        (
+            state.space.slug,
+            _model(state.space),
+            state.space.dimensions,
+            state.vectors,
+            state.lacking,
+            state.quarantined,
+            state.space.is_active,
+        )
+        for state in states
+    ]
+    console().print(rows_table("Embedding spaces", columns, rows))
+
+
+@command.command()
+@click.argument("space")
+@json_option
+def describe(space: str, *, as_json: bool) -> None:
+    """Show everything that the vectors of SPACE depend on."""
+    state = registry.find_state(command_store(load_settings()), space)
+    if as_json:
+        print_json(state)
+        return
+    shown = state.space
+    say(shown.slug, "bold")
+    for name, value in {
+        "id": shown.embedding_space_id,
+        "model": _model(shown),
+        "digest": shown.model_digest,
+        "dimensions": shown.dimensions,
+        "normalised": "yes" if shown.normalize else "no",
+        "distance": shown.distance_metric,
+        "transform": shown.transform_ref or "none",
+        "active": "yes" if shown.is_active else "no",
+        "vectors": f"{state.vectors:,}",
+        "current chunks lacking": f"{state.lacking:,}, {state.quarantined:,} of them quarantined",
+        **{f"policy {key}": value for key, value in shown.preprocess_policy.items()},
+    }.items():
+        say(f"  {name}: {value}")
+
+
+@command.command()
+@click.argument("provider")
+@click.argument("model")
+@click.option("--option", "-o", "options", multiple=True, metavar="NAME=VALUE", help="An option of the provider.")
+@dry_run_option
+@json_option
+def add(provider: str, model: str, *, options: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
+    """Register the space of MODEL, as PROVIDER describes it now. The next run fills it."""
+    settings = load_settings()
+    store = command_store(settings)
+    if not dry_run:
+        prepare(store, settings)
+    added = registry.add(store, installed_providers(settings), provider, model, _options(options), dry_run=dry_run)
+    if as_json:
+        print_json(added)
+    elif not added.is_new:
+        say(f"{added.space.slug} is registered already.")
+    else:
+        say(f"{added.space.slug} {'would be' if dry_run else 'is'} registered: {_model(added.space)}")
+
+
+@command.command()
+@click.argument("space")
+@json_option
+def probe(space: str, *, as_json: bool) -> None:
+    """Ask whether SPACE is still served as it was registered, and have a sentence embedded. Changes nothing."""
+    settings = load_settings()
+    found = registry.probe(command_store(settings), installed_providers(settings), space)
+    if as_json:
+        print_json(found)
+    else:
+        say(found.mismatch or f"{found.space.slug} is served as it was registered.")
+        for name, value in found.runtime.items():
+            say(f"  {name}: {value}")
+    if found.mismatch:
+        sys.exit(FAILED)
+
+
+@command.command()
+@click.argument("space")
+@dry_run_option
+@json_option
+def activate(space: str, *, dry_run: bool, as_json: bool) -> None:
+    """Have SPACE filled and searched from now on."""
+    _set_active(space, is_active=True, dry_run=dry_run, as_json=as_json)
+
+
+@command.command()
+@click.argument("space")
+@dry_run_option
+@json_option
+def deactivate(space: str, *, dry_run: bool, as_json: bool) -> None:
+    """Leave SPACE out of runs and searches from now on; its vectors stay."""
+    _set_active(space, is_active=False, dry_run=dry_run, as_json=as_json)
+
+
+def _set_active(wanted: str, *, is_active: bool, dry_run: bool, as_json: bool) -> None:
+    space, changes = registry.set_active(command_store(load_settings()), wanted, is_active=is_active, dry_run=dry_run)
+    word = "active" if is_active else "inactive"
+    if as_json:
+        print_json({"space": space.slug, "is_active": is_active, "changes": changes, "dry_run": dry_run})
+    elif not changes:
+        say(f"{space.slug} is {word} already.")
+    else:
+        say(f"{space.slug} {'would be' if dry_run else 'is'} {word} now.")
+
+
+def _options(given: tuple[str, ...]) -> dict[str, Any]:
+    """`NAME=VALUE` with the value as YAML reads it, as in the settings file."""
+    options = {}
+    for one in given:
+        name, mark, value = one.partition("=")
+        if not mark:
+            raise click.BadParameter(f"{one!r} is not NAME=VALUE", param_hint="--option")
+        options[name] = yaml.safe_load(value) if value else ""
+    return options
+
+
+def _model(space: EmbeddingSpace) -> str:
+    return f"{space.provider} {space.model_name} {space.model_tag}"

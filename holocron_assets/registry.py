@@ -1,0 +1,113 @@
+"""Looking after the registered embedding spaces: what each has and lacks, and whether it is still served."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from holocron_assets.clock import utc_now
+from holocron_assets.errors import SpaceMismatchError
+from holocron_assets.ports import ProviderCatalog, Session, Store
+from holocron_assets.records import EmbeddingSpace
+from holocron_assets.spaces import named_space, require_same_space, space_of
+from holocron_assets.tables import embeddings, overview, spaces
+from holocron_assets.transactions import read, write
+from holocron_assets.vectors import require_valid
+
+_PROBE = "The tide comes in twice a day."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpaceState:
+    """A registered space with its vectors, those of history among them, and the current chunks that it lacks."""
+
+    space: EmbeddingSpace
+    vectors: int
+    lacking: int
+    quarantined: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddedSpace:
+    """What a provider describes, and whether the registry has it only now."""
+
+    space: EmbeddingSpace
+    is_new: bool
+    is_registered: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """What a space's provider says of itself now; `mismatch` says what differs from the registry, if anything does."""
+
+    space: EmbeddingSpace
+    runtime: Mapping[str, str]
+    mismatch: str | None
+
+
+def list_states(store: Store) -> list[SpaceState]:
+    """Every registered space, the oldest first."""
+    return read(store, _states)
+
+
+def _states(session: Session) -> list[SpaceState]:
+    vectors = overview.list_embedding_counts(session)
+    states = []
+    for space in spaces.list_spaces(session):
+        backlog = embeddings.count_pending_chunks(session, space.embedding_space_id)
+        states.append(
+            SpaceState(
+                space=space,
+                vectors=vectors.get(space.embedding_space_id, 0),
+                lacking=backlog.pending,
+                quarantined=backlog.quarantined,
+            )
+        )
+    return states
+
+
+def find_state(store: Store, wanted: str) -> SpaceState:
+    """One space by its slug, its id, or any unmistakable part of its slug; raises `ConfigurationError`."""
+    states = list_states(store)
+    space = named_space([state.space for state in states], wanted)
+    return next(state for state in states if state.space == space)
+
+
+def add(
+    store: Store, providers: ProviderCatalog, provider: str, model: str, options: Mapping[str, Any], *, dry_run: bool
+) -> AddedSpace:
+    """Register the space that a provider describes, and change nothing that is registered; with `dry_run` only look."""
+    space = space_of(providers.open(provider, model, options).describe())
+    known = {one.embedding_space_id for one in read(store, spaces.list_spaces)}
+    is_new = space.embedding_space_id not in known
+    if is_new and not dry_run:
+        write(store, spaces.insert_space, space, utc_now())
+        if space.embedding_space_id not in {one.embedding_space_id for one in read(store, spaces.list_spaces)}:
+            raise SpaceMismatchError(
+                f"space {space.slug}: the store holds another space of the same provider, model, tag, digest and "
+                "dimensions, registered under an id of its own. Rename or remove that row of vector.embedding_space."
+            )
+    return AddedSpace(space=space, is_new=is_new, is_registered=not (is_new and dry_run))
+
+
+def probe(store: Store, providers: ProviderCatalog, wanted: str) -> Probe:
+    """Ask a space's provider what it serves now, and have it embed a sentence. Writes nothing.
+
+    Raises `ProviderError` when it serves nothing.
+    """
+    space = named_space(read(store, spaces.list_spaces), wanted)
+    provider = providers.reopen(space)
+    try:
+        require_same_space(space, provider.describe())
+        require_valid(provider.embed([_PROBE]).values, space, 1)
+    except SpaceMismatchError as error:
+        return Probe(space=space, runtime=dict(provider.runtime()), mismatch=str(error))
+    return Probe(space=space, runtime=dict(provider.runtime()), mismatch=None)
+
+
+def set_active(store: Store, wanted: str, *, is_active: bool, dry_run: bool) -> tuple[EmbeddingSpace, bool]:
+    """Have a space filled and searched, or not; returns it as it was, and whether this is a change."""
+    space = named_space(read(store, spaces.list_spaces), wanted)
+    changes = space.is_active != is_active
+    if changes and not dry_run:
+        write(store, spaces.update_space_activity, space.embedding_space_id, is_active=is_active)
+    return space, changes
