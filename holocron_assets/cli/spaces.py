@@ -30,11 +30,11 @@ def list_(*, as_json: bool) -> None:
     if as_json:
         print_json(states)
         return
-    columns = ["space", "model", "dimensions", "vectors", "chunks lacking", "quarantined", "active"]
+    columns = ["space", "provider", "numbers", "vectors", "lacking", "held", "active"]
     rows = [
         (
             state.space.slug,
-            _model(state.space),
+            state.space.provider,
             state.space.dimensions,
             state.vectors,
             state.lacking,
