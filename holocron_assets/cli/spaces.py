@@ -30,15 +30,13 @@ def list_(*, as_json: bool) -> None:
     if as_json:
         print_json(states)
         return
-    columns = ["space", "provider", "numbers", "vectors", "lacking", "held", "active"]
+    columns = ["space", "provider", "vectors", "lacking", "active"]
     rows = [
         (
             state.space.slug,
             state.space.provider,
-            state.space.dimensions,
             state.vectors,
             state.lacking,
-            state.quarantined,
             state.space.is_active,
         )
         for state in states
