@@ -26,7 +26,7 @@ _PART_RETRY_SECONDS = (1.0,)
 #: However long a provider asks to be left alone.
 _LONGEST_PAUSE = 300.0
 #: No model has a reason to reject this; one that does is broken, and its rejections say nothing of the texts.
-_HARMLESS_TEXT = "The tide comes in twice a day."
+HARMLESS_TEXT = "The tide comes in twice a day."
 
 
 @dataclass(slots=True)
@@ -50,6 +50,7 @@ class EmbeddedBatch:
 class ProviderCalls:
     """Calls a provider in threads of its own, as many as gain anything, and counts what that cost.
 
+    `seconds` are those in which at least one call was under way: what a run waits for, however many share it.
     The threads end with the block that `with` opens; an attempt that would wait for another is then given up.
     """
 
@@ -59,6 +60,8 @@ class ProviderCalls:
         self._executor = ThreadPoolExecutor(provider.concurrency, thread_name_prefix="provider")
         self._is_closed = threading.Event()
         self._lock = threading.Lock()
+        self._under_way = 0
+        self._busy_since = 0.0
         self.calls = 0
         self.seconds = 0.0
         self.truncated_texts = 0
@@ -91,7 +94,7 @@ class ProviderCalls:
         except ProviderUnavailableError as error:
             # A text may take a server down with it, again and again; a server that is away is away for any text.
             try:
-                self._embed([_HARMLESS_TEXT], ())
+                self._embed([HARMLESS_TEXT], ())
             except ProviderError:
                 raise error from None
             self._blame(batch, error, done, _PART_RETRY_SECONDS)
@@ -116,7 +119,7 @@ class ProviderCalls:
         Asked after each rejection, because a provider may break in the middle of a batch.
         """
         try:
-            self._embed([_HARMLESS_TEXT], _RETRY_SECONDS)
+            self._embed([HARMLESS_TEXT], _RETRY_SECONDS)
         except (InputRejectedError, VectorError) as error:
             raise ProviderError(
                 f"space {self._space.slug}: a text was rejected, and so was a harmless one, because: {error}. "
@@ -138,13 +141,16 @@ class ProviderCalls:
     def _call(self, texts: Sequence[str]) -> NDArray[np.float32]:
         if self._is_closed.is_set():
             raise ProviderUnavailableError(f"space {self._space.slug}: given up")
-        started = time.monotonic()
+        with self._lock:
+            self.calls += 1
+            self._busy_since = self._busy_since if self._under_way else time.monotonic()
+            self._under_way += 1
         try:
             vectors = self._provider.embed(texts)
         finally:
             with self._lock:
-                self.calls += 1
-                self.seconds += time.monotonic() - started
+                self._under_way -= 1
+                self.seconds += 0.0 if self._under_way else time.monotonic() - self._busy_since
         require_valid(vectors.values, self._space, len(texts))
         with self._lock:
             self.truncated_texts += int(np.count_nonzero(vectors.truncated_tokens))

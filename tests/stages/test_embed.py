@@ -123,14 +123,18 @@ def test_as_many_calls_at_once_as_the_provider_takes(world: World) -> None:
             at_once += 1
             most = max(most, at_once)
         together.wait()
+        time.sleep(0.1)
         with lock:
             at_once -= 1
         return original(texts, purpose)
 
     provider.embed = embed_slowly  # type: ignore[method-assign]
+    began = time.monotonic()
     report = world.embed(provider)
+    elapsed = time.monotonic() - began
 
     assert (report.embedded, report.api_calls, most) == (12, 12, 3)
+    assert report.seconds < elapsed, "time that calls share counts once"
     inner = provider.inner
     for content, vector in world.rows(
         "select c.content, e.vector from vector.chunk c join vector.embedding e using (chunk_id)"
