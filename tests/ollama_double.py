@@ -61,6 +61,7 @@ class OllamaDouble:
     #: what was asked of /api/embed
     requests: list[dict[str, Any]] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
+    #: requests of /api/embed that are with the server, and the most that were
     at_once: int = 0
     most_at_once: int = 0
 

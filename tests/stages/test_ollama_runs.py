@@ -57,6 +57,17 @@ def test_pages_are_embedded_and_found(served: World) -> None:
     assert '"version":"0.32.14"' in options[0][0]
 
 
+def test_no_more_requests_at_once_than_the_settings_say(served: World, double: OllamaDouble) -> None:
+    """Threads that read answers do not count: the server sees two requests together, and never three."""
+    ollama = OllamaSettings(base_url=double.url, batch_size=1, concurrency=2)
+    settings = served.settings.model_copy(update={"ollama": ollama})
+    double.seconds_per_request = 0.05
+
+    replace(served, settings=settings, providers=InstalledProviders(settings)).embed()
+
+    assert double.most_at_once == 2
+
+
 def test_a_server_that_goes_away_loses_nothing(served: World, double: OllamaDouble) -> None:
     """One clear error; what was embedded before it is stored, and the next run does the rest."""
     register_spaces(served.store, served.providers, served.settings.spaces)
