@@ -13,7 +13,7 @@ import os
 import platform
 import re
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Self
@@ -48,10 +48,10 @@ def index_files(folder: Path) -> set[str]:
 
 def broken_chunks(folder: Path) -> list[str]:
     """Files that the index of a snapshot names and that are missing, or end in the middle of a line."""
-    named: dict[str, None] = {}
+    named: set[str] = set()
     with suppress(OSError), (folder / INDEX).open("rb") as lines:
-        named = {_place(entry["f"]): None for line in lines if (entry := _entry(line)) is not None}
-    return [f"{RECORDS}/{place}" for place in named if not _is_whole(folder / RECORDS / place)]
+        named = {_place(entry["f"]) for line in lines if (entry := _entry(line)) is not None}
+    return _broken(folder, named)
 
 
 class Snapshot:
@@ -82,7 +82,7 @@ class Snapshot:
                     leftover.unlink()
             try:
                 self._read_index()
-                if broken := broken_chunks(self.folder):
+                if broken := _broken(self.folder, self._indexed_chunks):
                     raise ExportError(
                         f"{self.folder / broken[0]} is missing or was cut short (and {len(broken) - 1} more that the "
                         f"index names). Restore it; or move {INDEX} away: it is made anew of the chunks, and what they "
@@ -250,6 +250,10 @@ def _entries_in(chunk: Path) -> Iterator[dict[str, str]]:
                 envelope = json.loads(line)
                 if isinstance(envelope, dict):
                     yield _entry_of(envelope)
+
+
+def _broken(folder: Path, places: Iterable[str]) -> list[str]:
+    return [f"{RECORDS}/{place}" for place in sorted(places) if not _is_whole(folder / RECORDS / place)]
 
 
 def _is_whole(chunk: Path) -> bool:
