@@ -4,16 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from holocron_assets.clock import utc_now
 from holocron_assets.errors import SpaceMismatchError
 from holocron_assets.ports import ProviderCatalog, Session, Store
 from holocron_assets.records import EmbeddingSpace
+from holocron_assets.settings import SpaceDeclaration
 from holocron_assets.spaces import named_space, require_same_space, space_of
+from holocron_assets.stages.calling import HARMLESS_TEXT
+from holocron_assets.stages.register import register_spaces
 from holocron_assets.tables import embeddings, overview, spaces
 from holocron_assets.transactions import read, write
 from holocron_assets.vectors import require_valid
-
-_PROBE = "The tide comes in twice a day."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,12 +80,9 @@ def add(
     known = {one.embedding_space_id for one in read(store, spaces.list_spaces)}
     is_new = space.embedding_space_id not in known
     if is_new and not dry_run:
-        write(store, spaces.insert_space, space, utc_now())
-        if space.embedding_space_id not in {one.embedding_space_id for one in read(store, spaces.list_spaces)}:
-            raise SpaceMismatchError(
-                f"space {space.slug}: the store holds another space of the same provider, model, tag, digest and "
-                "dimensions, registered under an id of its own. Rename or remove that row of vector.embedding_space."
-            )
+        declaration = SpaceDeclaration(provider=provider, model=model, options=dict(options))
+        for failure in register_spaces(store, providers, [declaration]).failures.values():
+            raise failure
     return AddedSpace(space=space, is_new=is_new, is_registered=not (is_new and dry_run))
 
 
@@ -98,7 +95,7 @@ def probe(store: Store, providers: ProviderCatalog, wanted: str) -> Probe:
     provider = providers.reopen(space)
     try:
         require_same_space(space, provider.describe())
-        require_valid(provider.embed([_PROBE]).values, space, 1)
+        require_valid(provider.embed([HARMLESS_TEXT]).values, space, 1)
     except SpaceMismatchError as error:
         return Probe(space=space, runtime=dict(provider.runtime()), mismatch=str(error))
     return Probe(space=space, runtime=dict(provider.runtime()), mismatch=None)

@@ -228,17 +228,16 @@ def load_settings() -> Settings:
             raise ConfigurationError(f"cannot read the settings in {path}: {error}") from error
         if not isinstance(content, dict):
             raise ConfigurationError(f"{path} must hold settings by name, e.g. `store_url: duckdb:///store.duckdb`")
-        if _PASSWORD_IN_URL.match(str(content.get("store_url"))):
-            raise ConfigurationError(
-                f"{path}: store_url holds a password. Leave it out there, and set INGEST_SQLSERVER_PASSWORD in the "
-                "environment: files are copied and committed."
-            )
         ollama = content.get("ollama")
-        if isinstance(ollama, dict) and _PASSWORD_IN_URL.match(str(ollama.get("base_url"))):
-            raise ConfigurationError(
-                f"{path}: ollama.base_url holds a password. Leave it out there, and set OLLAMA_BASE_URL in the "
-                "environment: files are copied and committed."
-            )
+        for name, url, variable in (
+            ("store_url", content.get("store_url"), "INGEST_SQLSERVER_PASSWORD"),
+            ("ollama.base_url", ollama.get("base_url") if isinstance(ollama, dict) else None, "OLLAMA_BASE_URL"),
+        ):
+            if _PASSWORD_IN_URL.match(str(url)):
+                raise ConfigurationError(
+                    f"{path}: {name} holds a password. Leave it out there, and set {variable} in the environment: "
+                    "files are copied and committed."
+                )
         if "base_dir" in content:
             raise ConfigurationError(f"{path}: base_dir: relative paths belong to the folder of this file")
     try:

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from holocron_assets.batching import batches
 from holocron_assets.chunking import ChunkingPolicy, cut
 from holocron_assets.clock import utc_now
 from holocron_assets.errors import ConfigurationError, MassChangeError
@@ -154,16 +155,7 @@ def require_same_parameters(policy: ChunkingPolicy, bound: str | None) -> None:
 def _pending_batches(store: Store, policy: ChunkingPolicy) -> Iterator[list[PendingText]]:
     """Pending sources in batches of about equal length of text; each must be chunked before the next is taken."""
     while page := read(store, chunks.list_pending_texts, policy.version, _PAGE_SOURCES):
-        batch: list[PendingText] = []
-        characters = 0
-        for pending in page:
-            batch.append(pending)
-            characters += pending.character_count or 0
-            if characters >= _BATCH_CHARACTERS:
-                yield batch
-                batch, characters = [], 0
-        if batch:
-            yield batch
+        yield from batches(page, lambda pending: pending.character_count or 0, size=_BATCH_CHARACTERS)
 
 
 def _chunk_batch(

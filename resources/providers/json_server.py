@@ -59,15 +59,13 @@ class Address:
 class JsonServer:
     """One server. Threads may share it; of their requests `concurrency` are with the server at once."""
 
-    def __init__(
-        self, address: Address, *, timeout_seconds: float, concurrency: int, headers: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, address: Address, *, timeout_seconds: float, concurrency: int) -> None:
         self.name = address.name
         self._turn = threading.BoundedSemaphore(concurrency)
         self._timeout_seconds = timeout_seconds
         self._client = httpx.Client(
             base_url=address.url,
-            headers={"Accept": "application/json", **(headers or {})},
+            headers={"Accept": "application/json"},
             timeout=httpx.Timeout(timeout_seconds, connect=min(_CONNECT_SECONDS, timeout_seconds)),
             follow_redirects=False,
             mounts=dict.fromkeys(_DIRECT),

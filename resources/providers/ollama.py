@@ -200,7 +200,8 @@ class Ollama(EmbeddingProvider):
             )
         about = shown.get("model_info") or {}
         architecture = about.get("general.architecture")
-        policy = self._policy(about.get(f"{architecture}.context_length"))
+        context_length = about.get(f"{architecture}.context_length")
+        policy = self._policy(self._options, context_length)
         probe, _ = self._embedded([_PROBE], policy, truncate=False)
         dimensions = probe.shape[1]
         if policy["dimensions"] is not None and dimensions != policy["dimensions"]:
@@ -214,7 +215,6 @@ class Ollama(EmbeddingProvider):
         self._weights = ", ".join(re.findall(r"(?m)^FROM .*sha256-([0-9a-f]{64})", str(shown.get("modelfile") or "")))
         details = shown.get("details") or {}
         known = [details.get(key) for key in ("family", "parameter_size", "quantization_level")]
-        plain = OllamaOptions()
         return SpaceIdentity(
             provider="ollama",
             model_name=self._name,
@@ -224,13 +224,12 @@ class Ollama(EmbeddingProvider):
             normalize=abs(norm - 1) <= NORM_TOLERANCE,
             distance_metric="cosine",
             preprocess_policy=policy,
-            is_plain=policy == self._policy(about.get(f"{architecture}.context_length"), plain),
+            is_plain=policy == self._policy(OllamaOptions(), context_length),
             description=" ".join(str(one) for one in known if one) or None,
         )
 
-    def _policy(self, context_length: object, options: OllamaOptions | None = None) -> dict[str, Any]:
+    def _policy(self, options: OllamaOptions, context_length: object) -> dict[str, Any]:
         """The options with what follows from the model in place of what was left open."""
-        options = options or self._options
         known = context_length if isinstance(context_length, int) and context_length > 0 else _CONTEXT_WITHOUT_METADATA
         num_ctx = options.num_ctx or min(known, _LONGEST_DEFAULT_CONTEXT)
         document, query = _PREFIXES.get(self._name.rpartition("/")[2], ("", ""))
