@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from holocron_assets.errors import InputRejectedError
-from holocron_assets.identity import canonical_json, text_sha256
+from holocron_assets.identity import text_sha256
 from holocron_assets.ports import EmbeddingProvider, Purpose
 from holocron_assets.records import SpaceIdentity, Vectors
 from resources.providers.options import Options, require_model
@@ -50,7 +50,7 @@ class ByteNgrams(EmbeddingProvider):
             provider="hashing",
             model_name=MODEL,
             model_tag="v1",
-            model_digest=text_sha256(canonical_json({"algorithm": _ALGORITHM, **policy})),
+            model_digest=text_sha256(_ALGORITHM),
             dimensions=self._options.dimensions,
             normalize=True,
             distance_metric="cosine",
