@@ -22,6 +22,7 @@ from holocron_assets.composition import installed_providers, step_store
 from holocron_assets.ports import Store
 from holocron_assets.runs import Origin
 from holocron_assets.settings import OllamaSettings, Settings, SpaceDeclaration
+from holocron_assets.stages.canary import CanaryPolicy
 from holocron_assets.stages.embed import embed_space
 from holocron_assets.stages.register import register_spaces
 
@@ -128,10 +129,17 @@ def provider(folder: Path, chunks: int, _kind: str) -> Iterator[str]:
         settings = settings.model_copy(update={"ollama": OllamaSettings(base_url=url, batch_size=_TEXTS_A_REQUEST)})
         floor = _bare_requests(url, requests)
         providers = installed_providers(settings)
-        (space,) = register_spaces(store, providers, settings.spaces).registered
+        (space,) = register_spaces(store, providers, settings).registered
         started = time.monotonic()
         with store.kept_open():
-            report = embed_space(store, lambda: providers.reopen(space), space, _ORIGIN, lambda _done, _total: None)
+            report = embed_space(
+                store,
+                lambda: providers.reopen(space),
+                space,
+                CanaryPolicy.of(settings),
+                _ORIGIN,
+                lambda _done, _total: None,
+            )
         seconds = time.monotonic() - started
     allowed = requests * _SECONDS_A_REQUEST
     yield f"{report.embedded:,} chunks in {seconds:.2f} s, {report.embedded / seconds:,.0f} a second"

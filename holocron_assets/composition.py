@@ -11,6 +11,7 @@ from holocron_assets.errors import ConfigurationError
 from holocron_assets.ports import EmbeddingProvider, ProviderCatalog, Store
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.settings import Settings
+from holocron_assets.spaces import options_of
 from resources.providers import PROVIDERS, model_of, open_provider
 from resources.stores import open_store
 
@@ -41,7 +42,7 @@ class InstalledProviders:
                 f"space {space.slug} was filled by the provider {space.provider!r}, which this version does not have. "
                 f"Known: {', '.join(PROVIDERS)}."
             )
-        return self.open(space.provider, model_of(space), space.preprocess_policy)
+        return self.open(space.provider, model_of(space), options_of(space))
 
 
 def command_store(settings: Settings) -> Store:

@@ -114,14 +114,21 @@ TABLES: Mapping[str, Mapping[str, Column]] = {
             path:text size_bytes:bigint modified_ns:bigint record_count:bigint rejected_count:bigint run_id:uuid?
             loaded_utc:time
         """,
+        "vector.canary": """
+            canary_id:uuid embedding_space_id:uuid repeatability:float runtime_json:text recorded_utc:time
+        """,
+        "vector.anchor": """
+            canary_id:uuid anchor_sha256:text(64) kind:text(50) content:text vector_sha256:text(64)
+        """,
     }.items()
 }
 
 #: What a dialect's tables have beside them: how it keeps vectors, and the keys that its indexes allow.
 DIALECT_COLUMNS: Mapping[str, Mapping[str, Mapping[str, Column]]] = {
-    "duckdb": {"vector.embedding": _columns("vector:vector")},
+    "duckdb": {"vector.embedding": _columns("vector:vector"), "vector.anchor": _columns("vector:vector")},
     "tsql": {
         "vector.embedding": _columns("vector_json:text vector_binary:binary?"),
+        "vector.anchor": _columns("vector_binary:binary"),
         "vector.quarantine": _columns("item_key:text(64)"),
         "vector.ingest_file": _columns("path_key:text(64)"),
     },
@@ -138,6 +145,7 @@ KEYS: Mapping[str, frozenset[str]] = {
     "vector.embedding": frozenset({"embedding_id"}),
     "vector.extracted_text": frozenset({"text_id"}),
     "vector.ingest_seen": frozenset({"ingest_id"}),
+    "vector.canary": frozenset({"canary_id"}),
 }
 
 #: What SQL Server looks up by, and needs an index for. DuckDB reads its columns in whole.

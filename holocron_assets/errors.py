@@ -10,6 +10,7 @@ The tree::
     ├── WorkerStartError          worker processes cannot be started, so no document can be blamed
     ├── MassChangeError           the guard stopped a run that would retire too much
     ├── SpaceMismatchError        a provider no longer produces the vectors its space was registered with
+    │   └── ModelChangedError     because the model behind the name is another one, or answers otherwise
     ├── ProviderError             a provider refused or failed
     │   ├── ModelMissingError     the model's files are not there
     │   ├── InputRejectedError    this text will never be embedded; it is quarantined
@@ -59,6 +60,10 @@ class MassChangeError(HolocronError):
 
 class SpaceMismatchError(HolocronError):
     """What a provider describes differs from the space that was registered."""
+
+
+class ModelChangedError(SpaceMismatchError):
+    """Under the name of a registered space, another model answers, or the same one gives other vectors."""
 
 
 class ProviderError(HolocronError):

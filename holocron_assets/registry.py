@@ -2,18 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from holocron_assets.errors import SpaceMismatchError
-from holocron_assets.ports import ProviderCatalog, Session, Store
+from holocron_assets.ports import EmbeddingProvider, ProviderCatalog, Session, Store
 from holocron_assets.records import EmbeddingSpace
-from holocron_assets.settings import SpaceDeclaration
 from holocron_assets.spaces import named_space, require_same_space, space_of
-from holocron_assets.stages.calling import HARMLESS_TEXT
-from holocron_assets.stages.register import register_spaces
+from holocron_assets.stages.canary import CanaryPolicy, compare, told
+from holocron_assets.stages.register import register
 from holocron_assets.tables import embeddings, overview, spaces
 from holocron_assets.transactions import read, write
-from holocron_assets.vectors import require_valid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,11 +34,18 @@ class AddedSpace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """What a space's provider says of itself now; `mismatch` says what differs from the registry, if anything does."""
+    """What a space's provider says of itself now; `mismatch` says what differs from the registry, if anything does.
+
+    `largest_distance` is how far an anchor is from where it was registered, and `tolerance` how far it may be, both in
+    lengths of the vector. None of the three for a space that has no anchors yet.
+    """
 
     space: EmbeddingSpace
     runtime: Mapping[str, str]
     mismatch: str | None
+    anchors: int | None = None
+    largest_distance: float | None = None
+    tolerance: float | None = None
 
 
 def list_states(store: Store) -> list[SpaceState]:
@@ -72,33 +76,39 @@ def find_state(store: Store, wanted: str) -> SpaceState:
     return next(state for state in states if state.space == space)
 
 
-def add(
-    store: Store, providers: ProviderCatalog, provider: str, model: str, options: Mapping[str, Any], *, dry_run: bool
-) -> AddedSpace:
+def add(store: Store, provider: EmbeddingProvider, policy: CanaryPolicy, *, dry_run: bool) -> AddedSpace:
     """Register the space that a provider describes, and change nothing that is registered; with `dry_run` only look."""
-    space = space_of(providers.open(provider, model, options).describe())
+    space = space_of(provider.describe())
     known = {one.embedding_space_id for one in read(store, spaces.list_spaces)}
     is_new = space.embedding_space_id not in known
     if is_new and not dry_run:
-        declaration = SpaceDeclaration(provider=provider, model=model, options=dict(options))
-        for failure in register_spaces(store, providers, [declaration]).failures.values():
-            raise failure
+        register(store, provider, space, policy)
     return AddedSpace(space=space, is_new=is_new, is_registered=not (is_new and dry_run))
 
 
-def probe(store: Store, providers: ProviderCatalog, wanted: str) -> Probe:
-    """Ask a space's provider what it serves now, and have it embed a sentence. Writes nothing.
+def probe(store: Store, providers: ProviderCatalog, policy: CanaryPolicy, wanted: str) -> Probe:
+    """Ask a space's provider what it serves now, and have it embed every anchor again. Writes nothing.
 
     Raises `ProviderError` when it serves nothing.
     """
     space = named_space(read(store, spaces.list_spaces), wanted)
     provider = providers.reopen(space)
+    runtime = dict(provider.runtime())
     try:
         require_same_space(space, provider.describe())
-        require_valid(provider.embed([HARMLESS_TEXT]).values, space, 1)
+        compared = compare(store, provider, space, policy)
     except SpaceMismatchError as error:
-        return Probe(space=space, runtime=dict(provider.runtime()), mismatch=str(error))
-    return Probe(space=space, runtime=dict(provider.runtime()), mismatch=None)
+        return Probe(space=space, runtime=runtime, mismatch=str(error))
+    if compared is None:
+        return Probe(space=space, runtime=runtime, mismatch=None)
+    return Probe(
+        space=space,
+        runtime=runtime,
+        mismatch=told(compared) if compared.moved else None,
+        anchors=len(compared.anchors),
+        largest_distance=float(compared.distances.max()),
+        tolerance=compared.tolerance,
+    )
 
 
 def set_active(store: Store, wanted: str, *, is_active: bool, dry_run: bool) -> tuple[EmbeddingSpace, bool]:

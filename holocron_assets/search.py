@@ -1,14 +1,17 @@
 """Finding the chunks nearest to a query: exact cosine, in one space, among what is current."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from holocron_assets.anchors import Anchor
 from holocron_assets.errors import ConfigurationError
 from holocron_assets.next_steps import EVERYTHING
 from holocron_assets.ports import ProviderCatalog, Purpose, Store
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.spaces import named_space, require_same_space
+from holocron_assets.stages.canary import CanaryPolicy, require_unmoved
 from holocron_assets.tables import embeddings, spaces
 from holocron_assets.vectors import nearest, require_valid
 
@@ -38,7 +41,15 @@ class SearchResult:
     chunks_not_embedded: int
 
 
-def search(store: Store, providers: ProviderCatalog, query: str, *, space: str | None, top_k: int) -> SearchResult:
+def search(
+    store: Store,
+    providers: ProviderCatalog,
+    canary: CanaryPolicy,
+    query: str,
+    *,
+    space: str | None,
+    top_k: int,
+) -> SearchResult:
     """The `top_k` current chunks nearest to `query` in `space` (by any unmistakable part of its name).
 
     Raises `ConfigurationError` when it is not clear which space is meant, and `SpaceMismatchError` when the
@@ -48,6 +59,7 @@ def search(store: Store, providers: ProviderCatalog, query: str, *, space: str |
         chosen = choose_space(spaces.list_spaces(session), space)
     provider = providers.reopen(chosen)
     require_same_space(chosen, provider.describe())
+    require_unmoved(store, provider, chosen, canary, _a_short_one)
     vectors = provider.embed([query], Purpose.QUERY)
     require_valid(vectors.values, chosen, 1)
     with store.session(write=False) as session:
@@ -74,6 +86,11 @@ def search(store: Store, providers: ProviderCatalog, query: str, *, space: str |
             )
         )
     return SearchResult(query=query, space=chosen.slug, hits=tuple(hits), chunks_not_embedded=backlog.pending)
+
+
+def _a_short_one(anchors: Sequence[Anchor]) -> list[Anchor]:
+    """One more text for each query: cheap, and enough to tell another model or runtime."""
+    return sorted(anchors, key=lambda anchor: len(anchor.text))[len(anchors) // 4 :][:1]
 
 
 def choose_space(registered: list[EmbeddingSpace], wanted: str | None) -> EmbeddingSpace:

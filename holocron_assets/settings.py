@@ -152,6 +152,14 @@ class GuardSettings(_Section):
     always_allowed: Annotated[int, Field(ge=0)] = 20
 
 
+class CanarySettings(_Section):
+    """What is embedded again before a run, and what a changed model leads to."""
+
+    on_change: Literal["stop", "register"] = "stop"
+    tolerance: Annotated[float, Field(ge=0, le=2)] | None = None
+    anchors: str | None = None
+
+
 class SpaceDeclaration(_Section):
     """A space to register when the store has none like it."""
 
@@ -189,6 +197,7 @@ class Settings(BaseSettings):
     sources: SourceSettings = SourceSettings()
     chunking: ChunkingSettings = ChunkingSettings()
     guard: GuardSettings = GuardSettings()
+    canary: CanarySettings = CanarySettings()
     ollama: OllamaSettings = Field(default_factory=OllamaSettings)
     spaces: tuple[SpaceDeclaration, ...] = Field(default_factory=lambda given: _default_spaces(given["ollama"]))
 

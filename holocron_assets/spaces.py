@@ -3,19 +3,32 @@
 import re
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from holocron_assets.errors import ConfigurationError, SpaceMismatchError
+from holocron_assets.errors import ConfigurationError, ModelChangedError, SpaceMismatchError
 from holocron_assets.identity import space_fingerprint, space_id
 from holocron_assets.records import EmbeddingSpace, SpaceIdentity
 
+#: What to do about a changed model, for messages.
+NEW_SPACE = (
+    "register what it is now as a space of its own: `holocron spaces add`, or `canary.on_change: register` in "
+    "holocron.yaml"
+)
+_GENERATION = "generation"
 
-def space_of(identity: SpaceIdentity) -> EmbeddingSpace:
+
+def space_of(identity: SpaceIdentity, generation: int = 1) -> EmbeddingSpace:
     """The space that an identity names; equal identities give equal spaces in every store.
 
     The existing database's unique key knows provider, model, tag, digest and dimensions only. So where
     anything else departs from the provider's default, the tag carries a mark of the whole identity.
+
+    A `generation` above 1 is that of a model which answered otherwise under the same digest.
     """
+    if generation > 1:
+        policy = {**identity.preprocess_policy, _GENERATION: generation}
+        identity = replace(identity, preprocess_policy=policy, is_plain=False)
     whole = _whole(identity)
     tag = identity.model_tag if identity.is_plain else f"{identity.model_tag}+{space_fingerprint(whole)[:12]}"
     key = space_id(whole)
@@ -33,6 +46,16 @@ def space_of(identity: SpaceIdentity) -> EmbeddingSpace:
         transform_ref=identity.transform_ref,
         description=identity.description,
     )
+
+
+def generation_of(space: EmbeddingSpace) -> int:
+    """Which time it is that this identity was registered; above 1 when its model had moved."""
+    return int(space.preprocess_policy.get(_GENERATION, 1))
+
+
+def options_of(space: EmbeddingSpace) -> dict[str, Any]:
+    """What a provider is opened with to serve a registered space."""
+    return {name: value for name, value in space.preprocess_policy.items() if name != _GENERATION}
 
 
 def slug_of(model_name: str, key: uuid.UUID) -> str:
@@ -53,8 +76,11 @@ def named_space(known: Sequence[EmbeddingSpace], wanted: str) -> EmbeddingSpace:
 
 
 def require_same_space(registered: EmbeddingSpace, described: SpaceIdentity) -> None:
-    """Raise `SpaceMismatchError`, naming what differs, unless the provider still serves `registered`."""
-    now = space_of(described)
+    """Raise `SpaceMismatchError`, naming what differs, unless the provider still serves `registered`.
+
+    `ModelChangedError` where that is the model itself.
+    """
+    now = space_of(described, generation_of(registered))
     if now.embedding_space_id == registered.embedding_space_id:
         return
     names = (
@@ -71,11 +97,29 @@ def require_same_space(registered: EmbeddingSpace, described: SpaceIdentity) -> 
         for name in names
         if getattr(now, name) != getattr(registered, name)
     ]
-    raise SpaceMismatchError(
+    error = ModelChangedError if now.model_digest != registered.model_digest else SpaceMismatchError
+    raise error(
         f"space {registered.slug}: provider {registered.provider!r} no longer serves it: {'; '.join(differences)}. "
-        "Its vectors were kept and nothing was embedded. Bring the old model back, or declare the new one under "
-        "`spaces:` in holocron.yaml: it becomes a space of its own."
+        f"Its vectors were kept and nothing was embedded. Bring the old model back, or {NEW_SPACE}."
     )
+
+
+def require_same_model(registered: Sequence[EmbeddingSpace], described: EmbeddingSpace) -> None:
+    """Raise `ModelChangedError` when an active space is of the same name and tag, and of another digest."""
+    for space in registered:
+        same_name = (space.provider, space.model_name) == (described.provider, described.model_name)
+        same_tag = plain_tag(space) == plain_tag(described)
+        if space.is_active and same_name and same_tag and space.model_digest != described.model_digest:
+            raise ModelChangedError(
+                f"{described.provider} {described.model_name} {plain_tag(described)} is another model now: its digest "
+                f"is {described.model_digest!r}, and {space.slug} was registered with {space.model_digest!r}. Nothing "
+                f"was registered or embedded. Bring the old model back, or {NEW_SPACE}."
+            )
+
+
+def plain_tag(space: EmbeddingSpace) -> str:
+    """The tag as the provider has it."""
+    return space.model_tag.partition("+")[0]
 
 
 def _whole(identity: SpaceIdentity) -> dict[str, Any]:

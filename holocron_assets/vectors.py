@@ -42,6 +42,17 @@ def faults(vectors: NDArray[np.float32], *, normalized: bool) -> dict[str, NDArr
     }
 
 
+def relative_distances(vectors: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Row by row, the Euclidean distance of `others` from `vectors` in lengths of the latter; both of shape (n, d).
+
+    For two of unit length it is the square root of 2 - 2 cos. NaN where a number is none.
+    """
+    known = vectors.astype(np.float64)
+    lengths = np.linalg.norm(known, axis=1)
+    distances = np.linalg.norm(others.astype(np.float64) - known, axis=1)
+    return np.asarray(distances / np.where(lengths > 0, lengths, 1.0))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NearChunk:
     """A chunk and the cosine of the angle between its vector and the query's: 1 is the same direction."""

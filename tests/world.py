@@ -12,8 +12,10 @@ from holocron_assets.clock import utc_now
 from holocron_assets.intake.rows import record_of
 from holocron_assets.ports import EmbeddingProvider, Progress, ProviderCatalog, Session
 from holocron_assets.runs import Origin
+from holocron_assets.search import SearchResult, search
 from holocron_assets.settings import Settings
 from holocron_assets.spaces import space_of
+from holocron_assets.stages.canary import CanaryPolicy
 from holocron_assets.stages.chunk import ChunkingReport, chunk
 from holocron_assets.stages.embed import EmbeddingReport, embed_space, index_space
 from holocron_assets.stages.extract import ExtractionReport, extract
@@ -130,12 +132,12 @@ class World:
         declared = self.settings.spaces[0]
         opened = provider or self.providers.open(declared.provider, declared.model, declared.options)
         if provider is None:
-            register_spaces(self.store, self.providers, self.settings.spaces)
+            register_spaces(self.store, self.providers, self.settings)
             space = space_of(opened.describe())
         else:
             space = space_of(provider.describe())
             write(self.store, spaces.insert_space, space, utc_now())
-        report = embed_space(self.store, lambda: opened, space, ORIGIN, silent)
+        report = embed_space(self.store, lambda: opened, space, CanaryPolicy.of(self.settings), ORIGIN, silent)
         index_space(self.store, space)
         write(self.store, embeddings.mark_indexed_sources, utc_now())
         return report
@@ -145,6 +147,10 @@ class World:
         self.extract()
         self.chunk()
         return self.embed()
+
+    def search(self, query: str, *, top_k: int) -> SearchResult:
+        """The nearest chunks in the space that search uses by itself."""
+        return search(self.store, self.providers, CanaryPolicy.of(self.settings), query, space=None, top_k=top_k)
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Ask the database itself, past all queries of the project."""

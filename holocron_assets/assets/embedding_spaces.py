@@ -51,7 +51,7 @@ def up_to_date_registry(
     context: dg.AssetExecutionContext, store: Store, providers: ProviderCatalog, settings: Settings
 ) -> RegistrationReport:
     """Register what is declared, and let the partitions mirror the registry."""
-    report = register_spaces(store, providers, settings.spaces)
+    report = register_spaces(store, providers, settings)
     mirror_spaces(context.instance, report.registered, this_run=context.run.run_id)
     for space in report.new:
         context.log.info(f"registered the embedding space {space.slug}")

@@ -1,5 +1,6 @@
 """What `embeddings` and `space_embeddings` share: embedding some spaces, telling of it, and their checks."""
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -10,10 +11,14 @@ import dagster as dg
 from holocron_assets.assets import checking, schemas
 from holocron_assets.assets.steps import logged_progress, origin_of, step_errors
 from holocron_assets.clock import utc_now
-from holocron_assets.errors import HolocronError, StoreError
+from holocron_assets.errors import HolocronError, ModelChangedError, StoreError
+from holocron_assets.partitions import mirror_spaces
 from holocron_assets.ports import ProviderCatalog, Session, Store
 from holocron_assets.records import EmbeddingSpace, ItemType
+from holocron_assets.settings import Settings
+from holocron_assets.stages.canary import CanaryPolicy
 from holocron_assets.stages.embed import STAGE, EmbeddingReport, embed_space, index_space
+from holocron_assets.stages.register import register_successor
 from holocron_assets.tables import embeddings, overview, spaces
 from holocron_assets.transactions import read, write
 from holocron_assets.verification import contents, keys
@@ -30,19 +35,34 @@ LINEAGE = schemas.lineage(
 
 
 def embed_spaces(
-    context: dg.AssetExecutionContext, store: Store, providers: ProviderCatalog, wanted: Sequence[EmbeddingSpace]
+    context: dg.AssetExecutionContext,
+    store: Store,
+    providers: ProviderCatalog,
+    settings: Settings,
+    wanted: Sequence[EmbeddingSpace],
 ) -> tuple[list[EmbeddingReport], dict[str, str]]:
-    """Bring spaces up to date one after another; one that fails is reported, and the others go on."""
+    """Bring spaces up to date one after another; one that fails is reported, and the others go on.
+
+    Where the settings say so, what answers under a changed model's name is registered and brought up to date too.
+    """
     reports: list[EmbeddingReport] = []
     failures: dict[str, str] = {}
-    for space in wanted:
+    policy = CanaryPolicy.of(settings)
+    todo = deque(wanted)
+    while todo:
+        space = todo.popleft()
         opened = partial(providers.reopen, space)
         progress = logged_progress(context, f"{space.slug}: chunks embedded")
         try:
-            report = embed_space(store, opened, space, origin_of(context), progress)
+            report = embed_space(store, opened, space, policy, origin_of(context), progress)
         except StoreError:
             raise  # the store is not one space's trouble, and when it is busy the step is tried again
         except HolocronError as error:
+            if isinstance(error, ModelChangedError) and settings.canary.on_change == "register":
+                context.log.warning(str(error))
+                successor = _register_successor(context, store, providers, space, policy)
+                todo += [successor] if successor.is_active and successor not in (*wanted, *todo) else []
+                continue
             failures[space.slug] = str(error)
             context.log.error(f"{space.slug} is not up to date", exc_info=error)
             continue
@@ -59,6 +79,22 @@ def embed_spaces(
         if report.still_pending:
             failures[space.slug] = f"{report.still_pending} current chunks have no vector yet; run again"
     return reports, failures
+
+
+def _register_successor(
+    context: dg.AssetExecutionContext,
+    store: Store,
+    providers: ProviderCatalog,
+    space: EmbeddingSpace,
+    policy: CanaryPolicy,
+) -> EmbeddingSpace:
+    successor = register_successor(store, providers.reopen(space), space, policy)
+    mirror_spaces(context.instance, read(store, spaces.list_spaces), this_run=context.run.run_id)
+    context.log.warning(
+        f"{successor.slug} is registered beside {space.slug}, and filled. When it is complete: "
+        f"`holocron spaces promote {successor.slug}`, then `holocron spaces deactivate {space.slug}`."
+    )
+    return successor
 
 
 def complete_sources(store: Store) -> tuple[int, dict[UUID, int]]:

@@ -53,7 +53,7 @@ def embeddings(
         registry = up_to_date_registry(context, store, providers, settings)
         waiting = _warn_of_waiting(context, store, settings)
         active = [space for space in registry.registered if space.is_active]
-        reports, failures = embed_spaces(context, store, providers, active)
+        reports, failures = embed_spaces(context, store, providers, settings, active)
         completed, totals = complete_sources(store)
     log_filled_partitions(context, reports, totals)
     figures: dict[str, Any] = {

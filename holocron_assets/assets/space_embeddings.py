@@ -48,7 +48,7 @@ def space_embeddings(
             registered = {space.slug: space for space in space_table.list_spaces(session)}
         unknown = [slug for slug in context.partition_keys if slug not in registered]
         wanted = [registered[slug] for slug in context.partition_keys if slug in registered]
-        reports, failures = embed_spaces(context, store, providers, wanted)
+        reports, failures = embed_spaces(context, store, providers, settings, wanted)
         _, totals = complete_sources(store)
     failures |= dict.fromkeys(unknown, "no such space is registered in the store")
     if failures:

@@ -8,6 +8,7 @@ from holocron_assets.cli.output import json_option, print_json, say
 from holocron_assets.composition import command_store, installed_providers
 from holocron_assets.search import search
 from holocron_assets.settings import load_settings
+from holocron_assets.stages.canary import CanaryPolicy
 
 _SHOWN_CHARACTERS = 320
 _LINE_CHARACTERS = 76
@@ -27,7 +28,8 @@ def command(query: str, *, space: str | None, top_k: int, full: bool, as_json: b
     if not query.strip():
         raise click.BadParameter("it is empty; ask for something", param_hint="QUERY")
     settings = load_settings()
-    result = search(command_store(settings), installed_providers(settings), query, space=space, top_k=top_k)
+    providers, canary = installed_providers(settings), CanaryPolicy.of(settings)
+    result = search(command_store(settings), providers, canary, query, space=space, top_k=top_k)
     if as_json:
         print_json(result)
         return

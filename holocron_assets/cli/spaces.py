@@ -13,6 +13,7 @@ from holocron_assets.composition import command_store, installed_providers
 from holocron_assets.preflight import prepare
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.settings import load_settings
+from holocron_assets.stages.canary import CanaryPolicy
 
 dry_run_option = click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 
@@ -83,7 +84,8 @@ def add(provider: str, model: str, *, options: tuple[str, ...], dry_run: bool, a
     store = command_store(settings)
     if not dry_run:
         prepare(store, settings)
-    added = registry.add(store, installed_providers(settings), provider, model, _options(options), dry_run=dry_run)
+    opened = installed_providers(settings).open(provider, model, _options(options))
+    added = registry.add(store, opened, CanaryPolicy.of(settings), dry_run=dry_run)
     if as_json:
         print_json(added)
     elif not added.is_new:
@@ -96,13 +98,17 @@ def add(provider: str, model: str, *, options: tuple[str, ...], dry_run: bool, a
 @click.argument("space")
 @json_option
 def probe(space: str, *, as_json: bool) -> None:
-    """Ask whether SPACE is still served as it was registered, and have a sentence embedded. Changes nothing."""
+    """Ask whether SPACE is served as it was registered, and have its anchors embedded again. Changes nothing."""
     settings = load_settings()
-    found = registry.probe(command_store(settings), installed_providers(settings), space)
+    found = registry.probe(command_store(settings), installed_providers(settings), CanaryPolicy.of(settings), space)
     if as_json:
         print_json(found)
     else:
         say(found.mismatch or f"{found.space.slug} is served as it was registered.")
+        if found.anchors is None:
+            say("  anchors: none yet; the next run embeds them")
+        else:
+            say(f"  anchors: {found.anchors}, at most {found.largest_distance:.2g} away; allowed {found.tolerance:.2g}")
         for name, value in found.runtime.items():
             say(f"  {name}: {value}")
     if found.mismatch:

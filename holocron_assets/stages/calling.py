@@ -26,7 +26,7 @@ _PART_RETRY_SECONDS = (1.0,)
 #: However long a provider asks to be left alone.
 _LONGEST_PAUSE = 300.0
 #: No model has a reason to reject this; one that does is broken, and its rejections say nothing of the texts.
-HARMLESS_TEXT = "The tide comes in twice a day."
+_HARMLESS_TEXT = "The tide comes in twice a day."
 
 
 @dataclass(slots=True)
@@ -94,7 +94,7 @@ class ProviderCalls:
         except ProviderUnavailableError as error:
             # A text may take a server down with it, again and again; a server that is away is away for any text.
             try:
-                self._embed([HARMLESS_TEXT], ())
+                self._embed([_HARMLESS_TEXT], ())
             except ProviderError:
                 raise error from None
             self._blame(batch, error, done, _PART_RETRY_SECONDS)
@@ -119,7 +119,7 @@ class ProviderCalls:
         Asked after each rejection, because a provider may break in the middle of a batch.
         """
         try:
-            self._embed([HARMLESS_TEXT], _RETRY_SECONDS)
+            self._embed([_HARMLESS_TEXT], _RETRY_SECONDS)
         except (InputRejectedError, VectorError) as error:
             raise ProviderError(
                 f"space {self._space.slug}: a text was rejected, and so was a harmless one, because: {error}. "

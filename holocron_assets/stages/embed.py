@@ -4,9 +4,11 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
+from holocron_assets.anchors import one_of_each_kind
 from holocron_assets.batching import batches
 from holocron_assets.clock import utc_now
 from holocron_assets.errors import ProviderError
@@ -16,6 +18,7 @@ from holocron_assets.records import Embedding, EmbeddingSpace, ItemType, JobType
 from holocron_assets.runs import Origin, Run, record_options, recorded_run
 from holocron_assets.spaces import require_same_space
 from holocron_assets.stages.calling import EmbeddedBatch, ProviderCalls
+from holocron_assets.stages.canary import CanaryPolicy, ensure_canary, require_unmoved
 from holocron_assets.tables import embeddings, quarantine
 from holocron_assets.tables.embeddings import ChunkContent, Position
 from holocron_assets.transactions import read, write
@@ -57,13 +60,14 @@ def embed_space(
     store: Store,
     open_provider: Callable[[], EmbeddingProvider],
     space: EmbeddingSpace,
+    canary: CanaryPolicy,
     origin: Origin,
     progress: Progress,
 ) -> EmbeddingReport:
     """Embed every current chunk that `space` has no vector of; opens the provider only when there is one.
 
-    Raises `SpaceMismatchError` before anything is embedded when the provider serves another space now,
-    and `ProviderUnavailableError` when it stays away; what was committed until then stays.
+    Raises `SpaceMismatchError` before anything is embedded when the provider serves another space now, or embeds the
+    space's anchors elsewhere, and `ProviderUnavailableError` when it stays away; what was committed until then stays.
     """
     report = EmbeddingReport(space=space)
     backlog = read(store, embeddings.count_pending_chunks, space.embedding_space_id)
@@ -75,7 +79,11 @@ def embed_space(
         report.run_id = run.run_id
         provider = open_provider()
         require_same_space(space, provider.describe())
-        record_options(store, run, {"batch_size": provider.batch_size, "runtime": dict(provider.runtime())})
+        runtime = dict(provider.runtime())
+        record_options(store, run, {"batch_size": provider.batch_size, "runtime": runtime})
+        a_few = partial(one_of_each_kind, turn=run.run_id.int)
+        ensure_canary(store, provider, space, canary)
+        require_unmoved(store, provider, space, canary, a_few)
         calls = ProviderCalls(provider, space)
         try:
             with calls:
@@ -88,6 +96,8 @@ def embed_space(
                 for embedded in _worth_a_commit(calls.embedded(batches_to_embed)):
                     # What was embedded until now is of this space only if the provider still serves it.
                     require_same_space(space, provider.describe())
+                    if runtime != (runtime := dict(provider.runtime())):
+                        require_unmoved(store, provider, space, canary, a_few)
                     _store(store, embedded, space, run, report)
                     progress(report.embedded + report.rejected, waiting)
         finally:

@@ -1,14 +1,15 @@
 """From the spaces that the settings declare to the registry, which alone says what exists."""
 
-from collections.abc import Sequence
+import uuid
 from dataclasses import dataclass, field
 
 from holocron_assets.clock import utc_now
-from holocron_assets.errors import HolocronError, SpaceMismatchError
-from holocron_assets.ports import ProviderCatalog, Store
+from holocron_assets.errors import HolocronError, SpaceMismatchError, StoreError
+from holocron_assets.ports import EmbeddingProvider, ProviderCatalog, Session, Store
 from holocron_assets.records import EmbeddingSpace
-from holocron_assets.settings import SpaceDeclaration
-from holocron_assets.spaces import space_of
+from holocron_assets.settings import Settings
+from holocron_assets.spaces import generation_of, require_same_model, space_of
+from holocron_assets.stages.canary import Answers, CanaryPolicy, insert_answers, measure
 from holocron_assets.tables import spaces
 from holocron_assets.transactions import read, write
 
@@ -22,30 +23,59 @@ class RegistrationReport:
     failures: dict[str, HolocronError] = field(default_factory=dict)
 
 
-def register_spaces(
-    store: Store, catalog: ProviderCatalog, declarations: Sequence[SpaceDeclaration]
-) -> RegistrationReport:
-    """Register declared spaces that the store does not have; never changes one that it has."""
-    report = RegistrationReport()
-    described: list[EmbeddingSpace] = []
-    for declaration in declarations:
+def register_spaces(store: Store, catalog: ProviderCatalog, settings: Settings) -> RegistrationReport:
+    """Register declared spaces that the store does not have; never changes one that it has.
+
+    A declaration whose model is another one than when it was registered fails with `ModelChangedError`, unless the
+    settings say that changed models are registered.
+    """
+    report = RegistrationReport(registered=read(store, spaces.list_spaces))
+    policy = CanaryPolicy.of(settings)
+    for declaration in settings.spaces:
         try:
             provider = catalog.open(declaration.provider, declaration.model, declaration.options)
-            described.append(space_of(provider.describe()))
+            space = space_of(provider.describe())
+            if space.embedding_space_id in {one.embedding_space_id for one in report.registered}:
+                continue
+            if settings.canary.on_change == "stop":
+                require_same_model(report.registered, space)
+            if register(store, provider, space, policy):
+                report.new.append(space)
+        except StoreError:
+            raise
         except HolocronError as error:
             report.failures[declaration.label] = error
-    report.registered = read(store, spaces.list_spaces)
-    known = {space.embedding_space_id for space in report.registered}
-    missing = [space for space in described if space.embedding_space_id not in known]
-    if not missing:
-        return report
-    report.new = [space for space in missing if write(store, spaces.insert_space, space, utc_now())]
-    report.registered = read(store, spaces.list_spaces)
-    present = {space.embedding_space_id for space in report.registered}
-    for space in missing:
-        if space.embedding_space_id not in present:
-            report.failures[space.slug] = SpaceMismatchError(
-                f"space {space.slug}: the store holds another space of the same provider, model, tag, digest and "
-                "dimensions, registered under an id of its own. Rename or remove that row of vector.embedding_space."
-            )
+        else:
+            report.registered = read(store, spaces.list_spaces)
     return report
+
+
+def register(store: Store, provider: EmbeddingProvider, space: EmbeddingSpace, policy: CanaryPolicy) -> bool:
+    """Register a space together with what it answers to its anchors; False when it is registered already."""
+    is_new = write(store, _insert, space, measure(provider, space, policy), uuid.uuid4())
+    if space.embedding_space_id not in {one.embedding_space_id for one in read(store, spaces.list_spaces)}:
+        raise SpaceMismatchError(
+            f"space {space.slug}: the store holds another space of the same provider, model, tag, digest and "
+            "dimensions, registered under an id of its own. Rename or remove that row of vector.embedding_space."
+        )
+    return is_new
+
+
+def register_successor(
+    store: Store, provider: EmbeddingProvider, old: EmbeddingSpace, policy: CanaryPolicy
+) -> EmbeddingSpace:
+    """The space of what answers under the name of `old` now, registered where it is not yet."""
+    described = provider.describe()
+    is_same_model = space_of(described, generation_of(old)).embedding_space_id == old.embedding_space_id
+    space = space_of(described, generation_of(old) + 1) if is_same_model else space_of(described)
+    if space.embedding_space_id not in {one.embedding_space_id for one in read(store, spaces.list_spaces)}:
+        register(store, provider, space, policy)
+    registered = read(store, spaces.list_spaces)
+    return next(one for one in registered if one.embedding_space_id == space.embedding_space_id)
+
+
+def _insert(session: Session, space: EmbeddingSpace, answers: Answers, canary_id: uuid.UUID) -> bool:
+    is_new = spaces.insert_space(session, space, utc_now())
+    if is_new:
+        insert_answers(session, space, answers, canary_id)
+    return is_new

@@ -15,6 +15,7 @@ from holocron_assets.errors import ConfigurationError, HolocronError, ProviderEr
 from holocron_assets.ports import EmbeddingProvider, Purpose
 from holocron_assets.records import EmbeddingSpace, SpaceIdentity, Vectors
 from holocron_assets.settings import Settings
+from holocron_assets.spaces import plain_tag
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +41,7 @@ PROVIDERS: dict[str, Entry] = {
 
 def model_of(space: EmbeddingSpace) -> str:
     """The model of a registered space, as a user writes it."""
-    tag = space.model_tag.partition("+")[0]
-    return f"{space.model_name}:{tag}" if PROVIDERS[space.provider].has_tags else space.model_name
+    return f"{space.model_name}:{plain_tag(space)}" if PROVIDERS[space.provider].has_tags else space.model_name
 
 
 def open_provider(

@@ -351,3 +351,23 @@ from openjson(cast(:rows as nvarchar(max))) with (
     payload_json nvarchar(max),
     schema_version int
 );
+
+-- name: create_staged_anchors
+create table #staged_anchors (
+    anchor_sha256 nvarchar(64) collate database_default not null primary key,
+    kind nvarchar(50) collate database_default not null,
+    content nvarchar(max) collate database_default not null,
+    vector_sha256 nvarchar(64) collate database_default not null,
+    vector varbinary(max) not null
+);
+
+-- name: insert_staged_anchors
+insert into #staged_anchors (anchor_sha256, kind, content, vector_sha256, vector)
+select anchor_sha256, kind, content, vector_sha256, convert(varbinary(max), vector, 2)
+from openjson(cast(:rows as nvarchar(max))) with (
+    anchor_sha256 nvarchar(64),
+    kind nvarchar(50),
+    content nvarchar(max),
+    vector_sha256 nvarchar(64),
+    vector varchar(max)
+);

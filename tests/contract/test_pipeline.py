@@ -11,7 +11,6 @@ from holocron_assets.lineage import trace
 from holocron_assets.planning import plan
 from holocron_assets.records import ItemType
 from holocron_assets.retrying import retry
-from holocron_assets.search import search
 from holocron_assets.stages.ingest import ingest
 from holocron_assets.status import status_of
 from holocron_assets.tables import embeddings, spaces
@@ -53,7 +52,7 @@ def test_records_become_vectors_that_are_found(world: World) -> None:
     assert (planned.records, planned.chunks_added) == (6, report.embedded)
     assert planned.spaces[0].to_embed == report.embedded > 5
     assert broken(world) == []
-    found = search(world.store, world.providers, "in year 301 the alpha moved 7 steps", space=None, top_k=3)
+    found = world.search("in year 301 the alpha moved 7 steps", top_k=3)
     assert found.hits[0].source_id == "mediawiki:testwiki:page/1"
     assert found.chunks_not_embedded == 0
     assert [hit.rank for hit in found.hits] == [1, 2, 3]
@@ -166,7 +165,7 @@ def test_rows_of_a_table_are_found_while_they_are_there(world: World) -> None:
     notes.put(2, "Bellhithe", prose("bellhithe", 300))
 
     def found(query: str) -> list[str | None]:
-        hits = search(world.store, world.providers, query, space=None, top_k=5).hits
+        hits = world.search(query, top_k=5).hits
         return [hit.title for hit in hits]
 
     notes.ingest()

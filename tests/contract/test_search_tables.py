@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from holocron_assets.search import Hit, search
+from holocron_assets.search import Hit
 from holocron_assets.tables import spaces
 from resources.stores import open_store
 from tests.tsql_on_duckdb import Driver
@@ -35,7 +35,7 @@ def table(world: World) -> str:
 
 
 def hits(world: World, query: str, top_k: int = 5) -> list[Hit]:
-    return list(search(world.store, world.providers, query, space=None, top_k=top_k).hits)
+    return list(world.search(query, top_k=top_k).hits)
 
 
 def test_the_table_holds_what_is_current(world: World) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from holocron_assets.anchors import anchors
 from holocron_assets.ports import Purpose
 from holocron_assets.records import Vectors
 from holocron_assets.settings import SpaceDeclaration, SqlSource
@@ -246,11 +247,12 @@ def two_spaces(graph: Graph) -> tuple[str, str]:
 
 
 def break_the_wide_space(monkeypatch: pytest.MonkeyPatch, fault: Callable[[], object]) -> None:
-    """Let `fault` happen in each call that embeds in 64 dimensions."""
+    """Let `fault` happen in each call that embeds chunks in 64 dimensions."""
     embed = ByteNgrams.embed
+    texts_of_anchors = {anchor.text for anchor in anchors(None)}
 
     def embed_or_fail(self: ByteNgrams, texts: Sequence[str], purpose: Purpose = Purpose.DOCUMENT) -> Vectors:
-        if self.describe().dimensions == 64:
+        if self.describe().dimensions == 64 and not texts_of_anchors.issuperset(texts):
             fault()
         return embed(self, texts, purpose)
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from holocron_assets.search import search
 from holocron_assets.settings import SpaceDeclaration
 from tests.graph.conftest import Graph
 
@@ -33,7 +32,7 @@ def sentences_of(text: str) -> list[str]:
 
 
 def found_by(graph: Graph, sentence: str) -> str:
-    result = search(graph.world.store, graph.world.providers, sentence, space=None, top_k=1)
+    result = graph.world.search(sentence, top_k=1)
     return result.hits[0].source_id
 
 

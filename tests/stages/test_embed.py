@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from holocron_assets.anchors import anchors
 from holocron_assets.clock import utc_now
 from holocron_assets.errors import (
     InputRejectedError,
@@ -20,10 +21,13 @@ from holocron_assets.errors import (
 from holocron_assets.ports import EmbeddingProvider, Purpose
 from holocron_assets.records import SpaceIdentity, Vectors
 from holocron_assets.spaces import space_of
+from holocron_assets.stages.canary import CanaryPolicy
 from holocron_assets.stages.embed import embed_space
 from holocron_assets.tables import quarantine, spaces
 from resources.providers import open_provider
 from tests.world import ORIGIN, World, page_row, prose, silent
+
+ANCHORS = frozenset(anchor.text for anchor in anchors(None))
 
 
 @dataclass
@@ -49,6 +53,8 @@ class Unreliable(EmbeddingProvider):
         return {"engine": "unreliable"}
 
     def embed(self, texts: Sequence[str], purpose: Purpose = Purpose.DOCUMENT) -> Vectors:
+        if ANCHORS.issuperset(texts):
+            return self.inner.embed(texts, purpose)  # whether a model answers as before is tested elsewhere
         self.calls.append(len(texts))
         if self.unavailable:
             self.unavailable -= 1
@@ -119,6 +125,8 @@ def test_as_many_calls_at_once_as_the_provider_takes(world: World) -> None:
 
     def embed_slowly(texts: Sequence[str], purpose: Purpose = Purpose.DOCUMENT) -> Vectors:
         nonlocal at_once, most
+        if ANCHORS.issuperset(texts):
+            return original(texts, purpose)
         with lock:
             at_once += 1
             most = max(most, at_once)
@@ -338,7 +346,7 @@ def test_a_provider_that_cannot_be_opened_leaves_a_failed_run(world: World) -> N
         raise ModelMissingError("its weights are missing")
 
     with pytest.raises(ModelMissingError):
-        embed_space(world.store, open_nothing, space, ORIGIN, silent)
+        embed_space(world.store, open_nothing, space, CanaryPolicy.of(world.settings), ORIGIN, silent)
 
     assert meanwhile == [("RUNNING",)]
     error = "ModelMissingError: its weights are missing"

@@ -8,7 +8,6 @@ import pytest
 
 from holocron_assets.composition import InstalledProviders
 from holocron_assets.errors import ProviderUnavailableError, SpaceMismatchError
-from holocron_assets.search import search
 from holocron_assets.settings import OllamaSettings, Settings, SpaceDeclaration, load_settings
 from holocron_assets.stages.register import register_spaces
 from tests.ollama_double import OllamaDouble
@@ -51,7 +50,7 @@ def test_pages_are_embedded_and_found(served: World) -> None:
 
     assert (report.embedded, report.still_pending) == (8, 0)
     assert report.space.slug.startswith("all-minilm-")
-    found = search(served.store, served.providers, "in year 301 the topic 5 moved 7 steps", space=None, top_k=1)
+    found = served.search("in year 301 the topic 5 moved 7 steps", top_k=1)
     assert found.hits[0].source_id == "mediawiki:testwiki:page/5"
     options = served.rows("select options_json from vector.run where options_json like '%ollama%'")
     assert '"version":"0.32.14"' in options[0][0]
@@ -70,13 +69,13 @@ def test_no_more_requests_at_once_than_the_settings_say(served: World, double: O
 
 def test_a_server_that_goes_away_loses_nothing(served: World, double: OllamaDouble) -> None:
     """One clear error; what was embedded before it is stored, and the next run does the rest."""
-    register_spaces(served.store, served.providers, served.settings.spaces)
+    register_spaces(served.store, served.providers, served.settings)
     original = double.answer
     asked = 0
 
     def answer(method: str, path: str, body: bytes) -> tuple[int, str, bytes, dict[str, str]]:
         nonlocal asked
-        asked += path == "/api/embed"
+        asked += b"topic" in body
         return HANG_UP if asked > 1 and path == "/api/embed" else original(method, path, body)
 
     double.answer = answer  # type: ignore[method-assign]
@@ -103,7 +102,7 @@ def test_a_poisonous_text_is_quarantined_with_ollamas_words(served: World, doubl
 
 def test_a_model_pulled_anew_in_mid_run_stops_the_space(served: World, double: OllamaDouble) -> None:
     """Vectors of other weights are never stored under the space, whenever they came."""
-    register_spaces(served.store, served.providers, served.settings.spaces)
+    register_spaces(served.store, served.providers, served.settings)
     model = double.models["all-minilm:latest"]
     encode = model.encoder
 

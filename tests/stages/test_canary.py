@@ -1,0 +1,275 @@
+"""Anchors: registered with a space, embedded again before each run, and what becomes of a model that moved."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from holocron_assets.anchors import Anchor, anchors, one_of_each_kind
+from holocron_assets.errors import ConfigurationError, ModelChangedError, ProviderError
+from holocron_assets.records import EmbeddingSpace
+from holocron_assets.registry import probe
+from holocron_assets.settings import CanarySettings
+from holocron_assets.spaces import options_of, space_of
+from holocron_assets.stages.canary import CanaryPolicy
+from holocron_assets.stages.embed import EmbeddingReport, embed_space
+from holocron_assets.stages.register import register, register_spaces, register_successor
+from holocron_assets.tables import canaries, spaces
+from holocron_assets.transactions import read
+from holocron_assets.vectors import relative_distances
+from tests.moving import Catalog, Moving
+from tests.world import ORIGIN, World, page_row, prose, silent
+
+POLICY = CanaryPolicy(anchors=anchors(None))
+
+
+def registered(world: World, provider: Moving) -> EmbeddingSpace:
+    """The space of a provider, registered by it as it is now, with a page to embed."""
+    world.add(page_row("Page 1", 1, prose("alpha")))
+    world.extract()
+    world.chunk()
+    space = space_of(provider.describe())
+    register(world.store, provider, space, POLICY)
+    return space
+
+
+def embed(world: World, provider: Moving, space: EmbeddingSpace, policy: CanaryPolicy = POLICY) -> EmbeddingReport:
+    return embed_space(world.store, lambda: provider, space, policy, ORIGIN, silent)
+
+
+def canary_vectors(world: World, space: EmbeddingSpace) -> tuple[float, list[Anchor], NDArray[np.float32]]:
+    canary = read(world.store, canaries.get_canary, space.embedding_space_id)
+    assert canary is not None
+    known, vectors = read(world.store, canaries.list_anchors, canary, space.dimensions)
+    return canary.repeatability, known, vectors
+
+
+def test_the_bundled_anchors_are_of_every_kind() -> None:
+    """Sixty-four texts: short, long and very long ones, other scripts, code and numbers, no two alike."""
+    bundled = anchors(None)
+
+    assert len({anchor.text for anchor in bundled}) == len(bundled) == 64
+    kinds = {anchor.kind for anchor in bundled}
+    assert kinds == {"short", "long", "very long", "multilingual", "code", "numbers"}
+    assert [anchor.kind for anchor in one_of_each_kind(bundled, 3)] == list(dict.fromkeys(a.kind for a in bundled))
+    assert {anchor for turn in range(18) for anchor in one_of_each_kind(bundled, turn)} == set(bundled)
+
+
+def test_own_anchors_join_the_bundled_ones(tmp_path: Path) -> None:
+    """A file of JSON objects adds texts of a kind of its own; a faulty one is refused by its line."""
+    own = tmp_path / "own.ndjson"
+    own.write_text('{"text": "ours"}\n\n{"text": "and ours"}\n', encoding="utf-8")
+    assert [anchor.text for anchor in anchors(own) if anchor.kind == "own"] == ["ours", "and ours"]
+
+    for content, fault in {
+        '{"text": "a"}\n{"text": ""}': "line 2 is not an object such as",
+        "[]": "line 1 is not an object",
+        "{": "line 1 is not JSON",
+        '{"text": "a"}\n{"text": "a"}': "holds 'a' twice",
+        "": "holds 0 anchors",
+    }.items():
+        own.write_text(content, encoding="utf-8")
+        with pytest.raises(ConfigurationError, match=fault):
+            anchors(own)
+    with pytest.raises(ConfigurationError, match="cannot read"):
+        anchors(tmp_path / "none.ndjson")
+
+
+@given(st.floats(0, np.pi))
+def test_the_distance_of_unit_vectors_is_that_of_their_angle(angle: float) -> None:
+    """Relative distances of unit vectors are 2 sin(angle / 2); zero for equal ones."""
+    one = np.array([[1.0, 0.0]], np.float32)
+    other = np.array([[np.cos(angle), np.sin(angle)]], np.float32)
+    assert relative_distances(one, other)[0] == pytest.approx(2 * np.sin(angle / 2), abs=1e-6)
+    assert relative_distances(other, other)[0] == 0
+
+
+def test_registering_records_what_the_model_answers(world: World) -> None:
+    """All anchors with their vectors, and how far two answers were apart: embedded one by one and together."""
+    still, noisy = Moving(), Moving(noise=1e-4, digest="e" * 64)
+    space, other = space_of(still.describe()), space_of(noisy.describe())
+
+    register(world.store, still, space, POLICY)
+    register(world.store, noisy, other, POLICY)
+
+    repeatability, known, vectors = canary_vectors(world, space)
+    assert (repeatability, len(known), vectors.shape) == (0.0, 64, (64, 32))
+    assert np.array_equal(vectors, still.embed([anchor.text for anchor in known]).values)
+    assert 2e-4 < canary_vectors(world, other)[0] < 5e-3
+    assert still.calls.count(1) >= 64
+
+
+def test_a_run_begins_with_a_few_anchors(world: World) -> None:
+    """One of each kind, before anything else, where there is anything to embed; the vectors then are as registered."""
+    provider = Moving()
+    space = registered(world, provider)
+    provider.calls.clear()
+
+    report = embed(world, provider, space)
+    assert provider.calls[0] == 6
+    assert report.embedded == len(world.current_chunks())
+
+    provider.calls.clear()
+    embed(world, provider, space)
+    assert provider.calls == []
+
+
+@pytest.mark.parametrize("change", [{"turned": 0.01}, {"noise": 0.001}, {"turned": 3.0}])
+def test_a_model_that_moved_stops_the_space(world: World, change: dict[str, float]) -> None:
+    """Under one digest other vectors: nothing is embedded, and the error says how far, and what runs now."""
+    provider = Moving()
+    space = registered(world, provider)
+    for name, value in change.items():
+        setattr(provider, name, value)
+    provider.version = "2"
+
+    with pytest.raises(ModelChangedError, match=r"of 6 anchors moved .* version was '1' and is '2'"):
+        embed(world, provider, space)
+
+    assert world.rows("select count(*) from vector.embedding") == [(0,)]
+    ((error,),) = world.rows("select error from vector.run where status = 'FAILED'")
+    assert "ModelChangedError" in error
+
+
+def test_a_noisy_model_is_allowed_its_noise(world: World) -> None:
+    """What it could not repeat on the first day is not held against it later, nor what the settings allow."""
+    noisy = Moving(noise=1e-3)
+    space = registered(world, noisy)
+    assert embed(world, noisy, space).embedded
+
+    noisy.noise = 0.05
+    world.add(page_row("Page 2", 2, prose("beta")))
+    world.extract()
+    world.chunk()
+    with pytest.raises(ModelChangedError):
+        embed(world, noisy, space)
+    assert embed(world, noisy, space, replace(POLICY, tolerance=1.0)).embedded
+
+
+def test_a_runtime_that_changes_in_mid_run_is_looked_at(world: World) -> None:
+    """An engine that was replaced while a run is under way has to answer as before too, or nothing more is stored."""
+    provider = Moving(batch_size=1, concurrency=1)
+    space = registered(world, provider)
+
+    def update(self: Moving) -> None:
+        if self.calls[-7:] == [1] * 7:
+            self.version, self.turned = "2", 1.0
+
+    provider.calls.clear()
+    provider.after = update
+    with pytest.raises(ModelChangedError, match="version was '1' and is '2'"):
+        embed(world, provider, space)
+
+    assert world.rows("select count(*) from vector.embedding") == [(0,)]
+
+
+def test_an_anchor_that_the_model_rejects_is_left_out(world: World) -> None:
+    """A model with a short context keeps the others; one that rejects a registered anchor later has moved."""
+    provider = Moving(rejected="lighthouse is less a lamp")
+    space = registered(world, provider)
+    assert len(canary_vectors(world, space)[1]) == 62
+    assert embed(world, provider, space).embedded
+
+    (very_short,) = [a for a in anchors(None) if a.text == "No."]
+    provider.rejected = very_short.text
+    found = probe(world.store, Catalog(provider), POLICY, space.slug)
+    assert found.mismatch is not None
+    assert "1 of 62 anchors moved" in found.mismatch
+    assert "is rejected now" in found.mismatch
+
+    with pytest.raises(ProviderError, match="a text was rejected, and so was a harmless one"):
+        register(world.store, Moving(rejected=""), replace(space, slug="other"), POLICY)
+
+
+def test_a_space_without_a_canary_gets_one(world: World) -> None:
+    """A space that another program registered is measured by the first run that embeds in it."""
+    provider = Moving()
+    space = registered(world, provider)
+    world.rows("delete from vector.anchor")
+    world.rows("delete from vector.canary")
+    assert probe(world.store, Catalog(provider), POLICY, space.slug).anchors is None
+
+    embed(world, provider, space)
+
+    assert len(canary_vectors(world, space)[1]) == 64
+
+
+def test_probing_compares_every_anchor(world: World) -> None:
+    """`spaces probe` says how far the farthest of all anchors is, and writes nothing."""
+    provider = Moving()
+    space = registered(world, provider)
+    found = probe(world.store, Catalog(provider), POLICY, space.slug)
+    assert (found.anchors, found.mismatch, found.largest_distance) == (64, None, 0.0)
+
+    provider.turned = 0.5
+    found = probe(world.store, Catalog(provider), POLICY, space.slug)
+    assert found.largest_distance is not None
+    assert found.tolerance is not None
+    assert found.largest_distance > 0.01 > found.tolerance
+    assert world.rows("select count(*) from vector.canary") == [(1,)]
+
+
+def test_search_refuses_a_model_that_moved(world: World) -> None:
+    """A query embedded elsewhere would be compared with vectors of another space."""
+    provider = Moving()
+    embed(world, provider, registered(world, provider))
+    asking = replace(world, providers=Catalog(provider))
+    assert asking.search("alpha", top_k=1).hits
+
+    provider.noise = 0.5
+    with pytest.raises(ModelChangedError, match="1 of 1 anchors moved"):
+        asking.search("alpha", top_k=1)
+
+
+def test_another_digest_under_a_declared_name_is_not_registered_by_itself(world: World) -> None:
+    """The declaration fails and says what changed; where the settings ask for it, the new model is a space beside."""
+    provider = Moving()
+    catalog = Catalog(provider)
+    (old,) = register_spaces(world.store, catalog, world.settings).new
+    provider.digest = "f" * 64
+
+    report = register_spaces(world.store, catalog, world.settings)
+    (failure,) = report.failures.values()
+    assert isinstance(failure, ModelChangedError)
+    assert "its digest is 'ffff" in str(failure)
+    assert (report.new, [one.slug for one in report.registered]) == ([], [old.slug])
+
+    asking = world.settings.model_copy(update={"canary": CanarySettings(on_change="register")})
+    (new,) = register_spaces(world.store, catalog, asking).new
+    assert (new.model_digest, new.slug != old.slug) == ("f" * 64, True)
+
+
+def test_what_moved_becomes_a_space_of_its_own(world: World) -> None:
+    """Under the same digest the next generation: another id and tag, the same options, and a canary of its own."""
+    provider = Moving()
+    old = registered(world, provider)
+    provider.turned = 1.0
+
+    new = register_successor(world.store, provider, old, POLICY)
+    again = register_successor(world.store, provider, old, POLICY)
+
+    assert new == again
+    assert new.embedding_space_id != old.embedding_space_id
+    assert (new.model_digest, new.preprocess_policy["generation"]) == (old.model_digest, 2)
+    assert options_of(new) == options_of(old)
+    assert new.model_tag != old.model_tag
+    assert embed(world, provider, new).embedded == len(world.current_chunks())
+    with pytest.raises(ModelChangedError):
+        embed(world, provider, old)
+
+    provider.turned = 2.0
+    third = register_successor(world.store, provider, new, POLICY)
+    assert third.preprocess_policy["generation"] == 3
+    assert len(read(world.store, spaces.list_spaces)) == 3
+
+
+def test_anchors_are_one_json_object_a_line() -> None:
+    """The bundled file is in the shape that users are asked for, with a kind beside each text."""
+    path = Path(__file__).parents[2] / "holocron_assets" / "anchors" / "bundled.ndjson"
+    entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    assert all(set(entry) == {"kind", "text"} for entry in entries)
