@@ -117,6 +117,10 @@ TABLES: Mapping[str, Mapping[str, Column]] = {
         "vector.canary": """
             canary_id:uuid embedding_space_id:uuid repeatability:float runtime_json:text recorded_utc:time
         """,
+        "vector.space_promotion": """
+            alias:text(100) ordinal:integer promotion_id:uuid embedding_space_id:uuid promoted_utc:time
+            rolled_back_utc:time?
+        """,
         "vector.anchor": """
             canary_id:uuid anchor_sha256:text(64) kind:text(50) content:text vector_sha256:text(64)
         """,

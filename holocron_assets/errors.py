@@ -9,6 +9,7 @@ The tree::
     ├── ExtractionError           one record has no readable text; it is quarantined, the run goes on
     ├── WorkerStartError          worker processes cannot be started, so no document can be blamed
     ├── MassChangeError           the guard stopped a run that would retire too much
+    ├── NotReadyError             a space is not fit for what was asked of it
     ├── SpaceMismatchError        a provider no longer produces the vectors its space was registered with
     │   └── ModelChangedError     because the model behind the name is another one, or answers otherwise
     ├── ProviderError             a provider refused or failed
@@ -56,6 +57,10 @@ class WorkerStartError(HolocronError):
 
 class MassChangeError(HolocronError):
     """A run would retire more than the guard allows, so nothing was retired."""
+
+
+class NotReadyError(HolocronError):
+    """An alias cannot mean this space, or not yet."""
 
 
 class SpaceMismatchError(HolocronError):

@@ -1,10 +1,11 @@
 """Looking after the registered embedding spaces: what each has and lacks, and whether it is still served."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from holocron_assets.errors import SpaceMismatchError
+from holocron_assets.errors import NotReadyError, SpaceMismatchError
 from holocron_assets.ports import EmbeddingProvider, ProviderCatalog, Session, Store
+from holocron_assets.promotion import aliases_of, promoted_to
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.spaces import named_space, require_same_space, space_of
 from holocron_assets.stages.canary import CanaryPolicy, compare, told
@@ -15,9 +16,10 @@ from holocron_assets.transactions import read, write
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpaceState:
-    """A registered space with its vectors, those of history among them, and the current chunks that it lacks."""
+    """A registered space, its aliases, its vectors, also those of history, and the current chunks that it lacks."""
 
     space: EmbeddingSpace
+    aliases: Sequence[str]
     vectors: int
     lacking: int
     quarantined: int
@@ -56,11 +58,14 @@ def list_states(store: Store) -> list[SpaceState]:
 def _states(session: Session) -> list[SpaceState]:
     vectors = overview.list_embedding_counts(session)
     states = []
-    for space in spaces.list_spaces(session):
+    registered = spaces.list_spaces(session)
+    aliases = aliases_of(session, registered)
+    for space in registered:
         backlog = embeddings.count_pending_chunks(session, space.embedding_space_id)
         states.append(
             SpaceState(
                 space=space,
+                aliases=aliases.get(space.embedding_space_id, []),
                 vectors=vectors.get(space.embedding_space_id, 0),
                 lacking=backlog.pending,
                 quarantined=backlog.quarantined,
@@ -112,9 +117,16 @@ def probe(store: Store, providers: ProviderCatalog, policy: CanaryPolicy, wanted
 
 
 def set_active(store: Store, wanted: str, *, is_active: bool, dry_run: bool) -> tuple[EmbeddingSpace, bool]:
-    """Have a space filled and searched, or not; returns it as it was, and whether this is a change."""
+    """Have a space filled and searched, or not; returns it as it was, and whether this is a change.
+
+    Raises `NotReadyError` for a space that was promoted: whoever searches by its alias would find nothing.
+    """
     space = named_space(read(store, spaces.list_spaces), wanted)
     changes = space.is_active != is_active
+    if changes and not is_active and (aliases := read(store, promoted_to, space)):
+        raise NotReadyError(
+            f"{space.slug} is what the alias {', '.join(aliases)} means; promote another space to it first"
+        )
     if changes and not dry_run:
         write(store, spaces.update_space_activity, space.embedding_space_id, is_active=is_active)
     return space, changes

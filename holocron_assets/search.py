@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from holocron_assets.anchors import Anchor
-from holocron_assets.errors import ConfigurationError
-from holocron_assets.next_steps import EVERYTHING
-from holocron_assets.ports import ProviderCatalog, Purpose, Store
+from holocron_assets.ports import ProviderCatalog, Purpose, Session, Store
+from holocron_assets.promotion import DEFAULT, space_of_alias
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.spaces import named_space, require_same_space
 from holocron_assets.stages.canary import CanaryPolicy, require_unmoved
 from holocron_assets.tables import embeddings, spaces
+from holocron_assets.transactions import read
 from holocron_assets.vectors import nearest, require_valid
 
 
@@ -47,16 +47,16 @@ def search(
     canary: CanaryPolicy,
     query: str,
     *,
-    space: str | None,
     top_k: int,
+    space: str | None = None,
+    alias: str = DEFAULT,
 ) -> SearchResult:
-    """The `top_k` current chunks nearest to `query` in `space` (by any unmistakable part of its name).
+    """The `top_k` current chunks nearest to `query`, in `space` (by any unmistakable part of its name) or by an alias.
 
     Raises `ConfigurationError` when it is not clear which space is meant, and `SpaceMismatchError` when the
     provider's vectors are no longer those of the space.
     """
-    with store.session(write=False) as session:
-        chosen = choose_space(spaces.list_spaces(session), space)
+    chosen = read(store, _chosen, space, alias)
     provider = providers.reopen(chosen)
     require_same_space(chosen, provider.describe())
     require_unmoved(store, provider, chosen, canary, _a_short_one)
@@ -88,21 +88,12 @@ def search(
     return SearchResult(query=query, space=chosen.slug, hits=tuple(hits), chunks_not_embedded=backlog.pending)
 
 
+def _chosen(session: Session, space: str | None, alias: str) -> EmbeddingSpace:
+    registered = spaces.list_spaces(session)
+    meant = space_of_alias(session, registered, alias)
+    return meant if space is None else named_space([one for one in registered if one.is_active], space)
+
+
 def _a_short_one(anchors: Sequence[Anchor]) -> list[Anchor]:
     """One more text for each query: cheap, and enough to tell another model or runtime."""
     return sorted(anchors, key=lambda anchor: len(anchor.text))[len(anchors) // 4 :][:1]
-
-
-def choose_space(registered: list[EmbeddingSpace], wanted: str | None) -> EmbeddingSpace:
-    """The active space whose name contains `wanted`; the only active one when nothing is said."""
-    active = [space for space in registered if space.is_active]
-    if not active and registered:
-        raise ConfigurationError("every embedding space of the store is inactive; see docs/operations.md.")
-    if not active:
-        raise ConfigurationError(f"the store has no active embedding space. Fill it with `{EVERYTHING}`.")
-    if wanted is not None:
-        return named_space(active, wanted)
-    if len(active) == 1:
-        return active[0]
-    names = ", ".join(space.slug for space in active)
-    raise ConfigurationError(f"there are several active spaces; say which with --space: {names}")

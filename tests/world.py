@@ -150,7 +150,7 @@ class World:
 
     def search(self, query: str, *, top_k: int) -> SearchResult:
         """The nearest chunks in the space that search uses by itself."""
-        return search(self.store, self.providers, CanaryPolicy.of(self.settings), query, space=None, top_k=top_k)
+        return search(self.store, self.providers, CanaryPolicy.of(self.settings), query, top_k=top_k)
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Ask the database itself, past all queries of the project."""

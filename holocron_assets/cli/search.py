@@ -6,6 +6,7 @@ import click
 
 from holocron_assets.cli.output import json_option, print_json, say
 from holocron_assets.composition import command_store, installed_providers
+from holocron_assets.promotion import DEFAULT
 from holocron_assets.search import search
 from holocron_assets.settings import load_settings
 from holocron_assets.stages.canary import CanaryPolicy
@@ -17,10 +18,11 @@ _LINE_CHARACTERS = 76
 @click.command()
 @click.argument("query")
 @click.option("--space", help="Embedding space, by any unmistakable part of its name.")
+@click.option("--alias", default=DEFAULT, show_default=True, help="The space that was promoted to this name.")
 @click.option("--top-k", "-k", default=5, show_default=True, type=click.IntRange(1, 1000), help="How many hits.")
 @click.option("--full", is_flag=True, help="Show the whole text of each hit.")
 @json_option
-def command(query: str, *, space: str | None, top_k: int, full: bool, as_json: bool) -> None:
+def command(query: str, *, space: str | None, alias: str, top_k: int, full: bool, as_json: bool) -> None:
     """Find the chunks nearest in meaning to QUERY, by exact cosine in one embedding space.
 
     Only what is current is searched: nothing retired, nothing stale.
@@ -29,7 +31,7 @@ def command(query: str, *, space: str | None, top_k: int, full: bool, as_json: b
         raise click.BadParameter("it is empty; ask for something", param_hint="QUERY")
     settings = load_settings()
     providers, canary = installed_providers(settings), CanaryPolicy.of(settings)
-    result = search(command_store(settings), providers, canary, query, space=space, top_k=top_k)
+    result = search(command_store(settings), providers, canary, query, space=space, alias=alias, top_k=top_k)
     if as_json:
         print_json(result)
         return

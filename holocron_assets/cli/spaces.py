@@ -6,11 +6,12 @@ from typing import Any
 import click
 import yaml
 
-from holocron_assets import registry
+from holocron_assets import promotion, registry
 from holocron_assets.cli import FAILED
 from holocron_assets.cli.output import console, json_option, print_json, rows_table, say
 from holocron_assets.composition import command_store, installed_providers
 from holocron_assets.preflight import prepare
+from holocron_assets.promotion import DEFAULT, Switch
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.settings import load_settings
 from holocron_assets.stages.canary import CanaryPolicy
@@ -31,7 +32,7 @@ def list_(*, as_json: bool) -> None:
     if as_json:
         print_json(states)
         return
-    columns = ["space", "provider", "vectors", "lacking", "active"]
+    columns = ["space", "provider", "vectors", "lacking", "active", "alias"]
     rows = [
         (
             state.space.slug,
@@ -39,6 +40,7 @@ def list_(*, as_json: bool) -> None:
             state.vectors,
             state.lacking,
             state.space.is_active,
+            ", ".join(state.aliases),
         )
         for state in states
     ]
@@ -65,6 +67,7 @@ def describe(space: str, *, as_json: bool) -> None:
         "distance": shown.distance_metric,
         "transform": shown.transform_ref or "none",
         "active": "yes" if shown.is_active else "no",
+        "aliases": ", ".join(state.aliases) or "none",
         "vectors": f"{state.vectors:,}",
         "current chunks lacking": f"{state.lacking:,}, {state.quarantined:,} of them quarantined",
         **{f"policy {key}": value for key, value in shown.preprocess_policy.items()},
@@ -131,6 +134,53 @@ def activate(space: str, *, dry_run: bool, as_json: bool) -> None:
 def deactivate(space: str, *, dry_run: bool, as_json: bool) -> None:
     """Leave SPACE out of runs and searches from now on; its vectors stay."""
     _set_active(space, is_active=False, dry_run=dry_run, as_json=as_json)
+
+
+alias_option = click.option("--alias", default=DEFAULT, show_default=True, help="The name that searches use.")
+
+
+@command.command()
+@click.argument("space")
+@alias_option
+@dry_run_option
+@json_option
+def promote(space: str, *, alias: str, dry_run: bool, as_json: bool) -> None:
+    """Have searches use SPACE from now on: at once, and only if it is complete, sound and served."""
+    settings = load_settings()
+    store = command_store(settings)
+    switch = promotion.promote(
+        store, installed_providers(settings), CanaryPolicy.of(settings), space, alias, dry_run=dry_run
+    )
+    _show_switch(switch, dry_run=dry_run, as_json=as_json)
+
+
+@command.command()
+@alias_option
+@dry_run_option
+@json_option
+def rollback(*, alias: str, dry_run: bool, as_json: bool) -> None:
+    """Have searches use again what they used before the last promotion."""
+    switch = promotion.roll_back(command_store(load_settings()), alias, dry_run=dry_run)
+    _show_switch(switch, dry_run=dry_run, as_json=as_json)
+
+
+def _show_switch(switch: Switch, *, dry_run: bool, as_json: bool) -> None:
+    if as_json:
+        names = {"space": switch.space.slug, "previous": switch.previous.slug if switch.previous else None}
+        figures = {"quarantined": switch.quarantined, "lacking": switch.lacking}
+        print_json({"alias": switch.alias, **names, "changes": switch.is_change, "dry_run": dry_run, **figures})
+        return
+    if not switch.is_change:
+        say(f"{switch.alias} means {switch.space.slug} already.")
+    else:
+        before = f", and not {switch.previous.slug}" if switch.previous and switch.previous != switch.space else ""
+        say(f"{switch.alias} {'would mean' if dry_run else 'means'} {switch.space.slug} now{before}.")
+    if switch.quarantined or switch.lacking:
+        say(
+            f"{switch.space.slug} lacks {switch.lacking:,} current chunks, and {switch.quarantined:,} are quarantined "
+            "in it; none of these are found.",
+            "yellow",
+        )
 
 
 def _set_active(wanted: str, *, is_active: bool, dry_run: bool, as_json: bool) -> None:

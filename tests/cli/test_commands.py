@@ -316,6 +316,26 @@ def test_an_inactive_space_is_neither_filled_nor_searched(filled: World) -> None
     assert holocron("search", "tides").exit_code == 0
 
 
+def test_searches_are_cut_over_and_back(filled: World) -> None:
+    """A complete space is promoted and the promotion undone; an incomplete one is refused with what it lacks."""
+    (first,) = parsed("spaces", "list")
+    assert first["aliases"] == ["default"]
+    added = parsed("spaces", "add", "hashing", "ngram", "-o", "dimensions=64")["space"]["slug"]
+    refused = holocron("spaces", "promote", added)
+    assert refused.exit_code == FAILED
+    assert f"{added} is not fit to be searched" in refused.stderr
+    assert "Materialise embeddings again" in refused.stderr
+
+    assert "default means" in holocron("spaces", "promote", first["space"]["slug"]).output
+    assert "means ngram" in holocron("spaces", "promote", first["space"]["slug"], "--alias", "trial").output
+    found = parsed("search", "tides", "--alias", "trial")
+    assert found["space"] == first["space"]["slug"]
+    assert "already" in holocron("spaces", "promote", first["space"]["slug"], "--dry-run").output
+
+    assert parsed("spaces", "rollback")["space"] == first["space"]["slug"]
+    assert holocron("spaces", "rollback").exit_code == FAILED
+
+
 def test_a_space_that_is_no_longer_served_is_told(filled: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """`probe` compares what the provider says with the registry, and ends with 1 when it is another space."""
     found = parsed("spaces", "probe", "ngram")

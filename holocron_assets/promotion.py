@@ -1,0 +1,194 @@
+"""Which space an alias means, and changing that: promote a space when it is fit, roll back when it was not.
+
+Search uses the alias `default`. While nothing was promoted to it, that is the oldest active space, so that a space
+which is registered beside it disturbs no search.
+"""
+
+import re
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from holocron_assets.clock import utc_now
+from holocron_assets.errors import ConfigurationError, NotReadyError, SpaceMismatchError
+from holocron_assets.next_steps import EVERYTHING
+from holocron_assets.ports import ProviderCatalog, Session, Store
+from holocron_assets.records import EmbeddingSpace
+from holocron_assets.spaces import named_space, require_same_space
+from holocron_assets.stages.canary import CanaryPolicy, compare, told
+from holocron_assets.tables import embeddings, promotions, spaces
+from holocron_assets.tables.checks import Written
+from holocron_assets.tables.promotions import Promotion
+from holocron_assets.transactions import read, write
+from holocron_assets.verification import contents, keys
+from holocron_assets.verification.finding import Finding
+
+DEFAULT = "default"
+
+_ALIAS = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Switch:
+    """What an alias means, what it meant before, and the chunks that the space cannot embed or still lacks.
+
+    `is_change` says that these are different; with a dry run nothing was changed all the same.
+    """
+
+    alias: str
+    space: EmbeddingSpace
+    previous: EmbeddingSpace | None
+    is_change: bool
+    quarantined: int
+    lacking: int
+
+
+def space_of_alias(session: Session, registered: Sequence[EmbeddingSpace], alias: str) -> EmbeddingSpace:
+    """The space that an alias means; raises `ConfigurationError` where it means none."""
+    history = promotions.list_promotions(session)
+    space = _meant(history, registered, alias)
+    if space is not None and not space.is_active:
+        raise ConfigurationError(
+            f"the alias {alias} means {space.slug}, and that is inactive. `holocron spaces activate {space.slug}`, "
+            "or promote another."
+        )
+    if space is not None:
+        return space
+    if not registered:
+        raise ConfigurationError(f"the store has no active embedding space. Fill it with `{EVERYTHING}`.")
+    if alias == DEFAULT:
+        raise ConfigurationError("every embedding space of the store is inactive; see docs/operations.md.")
+    known = sorted({one.alias for one in history if _current(history, one.alias)} | {DEFAULT})
+    raise ConfigurationError(f"no space is promoted to the alias {alias!r}; there are: {', '.join(known)}")
+
+
+def aliases_of(session: Session, registered: Sequence[EmbeddingSpace]) -> dict[uuid.UUID, list[str]]:
+    """The aliases of every space that has one; of `default` also where it is only the oldest active space."""
+    aliases = {space.embedding_space_id: promoted_to(session, space) for space in registered}
+    oldest = next((space.embedding_space_id for space in registered if space.is_active), None)
+    if oldest and not any(DEFAULT in names for names in aliases.values()):
+        aliases[oldest].append(DEFAULT)
+    return aliases
+
+
+def promoted_to(session: Session, space: EmbeddingSpace) -> list[str]:
+    """The aliases that a space was promoted to and is what they mean."""
+    history = promotions.list_promotions(session)
+    current = [_current(history, alias) for alias in sorted({one.alias for one in history})]
+    return [one.alias for one in current if one and one.embedding_space_id == space.embedding_space_id]
+
+
+def promote(
+    store: Store, providers: ProviderCatalog, canary: CanaryPolicy, wanted: str, alias: str, *, dry_run: bool
+) -> Switch:
+    """Let `alias` mean a space, in one transaction.
+
+    Raises `NotReadyError` unless the space is active, has a vector of every current chunk that is not quarantined,
+    passes its blocking checks, and is served as it was registered.
+    """
+    if not _ALIAS.fullmatch(alias):
+        raise ConfigurationError(f"{alias!r} cannot be an alias: small letters, digits, - and _, at most 100 of them")
+    space = named_space(read(store, spaces.list_spaces), wanted)
+    if not space.is_active:
+        raise NotReadyError(f"{space.slug} is inactive; `holocron spaces activate {space.slug}` and fill it first")
+    _require_served(store, providers, canary, space)
+    if broken := [finding for finding in read(store, _findings, space) if finding.blocks and not finding.holds]:
+        reasons = "; ".join(f"{one.claim}: {one.explanation}" for one in broken)
+        raise NotReadyError(f"{space.slug} is not fit to be searched. {reasons}")
+    return write(store, _switch, space, alias, uuid.uuid4()) if not dry_run else read(store, _preview, space, alias)
+
+
+def roll_back(store: Store, alias: str, *, dry_run: bool) -> Switch:
+    """Undo the last promotion of an alias; raises `NotReadyError` where there is none, or nothing to go back to."""
+    return read(store, _undo, alias, dry_run=True) if dry_run else write(store, _undo, alias, dry_run=False)
+
+
+def _switch(session: Session, space: EmbeddingSpace, alias: str, promotion_id: uuid.UUID) -> Switch:
+    switch = _preview(session, space, alias)
+    if switch.lacking:
+        raise NotReadyError(
+            f"{space.slug} lacks {switch.lacking} current chunks. Materialise embeddings, then promote."
+        )
+    if switch.is_change:
+        history = [one for one in promotions.list_promotions(session) if one.alias == alias]
+        promotion = Promotion(
+            alias=alias,
+            ordinal=history[-1].ordinal + 1 if history else 1,
+            promotion_id=promotion_id,
+            embedding_space_id=space.embedding_space_id,
+            promoted_utc=utc_now(),
+        )
+        promotions.insert_promotion(session, promotion)
+    return switch
+
+
+def _preview(session: Session, space: EmbeddingSpace, alias: str) -> Switch:
+    registered = spaces.list_spaces(session)
+    history = promotions.list_promotions(session)
+    current = _current(history, alias)
+    is_change = current is None or current.embedding_space_id != space.embedding_space_id
+    return _described(session, alias, space, _meant(history, registered, alias), is_change=is_change)
+
+
+def _undo(session: Session, alias: str, *, dry_run: bool) -> Switch:
+    registered = spaces.list_spaces(session)
+    history = promotions.list_promotions(session)
+    current = _current(history, alias)
+    if current is None:
+        raise NotReadyError(f"nothing is promoted to the alias {alias!r}, so there is nothing to undo")
+    space = _meant([one for one in history if one != current], registered, alias)
+    if space is None:
+        raise NotReadyError(f"the alias {alias!r} never meant another space, so there is nothing to go back to")
+    if not space.is_active:
+        raise NotReadyError(f"{space.slug}, which the alias {alias!r} meant before, is inactive; activate it first")
+    if not dry_run:
+        promotions.update_promotion_rolled_back(session, current.promotion_id, utc_now())
+    undone = _meant(history, registered, alias)
+    return _described(session, alias, space, undone, is_change=space != undone)
+
+
+def _described(
+    session: Session, alias: str, space: EmbeddingSpace, previous: EmbeddingSpace | None, *, is_change: bool
+) -> Switch:
+    backlog = embeddings.count_pending_chunks(session, space.embedding_space_id)
+    return Switch(
+        alias=alias,
+        space=space,
+        previous=previous,
+        is_change=is_change,
+        quarantined=backlog.quarantined,
+        lacking=backlog.pending - backlog.quarantined,
+    )
+
+
+def _meant(history: Sequence[Promotion], registered: Sequence[EmbeddingSpace], alias: str) -> EmbeddingSpace | None:
+    """What an alias means, active or not."""
+    if current := _current(history, alias):
+        return next(one for one in registered if one.embedding_space_id == current.embedding_space_id)
+    return next((one for one in registered if one.is_active), None) if alias == DEFAULT else None
+
+
+def _current(history: Sequence[Promotion], alias: str) -> Promotion | None:
+    standing = [one for one in history if one.alias == alias and one.rolled_back_utc is None]
+    return max(standing, key=lambda one: one.ordinal, default=None)
+
+
+def _require_served(store: Store, providers: ProviderCatalog, canary: CanaryPolicy, space: EmbeddingSpace) -> None:
+    provider = providers.reopen(space)
+    try:
+        require_same_space(space, provider.describe())
+    except SpaceMismatchError as error:
+        raise NotReadyError(f"queries could not be embedded: {error}") from error
+    compared = compare(store, provider, space, canary)
+    if compared is not None and compared.moved:
+        raise NotReadyError(f"queries could not be embedded in {space.slug}: {told(compared)}")
+
+
+def _findings(session: Session, space: EmbeddingSpace) -> list[Finding]:
+    return [
+        keys.embedding_keys_are_unique(session),
+        keys.embeddings_match_their_chunks(session),
+        keys.embeddings_have_lineage(session),
+        contents.vectors_are_valid({space.slug: contents.read_vectors(session, space, Written())}),
+        keys.every_current_chunk_is_embedded(session, [space]),
+    ]

@@ -1,0 +1,175 @@
+"""Cutting searches over from one space to another, and back, on every store."""
+
+import threading
+from dataclasses import replace
+
+import pytest
+
+from holocron_assets.composition import InstalledProviders
+from holocron_assets.errors import ConfigurationError, HolocronError, NotReadyError
+from holocron_assets.promotion import Switch, promote, roll_back
+from holocron_assets.registry import list_states, set_active
+from holocron_assets.search import search
+from holocron_assets.settings import SpaceDeclaration
+from holocron_assets.stages.canary import CanaryPolicy
+from holocron_assets.stages.embed import embed_space
+from tests.moving import Catalog, Moving
+from tests.world import ORIGIN, World, page_row, prose, silent
+
+
+@pytest.fixture
+def world(world: World) -> World:
+    """A page in the first space, and a second space of 64 dimensions, which is empty."""
+    declared = (*world.settings.spaces, SpaceDeclaration(provider="hashing", model="ngram", options={"dimensions": 64}))
+    settings = world.settings.model_copy(update={"spaces": declared})
+    world = replace(world, settings=settings, providers=InstalledProviders(settings))
+    world.add(page_row("Page 1", 1, prose("alpha")))
+    world.run()
+    return world
+
+
+def slugs(world: World) -> tuple[str, str]:
+    first, second = [state.space.slug for state in list_states(world.store)]
+    return first, second
+
+
+def fill(world: World, slug: str) -> None:
+    (space,) = [state.space for state in list_states(world.store) if state.space.slug == slug]
+    policy = CanaryPolicy.of(world.settings)
+    embed_space(world.store, lambda: world.providers.reopen(space), space, policy, ORIGIN, silent)
+
+
+def promoted(world: World, slug: str, alias: str = "default", *, dry_run: bool = False) -> Switch:
+    return promote(world.store, world.providers, CanaryPolicy.of(world.settings), slug, alias, dry_run=dry_run)
+
+
+def searched(world: World) -> str:
+    return world.search("alpha", top_k=1).space
+
+
+def test_another_space_disturbs_no_search(world: World) -> None:
+    """Until one is promoted, searches use the oldest active space, however many there are."""
+    first, second = slugs(world)
+    assert searched(world) == first
+    assert [state.aliases for state in list_states(world.store)] == [["default"], []]
+
+    set_active(world.store, first, is_active=False, dry_run=False)
+    assert searched(world) == second
+
+
+def test_only_a_complete_space_is_promoted(world: World) -> None:
+    """A space that lacks chunks is refused with how many; filled, it is what searches use from then on."""
+    first, second = slugs(world)
+    with pytest.raises(NotReadyError, match=f"{second} lacks 2 chunks"):
+        promoted(world, second)
+    fill(world, second)
+
+    assert promoted(world, second, dry_run=True).is_change
+    assert searched(world) == first
+    switch = promoted(world, second)
+
+    assert (switch.previous.slug if switch.previous else None, switch.is_change) == (first, True)
+    assert searched(world) == second
+    assert not promoted(world, second).is_change
+    assert [state.aliases for state in list_states(world.store)] == [[], ["default"]]
+
+
+def test_a_promotion_can_be_undone(world: World) -> None:
+    """Step by step back to what searches used before anything was promoted; then there is nothing to undo."""
+    first, second = slugs(world)
+    fill(world, second)
+    for slug in (second, first, second):
+        promoted(world, slug)
+
+    assert roll_back(world.store, "default", dry_run=True).space.slug == first
+    for expected in (first, second, first):
+        assert roll_back(world.store, "default", dry_run=False).space.slug == expected
+        assert searched(world) == expected
+    with pytest.raises(NotReadyError, match="nothing to undo"):
+        roll_back(world.store, "default", dry_run=False)
+
+    promoted(world, second)
+    assert searched(world) == second
+    assert len(world.rows("select * from vector.space_promotion")) == 4
+
+
+def test_names_of_ones_own(world: World) -> None:
+    """An alias other than `default` means nothing until it is promoted to, and cannot go back to nothing."""
+    _, second = slugs(world)
+    fill(world, second)
+    with pytest.raises(ConfigurationError, match="no space is promoted to the alias 'trial'; there are: default"):
+        search_by(world, "trial")
+
+    promoted(world, second, "trial")
+    assert search_by(world, "trial") == second
+    with pytest.raises(NotReadyError, match="never meant another space"):
+        roll_back(world.store, "trial", dry_run=False)
+    with pytest.raises(ConfigurationError, match="cannot be an alias"):
+        promoted(world, second, "Trial!")
+
+
+def search_by(world: World, alias: str) -> str:
+    policy = CanaryPolicy.of(world.settings)
+    return search(world.store, world.providers, policy, "alpha", alias=alias, top_k=1).space
+
+
+def test_what_is_promoted_stays_active(world: World) -> None:
+    """It cannot be deactivated, and where somebody did so in the database, searches say so and use nothing else."""
+    first, second = slugs(world)
+    fill(world, second)
+    promoted(world, second)
+    with pytest.raises(NotReadyError, match=f"{second} is what the alias default means"):
+        set_active(world.store, second, is_active=False, dry_run=False)
+
+    world.rows("update vector.embedding_space set is_active = false where dimensions = 64")
+    with pytest.raises(ConfigurationError, match=f"the alias default means {second}, and that is inactive"):
+        searched(world)
+    assert promoted(world, first).is_change
+    with pytest.raises(NotReadyError, match="meant before, is inactive"):
+        roll_back(world.store, "default", dry_run=False)
+
+
+def test_a_space_with_bad_vectors_is_not_promoted(world: World) -> None:
+    """Its blocking checks are run first; what they find is the reason."""
+    _, second = slugs(world)
+    fill(world, second)
+    world.rows("update vector.embedding set vector_sha256 = 'wrong'")
+
+    with pytest.raises(NotReadyError, match="vectors_are_valid"):
+        promoted(world, second)
+
+
+def test_a_space_whose_model_moved_is_not_promoted(world: World) -> None:
+    """Queries would be embedded elsewhere than its chunks."""
+    first, _ = slugs(world)
+    model = Moving(turned=0.2)
+    moving = replace(world, providers=Catalog(model))
+
+    with pytest.raises(NotReadyError, match="anchors moved"):
+        promoted(moving, first)
+    model.turned, model.digest = 0.0, "f" * 64
+    with pytest.raises(NotReadyError, match="queries could not be embedded"):
+        promoted(moving, first)
+
+
+def test_two_promotions_at_once_leave_one_meaning(world: World) -> None:
+    """Whoever comes second either follows the first in the history or fails; the alias means one space throughout."""
+    first, second = slugs(world)
+    fill(world, second)
+    failures: list[HolocronError] = []
+
+    def go(slug: str) -> None:
+        try:
+            promoted(world, slug)
+        except HolocronError as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=go, args=(slug,)) for slug in (first, second)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    history = world.rows("select ordinal from vector.space_promotion order by ordinal")
+    assert [ordinal for (ordinal,) in history] == list(range(1, 3 - len(failures)))
+    assert searched(world) in (first, second)
