@@ -1,6 +1,5 @@
 """What the `ollama` provider makes of a server's answers, good and bad; the rest is in the contract's tests."""
 
-import json
 import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -23,7 +22,8 @@ from holocron_assets.ports import Purpose
 from holocron_assets.settings import OllamaSettings
 from holocron_assets.spaces import space_of
 from resources.providers.ollama import Ollama, name_and_tag
-from tests.ollama_double import Answer, Model, OllamaDouble, hashed
+from tests.http_double import Answer, answer, hashed
+from tests.ollama_double import Model, OllamaDouble
 
 LONG = "word " * 600
 
@@ -36,11 +36,6 @@ def double() -> Iterator[OllamaDouble]:
 
 def opened(double: OllamaDouble, model: str = "all-minilm", **options: Any) -> Ollama:
     return Ollama(model, options, OllamaSettings(base_url=double.url, timeout_seconds=5))
-
-
-def answer(status: int, body: object, kind: str = "application/json", **headers: str) -> Answer:
-    content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return status, kind, content, {name.replace("_", "-"): value for name, value in headers.items()}
 
 
 def test_the_identity_is_what_the_server_says(double: OllamaDouble) -> None:
