@@ -84,11 +84,15 @@ class InputRejectedError(ProviderError):
 
 
 class ProviderUnavailableError(ProviderError, TransientError):
-    """The provider cannot be reached or is overloaded just now; `retry_after` is in how many seconds, if it said so."""
+    """The provider cannot be reached or is overloaded just now; `retry_after` is in how many seconds, if it said so.
 
-    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+    `is_busy`: it is there, and wants fewer requests. No text is to blame for that.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None, is_busy: bool = False) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.is_busy = is_busy
 
 
 class VectorError(ProviderError):

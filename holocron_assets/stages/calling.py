@@ -92,6 +92,8 @@ class ProviderCalls:
         except (InputRejectedError, VectorError) as error:
             self._blame(batch, error, done, pauses)
         except ProviderUnavailableError as error:
+            if error.is_busy:
+                raise
             # A text may take a server down with it, again and again; a server that is away is away for any text.
             try:
                 self._embed([_HARMLESS_TEXT], ())

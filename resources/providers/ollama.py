@@ -111,11 +111,6 @@ class Ollama(EmbeddingProvider):
         policy = identity.preprocess_policy
         prefix = policy["query_prefix" if purpose is Purpose.QUERY else "document_prefix"]
         prefixed = [prefix + text for text in texts]
-        for text in prefixed:
-            try:
-                text.encode()
-            except UnicodeEncodeError as error:
-                raise InputRejectedError("the text is not valid Unicode: it holds half a surrogate pair") from error
         if not texts:
             return Vectors(
                 values=np.empty((0, identity.dimensions), np.float32), truncated_tokens=np.zeros(0, np.int32)

@@ -9,7 +9,7 @@ from holocron_assets.errors import (
     ProviderError,
     ProviderUnavailableError,
 )
-from resources.providers.json_server import RefusedError
+from resources.providers.json_server import RefusedError, usual_meaning
 
 #: Until 0.11 `input length exceeds maximum context length`, in 0.12 and 0.13 `input exceeds …`, since then `the input
 #: length exceeds the context length`. And `input after truncation exceeds …`, and `… cannot be truncated further`.
@@ -29,7 +29,7 @@ def missing(server: str, model: str) -> ModelMissingError:
 
 def meaning(error: RefusedError, server: str, model: str, path: str) -> Exception:
     """The error for a request about `model` to `/path` that was refused."""
-    return _of_status(error, server, model, path) or _of_words(error, server, model)
+    return usual_meaning(error, server) or _of_status(error, server, model, path) or _of_words(error, server, model)
 
 
 def _of_status(error: RefusedError, server: str, model: str, path: str) -> Exception | None:

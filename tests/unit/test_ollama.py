@@ -235,6 +235,7 @@ def test_retry_after_is_understood(double: OllamaDouble, given: str | timedelta,
     with pytest.raises(ProviderUnavailableError) as caught:
         provider.embed(["text"])
 
+    assert caught.value.is_busy
     assert caught.value.retry_after == (None if seconds is None else pytest.approx(seconds, abs=5))
 
 
