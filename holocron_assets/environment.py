@@ -1,16 +1,22 @@
-"""What the variables of other programs say where the settings say nothing: the existing database's, Ollama's."""
+"""What the variables of other programs say, such as Ollama's, where the settings say nothing; and where secrets are."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 
 #: The existing database's own programs name it by variables that begin like this, the first that is set counting.
 SQLSERVER_VARIABLES = ("INGEST_SQLSERVER_", "LLM_SQLSERVER_")
 #: Where their Ollama is, the first that is set counting.
 OLLAMA_VARIABLES = ("OLLAMA_BASE_URL", "OLLAMA_HOST_BASE_URL")
+#: The key of OpenAI, or of the server that speaks as it does; nothing else holds it.
+OPENAI_KEY = "OPENAI_API_KEY"
+NO_SECRETS = f"secrets come from the environment alone ({OPENAI_KEY}): files are copied and committed"
 
+_SECRET = re.compile(r"api[_-]?key|password|secret|authorization", re.IGNORECASE)
 _SQLSERVER_PASSWORD = "MSSQL_SA_PASSWORD"  # noqa: S105 - the name of a variable
 _EMBEDDED_STORE = "duckdb:///.holocron/store.duckdb"
 _SQLSERVER_BY_VARIABLES = "mssql+pyodbc://"
 _OLLAMA_PORT = 11434
+_OPENAI_URL = "https://api.openai.com/v1"
 
 
 def default_store_url(environment: Mapping[str, str]) -> str:
@@ -33,3 +39,18 @@ def local_ollama_url(environment: Mapping[str, str]) -> str:
     if not mark and ":" not in rest:
         rest = f"{rest}:{_OLLAMA_PORT}"
     return f"{scheme or 'http'}://{rest}"
+
+
+def openai_url(environment: Mapping[str, str]) -> str:
+    """OpenAI, or the server that its programs are told to ask instead."""
+    return environment.get("OPENAI_BASE_URL", "").strip() or _OPENAI_URL
+
+
+def openai_key(environment: Mapping[str, str]) -> str | None:
+    """The key that is sent there; None for servers that want none."""
+    return environment.get(OPENAI_KEY, "").strip() or None
+
+
+def named_secret(names: Iterable[object]) -> str | None:
+    """The first of some names of settings that promises a secret."""
+    return next((str(name) for name in names if _SECRET.search(str(name))), None)

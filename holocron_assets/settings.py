@@ -32,9 +32,10 @@ from pydantic_settings import (
 )
 
 from holocron_assets.chunking import POLICIES, ChunkingPolicy
-from holocron_assets.environment import default_store_url, local_ollama_url, named_ollama_url
+from holocron_assets.environment import NO_SECRETS, default_store_url, named_secret
 from holocron_assets.errors import ConfigurationError
 from holocron_assets.identity import canonical_json
+from holocron_assets.model_servers import OllamaSettings, OpenAISettings
 from holocron_assets.selection import Selection
 from holocron_assets.user_queries import require_reading
 
@@ -61,24 +62,6 @@ class SqlServerSettings(_Section):
     login_timeout_seconds: PositiveInt = 15
     statement_timeout_seconds: PositiveInt = 600
     vector_json: bool = True
-
-
-class OllamaSettings(_Section):
-    """Where Ollama is and how it is spoken to; nothing here changes a vector."""
-
-    base_url: str | None = Field(default_factory=lambda: named_ollama_url(os.environ), repr=False)
-    model: str = Field(default_factory=lambda: os.environ.get("OLLAMA_EMBED_MODEL") or "nomic-embed-text")
-    timeout_seconds: PositiveFloat = Field(
-        default_factory=lambda: os.environ.get("OLLAMA_TIMEOUT_SECONDS") or 120.0, validate_default=True
-    )
-    keep_alive: str | int = "5m"
-    concurrency: PositiveInt = 4
-    batch_size: PositiveInt = 32
-    batch_characters: PositiveInt = 100_000
-
-    def address(self) -> str:
-        """The base URL that is set, or where Ollama listens on this machine."""
-        return self.base_url or local_ollama_url(os.environ)
 
 
 class ExtractionSettings(_Section):
@@ -167,6 +150,13 @@ class SpaceDeclaration(_Section):
     model: str
     options: dict[str, Any] = Field(default_factory=dict)
 
+    @field_validator("options")
+    @classmethod
+    def _hold_no_secret(cls, options: dict[str, Any]) -> dict[str, Any]:
+        if secret := named_secret(options):
+            raise ValueError(f"{secret}: {NO_SECRETS}")
+        return options
+
     @property
     def label(self) -> str:
         """What is declared, for messages: two declarations of one model differ in their options."""
@@ -183,7 +173,12 @@ class Settings(BaseSettings):
     """Everything a user may set, with the defaults that a newcomer runs on."""
 
     model_config = SettingsConfigDict(
-        extra="forbid", frozen=True, env_prefix="HOLOCRON_", env_nested_delimiter="__", env_ignore_empty=True
+        extra="forbid",
+        frozen=True,
+        env_prefix="HOLOCRON_",
+        env_nested_delimiter="__",
+        env_ignore_empty=True,
+        hide_input_in_errors=True,  # it may hold a secret
     )
 
     #: the folder that relative paths belong to; set by `load_settings`
@@ -199,6 +194,7 @@ class Settings(BaseSettings):
     guard: GuardSettings = GuardSettings()
     canary: CanarySettings = CanarySettings()
     ollama: OllamaSettings = Field(default_factory=OllamaSettings)
+    openai: OpenAISettings = Field(default_factory=OpenAISettings)
     spaces: tuple[SpaceDeclaration, ...] = Field(default_factory=lambda given: _default_spaces(given["ollama"]))
 
     @field_validator("sql_sources")
@@ -237,12 +233,10 @@ def load_settings() -> Settings:
             raise ConfigurationError(f"cannot read the settings in {path}: {error}") from error
         if not isinstance(content, dict):
             raise ConfigurationError(f"{path} must hold settings by name, e.g. `store_url: duckdb:///store.duckdb`")
-        ollama = content.get("ollama")
-        for name, url, variable in (
-            ("store_url", content.get("store_url"), "INGEST_SQLSERVER_PASSWORD"),
-            ("ollama.base_url", ollama.get("base_url") if isinstance(ollama, dict) else None, "OLLAMA_BASE_URL"),
-        ):
-            if _PASSWORD_IN_URL.match(str(url)):
+        for name, variable in _URLS.items():
+            section, _, key = name.rpartition(".")
+            given = content.get(section) if section else content
+            if isinstance(given, dict) and _PASSWORD_IN_URL.match(str(given.get(key))):
                 raise ConfigurationError(
                     f"{path}: {name} holds a password. Leave it out there, and set {variable} in the environment: "
                     "files are copied and committed."
@@ -269,6 +263,12 @@ def _default_spaces(ollama: OllamaSettings) -> tuple[SpaceDeclaration, ...]:
     return (SpaceDeclaration(provider="embedded", model="all-minilm-l6-v2"),)
 
 
+#: The settings that are URLs, and the variables that may hold what is secret in one.
+_URLS = {
+    "store_url": "INGEST_SQLSERVER_PASSWORD",
+    "ollama.base_url": "OLLAMA_BASE_URL",
+    "openai.base_url": "OPENAI_BASE_URL",
+}
 _PASSWORD_IN_URL = re.compile(r"[\w+]+://[^/@:]*:[^/@]+@|.*\b(pwd|password)(=|%3d)", re.IGNORECASE | re.DOTALL)
 
 

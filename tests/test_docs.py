@@ -14,11 +14,13 @@ from holocron_assets.assets.chunks import ChunksConfig
 from holocron_assets.cli import COMMANDS, main
 from holocron_assets.definitions import ASSETS, CHECKS
 from holocron_assets.extraction import EXTRACTORS
-from holocron_assets.settings import OllamaSettings, Settings, SpaceDeclaration, SqlSource
+from holocron_assets.model_servers import OllamaSettings, OpenAISettings
+from holocron_assets.settings import Settings, SpaceDeclaration, SqlSource
 from resources.providers import PROVIDERS, open_provider
 from resources.stores.base import SqlStore
 from tests.contract.test_provider import MODELS
 from tests.ollama_double import OllamaDouble
+from tests.openai_double import OpenAIDouble
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("CHANGELOG.md"), *ROOT.glob("docs/**/*.md")])
@@ -110,8 +112,12 @@ def test_every_provider_is_described(name: str, tmp_path: Path) -> None:
     text = section("docs/configuration.md", name)
 
     assert f"`{MODELS[name]}`" in text
-    with OllamaDouble() as server:
-        settings = Settings(base_dir=tmp_path, ollama=OllamaSettings(base_url=server.url))
+    with OllamaDouble() as ollama, OpenAIDouble() as openai:
+        settings = Settings(
+            base_dir=tmp_path,
+            ollama=OllamaSettings(base_url=ollama.url),
+            openai=OpenAISettings(base_url=openai.base_url),
+        )
         policy = open_provider(name, MODELS[name], {}, settings).describe().preprocess_policy
     for option in policy:
         assert f"| `{option}` | " in text

@@ -103,7 +103,7 @@ EMBEDDING_SPACES = {
     "provider": ("text", "Who embeds."),
     "model_name": ("text", "With what."),
     "model_tag": ("text", "Which variant; +hash where settings depart from the provider's own."),
-    "model_digest": ("text", "SHA-256 of the weights."),
+    "model_digest": ("text", "SHA-256 of the weights; empty where a server tells none."),
     "dimensions": ("integer", "Numbers per vector."),
     "preprocess_policy_json": ("text", "Whatever else the vectors depend on."),
     "is_active": ("boolean", "Whether it is kept up to date."),

@@ -87,7 +87,7 @@ def _embedding(row: dict[str, Any], current_content: str) -> str:
     return (
         f"vector {_short(row['vector_sha256'])} of content {_short(row['input_content_sha256'])}{history} by "
         f"{row['provider']} {row['model_name']} {row['model_tag']}, {row['dimensions']} dimensions, "
-        f"weights {_short(row['model_digest'])}, run {_short(row['run_id'])}"
+        f"weights {_short(row['model_digest'] or 'unknown')}, run {_short(row['run_id'])}"
     )
 
 

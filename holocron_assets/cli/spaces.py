@@ -61,7 +61,7 @@ def describe(space: str, *, as_json: bool) -> None:
     for name, value in {
         "id": shown.embedding_space_id,
         "model": _model(shown),
-        "digest": shown.model_digest,
+        "digest": shown.model_digest or "none: its server tells none",
         "dimensions": shown.dimensions,
         "normalised": "yes" if shown.normalize else "no",
         "distance": shown.distance_metric,

@@ -36,6 +36,7 @@ PROVIDERS: dict[str, Entry] = {
     "embedded": Entry(target="resources.providers.minilm:MiniLM"),
     "hashing": Entry(target="resources.providers.hashing:ByteNgrams"),
     "ollama": Entry(target="resources.providers.ollama:Ollama", section="ollama", has_tags=True),
+    "openai": Entry(target="resources.providers.openai:OpenAI", section="openai"),
 }
 
 

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from holocron_assets.errors import InputRejectedError, ProviderError
+from holocron_assets.model_servers import OllamaSettings
 from holocron_assets.ports import EmbeddingProvider, Purpose
 from holocron_assets.records import SpaceIdentity, Vectors
-from holocron_assets.settings import OllamaSettings
 from holocron_assets.vectors import NORM_TOLERANCE
 from resources.providers.json_server import Address, JsonServer, RefusedError
 from resources.providers.ollama_refusals import ContextOverflowError, meaning, missing

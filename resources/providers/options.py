@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from holocron_assets.environment import NO_SECRETS, named_secret
 from holocron_assets.errors import ConfigurationError
 
 _WHERE = "Correct it under `spaces:` in holocron.yaml."
@@ -17,11 +18,13 @@ _WHERE = "Correct it under `spaces:` in holocron.yaml."
 class Options(BaseModel):
     """Base of each provider's options; the defaults are the model's plain policy."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
     @classmethod
     def read(cls, provider: str, given: Mapping[str, Any]) -> Self:
         """Raises `ConfigurationError` that names every fault and the options that there are."""
+        if secret := named_secret(given):
+            raise ConfigurationError(f"provider {provider!r}, {secret}: {NO_SECRETS}.")
         try:
             return cls.model_validate(dict(given))
         except ValidationError as error:

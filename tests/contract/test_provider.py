@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
@@ -10,18 +11,23 @@ import pytest
 from holocron_assets.composition import InstalledProviders
 from holocron_assets.errors import ConfigurationError, InputRejectedError, ModelMissingError
 from holocron_assets.identity import canonical_json
+from holocron_assets.model_servers import OllamaSettings, OpenAISettings
 from holocron_assets.ports import EmbeddingProvider, Purpose
-from holocron_assets.settings import OllamaSettings, Settings
+from holocron_assets.settings import Settings
 from holocron_assets.spaces import require_same_space, space_of
 from resources.providers import PROVIDERS, open_provider
 from tests.ollama_double import Model, OllamaDouble
+from tests.openai_double import OpenAIDouble
 
 #: A model of each provider; a new provider brings its line.
 MODELS = {
     "embedded": "all-minilm-l6-v2",
     "hashing": "ngram",
     "ollama": "all-minilm",
+    "openai": "text-embedding-3-small",
 }
+#: Those whose servers tell no digest.
+WITHOUT_DIGEST = {"openai"}
 
 TEXTS = [
     "The quick brown fox jumps over the lazy dog.",
@@ -59,15 +65,19 @@ def name(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def settings(name: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    """Settings under which the provider finds what it needs: for Ollama a server with the real model behind it."""
-    folder = tmp_path_factory.mktemp("project")
-    if name != "ollama":
-        yield Settings(base_dir=folder)
-        return
+    """Settings under which the provider finds what it needs: for some a server with the real model behind it."""
+    plain = Settings(base_dir=tmp_path_factory.mktemp("project"))
     minilm = open_provider("embedded", "all-minilm-l6-v2", {})
-    model = Model(encoder=lambda texts: minilm.embed(texts).values, embedding_length=384)
-    with OllamaDouble(models={"all-minilm:latest": model}) as double:
-        yield Settings(base_dir=folder, ollama=OllamaSettings(base_url=double.url))
+    with ExitStack() as servers:
+        if name == "ollama":
+            model = Model(encoder=lambda texts: minilm.embed(texts).values, embedding_length=384)
+            ollama = servers.enter_context(OllamaDouble(models={"all-minilm:latest": model}))
+            plain = plain.model_copy(update={"ollama": OllamaSettings(base_url=ollama.url)})
+        if name == "openai":
+            models = {MODELS[name]: lambda texts: minilm.embed(texts).values}
+            openai = servers.enter_context(OpenAIDouble(models=models, longest=100_000, takes_empty_texts=True))
+            plain = plain.model_copy(update={"openai": OpenAISettings(base_url=openai.base_url)})
+        yield plain
 
 
 @pytest.fixture(scope="module")
@@ -77,13 +87,13 @@ def provider(name: str, settings: Settings) -> EmbeddingProvider:
 
 
 def test_describes_itself_completely(name: str, provider: EmbeddingProvider) -> None:
-    """The identity names provider, model, tag and a SHA-256, and its policy is JSON."""
+    """The identity names provider, model, tag and a SHA-256 (or nothing, where none is told); its policy is JSON."""
     identity = provider.describe()
 
     assert identity.provider == name
     assert identity.model_name == MODELS[name]
     assert identity.model_tag
-    assert re.fullmatch(r"[0-9a-f]{64}", identity.model_digest)
+    assert re.fullmatch("" if name in WITHOUT_DIGEST else r"[0-9a-f]{64}", identity.model_digest)
     assert identity.dimensions > 0
     assert identity.distance_metric == "cosine"
     assert identity.is_plain
@@ -217,5 +227,5 @@ def test_unknown_model_is_refused(name: str, settings: Settings) -> None:
 
 def test_unknown_provider_is_refused() -> None:
     """A provider that is not in the table is an error that lists the table."""
-    with pytest.raises(ConfigurationError, match="embedded, hashing, ollama"):
-        open_provider("openai", "any", {})
+    with pytest.raises(ConfigurationError, match="embedded, hashing, ollama, openai"):
+        open_provider("no-such-provider", "any", {})

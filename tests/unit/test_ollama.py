@@ -18,8 +18,8 @@ from holocron_assets.errors import (
     ProviderError,
     ProviderUnavailableError,
 )
+from holocron_assets.model_servers import OllamaSettings
 from holocron_assets.ports import Purpose
-from holocron_assets.settings import OllamaSettings
 from holocron_assets.spaces import space_of
 from resources.providers.ollama import Ollama, name_and_tag
 from tests.http_double import Answer, answer, hashed
