@@ -320,7 +320,7 @@ def test_searches_are_cut_over_and_back(filled: World) -> None:
     """A complete space is promoted and the promotion undone; an incomplete one is refused with what it lacks."""
     (first,) = parsed("spaces", "list")
     assert first["aliases"] == ["default"]
-    added = parsed("spaces", "add", "hashing", "ngram", "-o", "dimensions=64")["space"]["slug"]
+    added = parsed("spaces", "add", "hashing", "ngram", "-o", "dimensions=32")["space"]["slug"]
     refused = holocron("spaces", "promote", added)
     assert refused.exit_code == FAILED
     assert f"{added} is not fit to be searched" in refused.stderr
