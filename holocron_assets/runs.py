@@ -5,7 +5,7 @@ import os
 import platform
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,13 +21,24 @@ from holocron_assets.transactions import read, write
 
 _MAX_ERROR_CHARACTERS = 4000
 
+#: Is told of a run that ended, when the end is committed and no session is open.
+RunEnded = Callable[[Store, uuid.UUID], None]
+
+
+def ignore_end(_store: Store, _run_id: uuid.UUID) -> None:
+    """For who wants nothing done when a run ended."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Who started the work: `kind` is `dagster` or `cli`, `reference` the Dagster run id or the command."""
+    """Who started the work: `kind` is `dagster` or `cli`, `reference` the Dagster run id or the command.
+
+    `on_end` is told of each run that ended, dead ones among them; it raises nothing, for the work of a run stands.
+    """
 
     kind: str
     reference: str
+    on_end: RunEnded = ignore_end
 
 
 @dataclass(slots=True, kw_only=True)
@@ -58,7 +69,8 @@ def recorded_run(
     space: EmbeddingSpace | None = None,
 ) -> Iterator[Run]:
     """Record the work done inside: RUNNING from here on, then SUCCEEDED or FAILED with metrics and error."""
-    end_dead_runs(store)
+    for dead_run in end_dead_runs(store):
+        origin.on_end(store, dead_run)
     run = Run(run_id=uuid.uuid4())
     job_id = uuid.uuid4()
 
@@ -78,8 +90,10 @@ def recorded_run(
         with suppress(StoreError):
             run.error = f"{type(error).__name__}: {error}"
             _finish(store, run, job_id, started)
+            origin.on_end(store, run.run_id)
         raise
     _finish(store, run, job_id, started)
+    origin.on_end(store, run.run_id)
 
 
 def record_options(store: Store, run: Run, options: Mapping[str, Any]) -> None:
@@ -87,18 +101,18 @@ def record_options(store: Store, run: Run, options: Mapping[str, Any]) -> None:
     write(store, run_table.update_run_options, run.run_id, options)
 
 
-def end_dead_runs(store: Store) -> int:
-    """Mark runs FAILED whose process on this machine is gone; returns how many.
+def end_dead_runs(store: Store) -> list[uuid.UUID]:
+    """Mark runs FAILED whose process on this machine is gone; returns which.
 
     What they had committed stays; what they had not is pending again by definition. A job that came from the queue
     is left to the queue, which gives it to another worker.
     """
-    dead = [run for run in read(store, run_table.list_running_runs) if _is_dead(run.worker_id)]
+    dead = [run for run in read(store, run_table.list_running_runs) if is_dead(run.worker_id)]
     for run in dead:
         error = f"its process {run.worker_id} ended without finishing it; the next run continues its work"
         ended_job = None if run.is_queued else run.job_id
         write(store, _end, run.run_id, ended_job, "FAILED", {}, error)
-    return len(dead)
+    return [run.run_id for run in dead]
 
 
 def this_process() -> str:
@@ -111,8 +125,8 @@ def stage_of(input_json: str) -> str:
     return str(json.loads(input_json).get("stage", ""))
 
 
-def _is_dead(worker_id: str) -> bool:
-    """Only of a process of this machine can it be told."""
+def is_dead(worker_id: str) -> bool:
+    """Whether the process that `this_process` named so is gone; only of one of this machine can it be told."""
     host, _, rest = worker_id.partition("/")
     pid, _, created = rest.partition("/")
     if host != platform.node() or not pid.isdigit() or not created.isdigit():

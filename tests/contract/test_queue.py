@@ -325,7 +325,7 @@ def test_a_dead_run_leaves_its_job_to_the_queue(store: SqlStore) -> None:
         runs.insert_job(session, other, EMBED, {"origin": "cli"}, None, "ingest", NOW)
         runs.insert_run(session, uuid.uuid4(), other, dead, None, {}, NOW)
 
-    assert end_dead_runs(store) == 2
+    assert len(end_dead_runs(store)) == 2
 
     with store.session() as session:
         assert runs.list_running_runs(session) == []
