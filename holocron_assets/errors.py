@@ -6,6 +6,7 @@ The tree::
     ├── ConfigurationError        the settings are wrong; nothing was attempted
     ├── InputError                a file, line or query handed to `holocron ingest` cannot be used
     ├── ExportError               the folder handed to `holocron export` cannot be used
+    ├── ArtefactError             the folder of a run's artefacts cannot be written; the run's work stands
     ├── ExtractionError           one record has no readable text; it is quarantined, the run goes on
     ├── WorkerStartError          worker processes cannot be started, so no document can be blamed
     ├── MassChangeError           the guard stopped a run that would retire too much
@@ -45,6 +46,10 @@ class InputError(HolocronError):
 
 class ExportError(HolocronError):
     """The folder that records are to be exported to cannot be used."""
+
+
+class ArtefactError(HolocronError):
+    """The folder of a run's artefacts cannot be written, or there is nothing to write there."""
 
 
 class ExtractionError(HolocronError):

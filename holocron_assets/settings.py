@@ -143,6 +143,15 @@ class CanarySettings(_Section):
     anchors: str | None = None
 
 
+class LakeSettings(_Section):
+    """Where the artefacts of runs go, and how many bytes of each run; without a root nowhere."""
+
+    root: Annotated[str, Field(min_length=1)] | None = Field(
+        default_factory=lambda: os.environ.get("LAKE_ROOT") or None
+    )
+    max_bytes_per_run: ByteSize = ByteSize(256_000_000)
+
+
 class SpaceDeclaration(_Section):
     """A space to register when the store has none like it."""
 
@@ -193,6 +202,7 @@ class Settings(BaseSettings):
     chunking: ChunkingSettings = ChunkingSettings()
     guard: GuardSettings = GuardSettings()
     canary: CanarySettings = CanarySettings()
+    lake: LakeSettings = Field(default_factory=LakeSettings)
     ollama: OllamaSettings = Field(default_factory=OllamaSettings)
     openai: OpenAISettings = Field(default_factory=OpenAISettings)
     spaces: tuple[SpaceDeclaration, ...] = Field(default_factory=lambda given: _default_spaces(given["ollama"]))

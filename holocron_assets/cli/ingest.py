@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from holocron_assets.cli.output import json_option, print_json, progress_bar, say
+from holocron_assets.artefacts.writing import when_run_ends
+from holocron_assets.cli.output import json_option, print_json, progress_bar, say, warn
 from holocron_assets.composition import command_store
 from holocron_assets.errors import ConfigurationError
 from holocron_assets.next_steps import EVERYTHING
@@ -48,7 +49,8 @@ def command(
     sources = _sources(settings, names)
     store = command_store(settings)
     prepare(store, settings)
-    origin = Origin(kind="cli", reference=f"holocron ingest {this_process()}")
+    on_end = when_run_ends(settings, warn)
+    origin = Origin(kind="cli", reference=f"holocron ingest {this_process()}", on_end=on_end)
     with progress_bar("records read", quiet=as_json) as progress:
         report = ingest(store, paths, origin, progress, lake=lake)
         rows = ingest_sql_sources(store, sources, origin, progress)

@@ -29,6 +29,11 @@ def say(text: str, style: str | None = None) -> None:
     console().print(text, style=style, markup=False, soft_wrap=True)
 
 
+def warn(text: str) -> None:
+    """A warning for people, beside whatever a command answers."""
+    click.echo(f"warning: {text}", err=True)
+
+
 def print_json(value: Any) -> None:
     """One JSON document: dataclasses as objects, times in ISO 8601, UTC."""
     click.echo(json.dumps(value, default=_plain, ensure_ascii=False, indent=2))

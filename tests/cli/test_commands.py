@@ -755,3 +755,22 @@ def test_without_the_lake_one_line_says_so(filled: World, folder: Path, argument
     assert "has no table lake.RawExchangeRecord" in result.stderr
     assert "Ask its owner" in result.stderr
     assert not (folder / "backup").exists()
+
+
+def test_ingest_leaves_artefacts(folder: Path) -> None:
+    """A run of `ingest` has artefacts where the settings want them; where that fails, it warns and loads."""
+    (folder / "holocron.yaml").write_text(SETTINGS + "lake: {root: lake}\n")
+    records = folder / "records.ndjson"
+    records.write_text(json.dumps(page_row("Tides", 1, prose("tides"))) + "\n")
+    report = parsed("ingest", str(records))
+    assert (folder / "lake" / "vector_runs" / report["run_id"] / "run.json").is_file()
+
+    (folder / "lake").rename(folder / "moved")
+    (folder / "lake").write_text("a file")
+    records.write_text(json.dumps(page_row("Lamps", 2, prose("lamps"))) + "\n")
+    result = holocron("ingest", str(records), "--json")
+
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["records_stored"] == 1
+    assert "warning: run" in result.stderr
+    assert "`holocron artefacts --missing`" in result.stderr

@@ -51,6 +51,8 @@ def test_lists_in_the_environment_are_json(monkeypatch: pytest.MonkeyPatch) -> N
         ("extraction: {workers: 0}", r"extraction.workers: Input should be greater than 0"),
         ("[1, 2]", r"must hold settings by name"),
         ("a: [", r"cannot read the settings in .*holocron.yaml"),
+        ("lake: {root: ''}", r"lake.root: String should have at least 1 character"),
+        ("lake: {max_bytes_per_run: -1}", r"lake.max_bytes_per_run"),
         ("chunking: {version: '2.0', chunk_size: 5}", r"version 2.0 is built in and fixed"),
         ("sql_sources: [{name: Notes, query: select 1}]", r"sql_sources.0.name: String should match pattern"),
         ("sql_sources: [{name: a, query: delete from x}]", r"sql_sources.0.query: .* begins with select or with"),
@@ -83,3 +85,17 @@ def test_the_folder_cannot_be_set_by_a_variable(folder: Path, monkeypatch: pytes
     monkeypatch.setenv("HOLOCRON_BASE_DIR", "/elsewhere")
 
     assert load_settings().base_dir == folder
+
+
+def test_the_lake_is_where_the_environment_says(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without `LAKE_ROOT` there is no lake; the file beats that variable, also by saying that there is none."""
+    assert load_settings().lake.root is None
+
+    monkeypatch.setenv("LAKE_ROOT", "elsewhere")
+    assert load_settings().lake.root == "elsewhere"
+
+    (folder / "holocron.yaml").write_text("lake: {root: null, max_bytes_per_run: 2MB}")
+    assert (load_settings().lake.root, load_settings().lake.max_bytes_per_run) == (None, 2_000_000)
+
+    monkeypatch.setenv("HOLOCRON_LAKE__ROOT", "ours")
+    assert load_settings().lake.root == "ours"
