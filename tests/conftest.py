@@ -38,7 +38,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests depend on nobody's environment."""
     for name in list(os.environ):
-        if name.startswith(("HOLOCRON_", "DAGSTER_", "MSSQL_", "OLLAMA_", "OPENAI_", "LAKE_ROOT", *SQLSERVER_VARIABLES)):
+        if name.startswith(
+            ("HOLOCRON_", "DAGSTER_", "MSSQL_", "OLLAMA_", "OPENAI_", "LAKE_ROOT", *SQLSERVER_VARIABLES)
+        ):
             monkeypatch.delenv(name)
 
 

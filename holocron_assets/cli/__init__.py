@@ -28,6 +28,7 @@ COMMANDS = {
     "preflight": "holocron_assets.cli.preflight:command",
     "jobs": "holocron_assets.cli.jobs:command",
     "spaces": "holocron_assets.cli.spaces:command",
+    "artefacts": "holocron_assets.cli.artefacts:command",
 }
 
 #: Exit codes: something is wrong with the data or the run; wrong usage or settings; try again later.

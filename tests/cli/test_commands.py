@@ -757,6 +757,39 @@ def test_without_the_lake_one_line_says_so(filled: World, folder: Path, argument
     assert not (folder / "backup").exists()
 
 
+def test_artefacts_writes_what_is_missing(filled: World, folder: Path) -> None:
+    """`artefacts --missing` writes a folder for each run that has none, named runs get theirs, and once is enough."""
+    (folder / "holocron.yaml").write_text(SETTINGS + "lake: {root: lake}\n")
+    run_ids = [str(run_id) for (run_id,) in filled.rows("select run_id from vector.run order by started_utc")]
+
+    assert parsed("artefacts", run_ids[1])["written"] == [run_ids[1]]
+    assert parsed("artefacts", "--missing") == {
+        "folder": str(folder / "lake" / "vector_runs"),
+        "written": [run_ids[0], run_ids[2]],
+    }
+    again = holocron("artefacts", *run_ids)
+
+    assert "0 of 3 runs written" in again.output
+    assert "Nothing is missing." in holocron("artefacts", "--missing").output
+    assert {path.name for path in (folder / "lake" / "vector_runs").iterdir()} == set(run_ids)
+
+
+def test_artefacts_says_what_it_cannot_do(filled: World, folder: Path) -> None:
+    """Without a lake, without a run or with an unknown one, `artefacts` says so."""
+    assert holocron("artefacts", "--missing").exit_code == MISUSED
+    assert "`lake.root` is not set" in holocron("artefacts", "--missing").output
+    (folder / "holocron.yaml").write_text(SETTINGS + "lake: {root: lake}\n")
+
+    assert holocron("artefacts").exit_code == MISUSED
+    assert holocron("artefacts", "--missing", "00000000-0000-0000-0000-000000000000").exit_code == MISUSED
+    assert holocron("artefacts", "lake").exit_code == MISUSED
+    unknown = holocron("artefacts", "00000000-0000-0000-0000-000000000000")
+    assert unknown.exit_code == FAILED
+    assert "no run has the id" in unknown.output
+    (folder / "lake").write_text("a file")
+    assert holocron("artefacts", "--missing").exit_code == FAILED
+
+
 def test_ingest_leaves_artefacts(folder: Path) -> None:
     """A run of `ingest` has artefacts where the settings want them; where that fails, it warns and loads."""
     (folder / "holocron.yaml").write_text(SETTINGS + "lake: {root: lake}\n")
