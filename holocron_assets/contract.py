@@ -121,6 +121,10 @@ TABLES: Mapping[str, Mapping[str, Column]] = {
             alias:text(100) ordinal:integer promotion_id:uuid embedding_space_id:uuid promoted_utc:time
             rolled_back_utc:time?
         """,
+        "vector.embedding_replacement": """
+            run_id:uuid embedding_id:uuid chunk_id:text(128) old_vector_sha256:text(64)
+            new_vector_sha256:text(64)? replaced_utc:time
+        """,
         "vector.anchor": """
             canary_id:uuid anchor_sha256:text(64) kind:text(50) content:text vector_sha256:text(64)
         """,

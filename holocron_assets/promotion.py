@@ -180,7 +180,7 @@ def _require_served(store: Store, providers: ProviderCatalog, canary: CanaryPoli
     except SpaceMismatchError as error:
         raise NotReadyError(f"queries could not be embedded: {error}") from error
     compared = compare(store, provider, space, canary)
-    if compared is not None and compared.moved:
+    if compared.moved:
         raise NotReadyError(f"queries could not be embedded in {space.slug}: {told(compared)}")
 
 

@@ -43,6 +43,7 @@ class JobType(StrEnum):
 
     CHUNK_SOURCE = "CHUNK_SOURCE"
     EMBED_CHUNKS = "EMBED_CHUNKS"
+    REEMBED_SPACE = "REEMBED_SPACE"
 
 
 class ItemType(StrEnum):

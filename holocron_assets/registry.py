@@ -104,7 +104,7 @@ def probe(store: Store, providers: ProviderCatalog, policy: CanaryPolicy, wanted
         compared = compare(store, provider, space, policy)
     except SpaceMismatchError as error:
         return Probe(space=space, runtime=runtime, mismatch=str(error))
-    if compared is None:
+    if not compared.anchors:
         return Probe(space=space, runtime=runtime, mismatch=None)
     return Probe(
         space=space,

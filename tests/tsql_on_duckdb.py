@@ -272,7 +272,7 @@ def _translated(statement: str) -> str:
         statement,
         flags=re.S,
     )
-    text = re.sub(r"convert\(varbinary\(max\), (\w+), 2\)", r"unhex(\1)", text)
+    text = re.sub(r"convert\(varbinary\(max\), (\w+|\?|'\w*'), 2\)", r"unhex(\1)", text)
     text = text.replace("option (recompile)", "")
     tree = sqlglot.parse_one(text, read="tsql")
     for number, placeholder in enumerate(_in_order(tree), start=1):

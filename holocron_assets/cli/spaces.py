@@ -7,7 +7,7 @@ import click
 import yaml
 
 from holocron_assets import promotion, registry
-from holocron_assets.cli import FAILED
+from holocron_assets.cli import FAILED, reembed
 from holocron_assets.cli.output import console, json_option, print_json, rows_table, say
 from holocron_assets.composition import command_store, installed_providers
 from holocron_assets.preflight import prepare
@@ -135,6 +135,8 @@ def deactivate(space: str, *, dry_run: bool, as_json: bool) -> None:
     """Leave SPACE out of runs and searches from now on; its vectors stay."""
     _set_active(space, is_active=False, dry_run=dry_run, as_json=as_json)
 
+
+command.add_command(reembed.command, "reembed")
 
 alias_option = click.option("--alias", default=DEFAULT, show_default=True, help="The name that searches use.")
 

@@ -126,11 +126,11 @@ def compare(
     space: EmbeddingSpace,
     policy: CanaryPolicy,
     choose: Choice = list,
-) -> Comparison | None:
-    """Embed some anchors again, by default all; None for a space without a canary."""
+) -> Comparison:
+    """Embed some anchors again, by default all; of a space without a canary there are none."""
     found = read(store, _canary_of, space)
     if found is None:
-        return None
+        return Comparison(anchors=(), distances=np.empty(0), tolerance=0.0, runtime_then={}, runtime_now={})
     canary, known, registered = found
     chosen = choose(known)
     with ProviderCalls(provider, space) as calls:
@@ -156,11 +156,11 @@ def require_unmoved(
 ) -> None:
     """Embed some anchors again; raises `ModelChangedError` that says how far from the registered ones they are."""
     comparison = compare(store, provider, space, policy, choose)
-    if comparison is not None and comparison.moved:
+    if comparison.moved:
         raise ModelChangedError(
             f"space {space.slug}: its model answers otherwise than when it was registered, under the same digest. "
             f"{told(comparison)}. Its vectors were kept and nothing was embedded. Bring the old runtime back, or "
-            f"{NEW_SPACE}."
+            f"replace them with `holocron spaces reembed {space.slug} --replace`, or {NEW_SPACE}."
         )
 
 

@@ -371,3 +371,23 @@ from openjson(cast(:rows as nvarchar(max))) with (
     vector_sha256 nvarchar(64),
     vector varchar(max)
 );
+
+-- name: create_staged_replacements
+create table #staged_replacements (
+    embedding_id uniqueidentifier not null primary key,
+    old_vector_sha256 nvarchar(64) collate database_default not null,
+    new_vector_sha256 nvarchar(64) collate database_default null,
+    vector varbinary(max) not null,
+    vector_json nvarchar(max) collate database_default not null
+);
+
+-- name: insert_staged_replacements
+insert into #staged_replacements (embedding_id, old_vector_sha256, new_vector_sha256, vector, vector_json)
+select embedding_id, old_vector_sha256, new_vector_sha256, convert(varbinary(max), vector, 2), vector_json
+from openjson(cast(:rows as nvarchar(max))) with (
+    embedding_id uniqueidentifier,
+    old_vector_sha256 nvarchar(64),
+    new_vector_sha256 nvarchar(64),
+    vector varchar(max),
+    vector_json nvarchar(max)
+);

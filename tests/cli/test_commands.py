@@ -336,6 +336,22 @@ def test_searches_are_cut_over_and_back(filled: World) -> None:
     assert holocron("spaces", "rollback").exit_code == FAILED
 
 
+def test_a_space_is_compared_with_its_model(filled: World) -> None:
+    """`reembed` says how many vectors are as the model makes them, and what that would take before it does it."""
+    planned = parsed("spaces", "reembed", "ngram", "--dry-run")
+    (count,) = filled.rows("select count(*) from vector.embedding")[0]
+    assert planned["to_compare"] == count
+    assert "would be compared, in about" in holocron("spaces", "reembed", "ngram", "--dry-run").output
+
+    assert f"{count} vectors of" in holocron("spaces", "reembed", "ngram").output
+    filled.rows("update vector.embedding set vector = [1.0]::float[]")
+    refused = holocron("spaces", "reembed", "ngram")
+    assert refused.exit_code == FAILED
+    assert "embed elsewhere than they are stored" in refused.stderr
+    assert parsed("spaces", "reembed", "ngram", "--replace")["replaced"] == count
+    assert parsed("spaces", "reembed", "ngram", "--source", "files:")["compared"] == 0
+
+
 def test_a_space_that_is_no_longer_served_is_told(filled: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """`probe` compares what the provider says with the registry, and ends with 1 when it is another space."""
     found = parsed("spaces", "probe", "ngram")

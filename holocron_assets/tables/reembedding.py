@@ -1,0 +1,163 @@
+"""Embeddings that are embedded again: which there are, and replacing their vectors."""
+
+import json
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from holocron_assets.ports import Session
+from holocron_assets.tables.embeddings import Position
+from holocron_assets.tables.staging import TEXT, table_of, vector_column
+
+#: Of what a run did, so many are kept for whoever goes on.
+_SAMPLE = 32
+
+_COLUMNS = dict.fromkeys(("embedding_id", "old_vector_sha256", "new_vector_sha256"), TEXT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddedChunk:
+    """A current chunk and its embedding in a space."""
+
+    position: Position
+    chunk_id: str
+    embedding_id: uuid.UUID
+    input_content_sha256: str
+    vector_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replacement:
+    """What becomes of an embedding: another vector, or None and it is taken away."""
+
+    embedding_id: uuid.UUID
+    old_vector_sha256: str
+    new_vector_sha256: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reached:
+    """How far a run came, as it is kept with the run: `done` chunks, the last of them at `position`.
+
+    `sample` are chunks evenly spread over those done, every `stride`-th: whoever goes on looks at them first.
+    """
+
+    position: Position | None = None
+    chunk_id: str = ""
+    done: int = 0
+    stride: int = 1
+    sample: Sequence[str] = ()
+
+    def after(self, window: Sequence[EmbeddedChunk]) -> "Reached":
+        """With these done too."""
+        stride, sample = self.stride, list(self.sample)
+        for number, chunk in enumerate(window, start=self.done):
+            if number % stride == 0:
+                sample.append(chunk.chunk_id)
+            if len(sample) > _SAMPLE:
+                stride, sample = 2 * stride, sample[::2]
+        last = window[-1]
+        return Reached(
+            position=last.position,
+            chunk_id=last.chunk_id,
+            done=self.done + len(window),
+            stride=stride,
+            sample=tuple(sample),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reembedding:
+    """An earlier run that embedded a space again, sources whose id begins with `source_prefix`."""
+
+    status: str
+    source_prefix: str
+    reached: Reached
+
+
+def count_current_embeddings(
+    session: Session, space_id: uuid.UUID, source_prefix: str, *, after: Position | None
+) -> int:
+    """How many current embeddings a space has beyond a position, of sources whose id begins with `source_prefix`."""
+    (row,) = session.rows(
+        "count_current_embeddings", embedding_space_id=space_id, source_prefix=source_prefix, after=after
+    )
+    return int(row["n"])
+
+
+def list_current_embeddings(
+    session: Session, space_id: uuid.UUID, source_prefix: str, *, after: Position | None, limit: int
+) -> list[EmbeddedChunk]:
+    """The next of them, in order of position."""
+    rows = session.rows(
+        "list_current_embeddings",
+        embedding_space_id=space_id,
+        source_prefix=source_prefix,
+        after=after,
+        limit=limit,
+    )
+    return [EmbeddedChunk(**row) for row in rows]
+
+
+def list_sampled_embeddings(session: Session, space_id: uuid.UUID, chunk_ids: Sequence[str]) -> list[EmbeddedChunk]:
+    """The current embeddings of some chunks, in order of position."""
+    rows = session.rows("list_sampled_embeddings", embedding_space_id=space_id, chunk_ids=list(chunk_ids))
+    return [EmbeddedChunk(**row) for row in rows]
+
+
+def list_embedding_vectors(
+    session: Session, embedding_ids: Sequence[uuid.UUID], dimensions: int
+) -> dict[uuid.UUID, NDArray[np.float32]]:
+    """The vectors of some embeddings, each of shape (dimensions,); NaN where what is stored is of another length."""
+    found: dict[uuid.UUID, NDArray[np.float32]] = {}
+    for batch in session.stream("list_embedding_vectors", embedding_ids=[str(one) for one in embedding_ids]):
+        for key, stored in zip(batch.column("embedding_id"), batch.column("vector"), strict=True):
+            vector = np.asarray(stored.values, np.float32)
+            found[uuid.UUID(key.as_py())] = (
+                vector if vector.size == dimensions else np.full(dimensions, np.nan, np.float32)
+            )
+    return found
+
+
+def insert_replacements(
+    session: Session,
+    replacements: Sequence[Replacement],
+    vectors: NDArray[np.float32],
+    run_id: uuid.UUID,
+    now: datetime,
+) -> None:
+    """Log what becomes of embeddings that are still what they were, for the two functions below.
+
+    `vectors` has shape (len(replacements), dimensions); the row of one that is taken away means nothing.
+    """
+    rows = ((str(one.embedding_id), one.old_vector_sha256, one.new_vector_sha256) for one in replacements)
+    staged: pa.Table = table_of(_COLUMNS, rows).append_column("vector", vector_column(vectors))
+    session.stage("staged_replacements", staged)
+    session.execute("insert_replacements", run_id=run_id, now=now)
+
+
+def update_embedding_vectors(session: Session, run_id: uuid.UUID) -> int:
+    """Give the embeddings that were just logged their new vectors; returns how many."""
+    return session.execute("update_embedding_vectors", run_id=run_id)
+
+
+def delete_rejected_embeddings(session: Session) -> int:
+    """Take the embeddings away that were just logged without a new vector; returns how many."""
+    return session.execute("delete_rejected_embeddings")
+
+
+def get_last_reembedding(session: Session, space_id: uuid.UUID) -> Reembedding | None:
+    """The latest run that embedded a space again, if any did."""
+    for row in session.rows("get_last_reembedding", embedding_space_id=space_id):
+        options = json.loads(row["options_json"])
+        return Reembedding(
+            status=row["status"],
+            source_prefix=options["source"],
+            reached=Reached(**options.get("reached", {})),
+        )
+    return None

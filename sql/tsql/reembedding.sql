@@ -1,0 +1,72 @@
+-- name: count_current_embeddings
+-- Of one space and of sources whose id begins in some way, beyond a position.
+select count(*) as n
+from vector.chunk as c
+join vector.embedding as e on e.chunk_id = c.chunk_id and e.input_content_sha256 = c.content_sha256
+where e.embedding_space_id = :embedding_space_id
+    and c.retired_utc is null
+    and e.vector_binary is not null
+    and left(coalesce(c.source_id, N''), len(:source_prefix)) = :source_prefix
+    and (:after is null or c.chunk_id > :after);
+
+-- name: list_current_embeddings
+-- The same ones, in order of their key. No content and no vector here: a page of keys costs one pass over the keys.
+select top (:limit) c.chunk_id as position, c.chunk_id, e.embedding_id, e.input_content_sha256, e.vector_sha256
+from vector.chunk as c
+join vector.embedding as e on e.chunk_id = c.chunk_id and e.input_content_sha256 = c.content_sha256
+where e.embedding_space_id = :embedding_space_id
+    and c.retired_utc is null
+    and e.vector_binary is not null
+    and left(coalesce(c.source_id, N''), len(:source_prefix)) = :source_prefix
+    and (:after is null or c.chunk_id > :after)
+order by c.chunk_id;
+
+-- name: list_embedding_vectors
+select lower(cast(embedding_id as nvarchar(64))) as embedding_id, vector_binary as vector
+from vector.embedding
+where embedding_id in (
+        select value from openjson(cast(:embedding_ids as nvarchar(max))) with (value uniqueidentifier '$')
+    );
+
+-- name: insert_replacements
+insert into vector.embedding_replacement (
+    run_id, embedding_id, chunk_id, old_vector_sha256, new_vector_sha256, replaced_utc
+)
+select :run_id, e.embedding_id, e.chunk_id, e.vector_sha256, s.new_vector_sha256, :now
+from #staged_replacements as s
+join vector.embedding as e on e.embedding_id = s.embedding_id and e.vector_sha256 = s.old_vector_sha256
+where not exists (
+    select 1 from vector.embedding_replacement as r where r.run_id = :run_id and r.embedding_id = e.embedding_id
+);
+
+-- name: update_embedding_vectors
+update e
+set
+    vector_json = s.vector_json, vector_binary = s.vector, vector_sha256 = s.new_vector_sha256, run_id = :run_id
+from vector.embedding as e
+join #staged_replacements as s on s.embedding_id = e.embedding_id
+where e.vector_sha256 = s.old_vector_sha256 and s.new_vector_sha256 is not null;
+
+-- name: delete_rejected_embeddings
+delete from vector.embedding
+where embedding_id in (select embedding_id from #staged_replacements where new_vector_sha256 is null);
+
+-- name: get_last_reembedding
+select top (1) r.status, r.options_json
+from vector.run as r
+join vector.job as j on j.job_id = r.job_id
+where j.job_type = N'REEMBED_SPACE' and r.embedding_space_id = :embedding_space_id
+order by r.started_utc desc, r.run_id;
+
+-- name: list_sampled_embeddings
+-- Those of some chunks, in the same order.
+select c.chunk_id as position, c.chunk_id, e.embedding_id, e.input_content_sha256, e.vector_sha256
+from vector.chunk as c
+join vector.embedding as e on e.chunk_id = c.chunk_id and e.input_content_sha256 = c.content_sha256
+where e.embedding_space_id = :embedding_space_id
+    and c.retired_utc is null
+    and e.vector_binary is not null
+    and c.chunk_id in (
+        select value from openjson(cast(:chunk_ids as nvarchar(max))) with (value nvarchar(128) '$')
+    )
+order by c.chunk_id;

@@ -1,0 +1,260 @@
+"""Embedding a space again, on every store: comparing, stopping, replacing, and going on after an interruption."""
+
+import json
+import uuid
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pytest
+
+from holocron_assets.errors import ModelChangedError, NotReadyError, ProviderUnavailableError
+from holocron_assets.identity import vector_sha256
+from holocron_assets.ports import Purpose
+from holocron_assets.records import EmbeddingSpace, Vectors
+from holocron_assets.spaces import space_of
+from holocron_assets.stages.canary import CanaryPolicy, compare
+from holocron_assets.stages.embed import embed_space
+from holocron_assets.stages.reembed import ReembeddingReport, reembed_space
+from holocron_assets.stages.register import register
+from holocron_assets.tables.reembedding import EmbeddedChunk, Reached
+from holocron_assets.verification.verify import verify
+from tests.moving import Moving
+from tests.world import ORIGIN, World, page_row, prose, silent
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pauses between attempts are not what is tested."""
+    monkeypatch.setattr("holocron_assets.stages.calling._RETRY_SECONDS", ())
+    monkeypatch.setattr("holocron_assets.stages.calling._PART_RETRY_SECONDS", ())
+    monkeypatch.setattr("holocron_assets.stages.reembed._MOST_AT_ONCE", 4)
+
+
+@pytest.fixture
+def model() -> Moving:
+    return Moving(batch_size=2, concurrency=1)
+
+
+@pytest.fixture
+def space(world: World, model: Moving) -> EmbeddingSpace:
+    """A space that holds every chunk of eight pages."""
+    pages = [page_row(f"Page {n}", n, prose(f"topic {n}", 300)) for n in range(1, 9)]
+    other = page_row("Elsewhere", 1, prose("elsewhere", 300), source_name="otherwiki")
+    world.add(*pages, other)
+    world.extract()
+    world.chunk()
+    space = space_of(model.describe())
+    register(world.store, model, space, CanaryPolicy.of(world.settings))
+    embed_space(world.store, lambda: model, space, CanaryPolicy.of(world.settings), ORIGIN, silent)
+    model.calls.clear()
+    return space
+
+
+def reembed(world: World, model: Moving, space: EmbeddingSpace, **how: Any) -> ReembeddingReport:
+    return reembed_space(world.store, lambda: model, space, CanaryPolicy.of(world.settings), ORIGIN, silent, **how)
+
+
+def vectors(world: World) -> dict[str, str]:
+    return dict(world.rows("select chunk_id, vector_sha256 from vector.embedding"))
+
+
+def contents(world: World) -> dict[str, str]:
+    return dict(world.rows("select chunk_id, content from vector.chunk"))
+
+
+def test_equal_vectors_are_left_alone(world: World, model: Moving, space: EmbeddingSpace) -> None:
+    """Everything is compared, nothing is written but the run, with or without `replace`."""
+    before = world.rows("select * from vector.embedding order by embedding_id")
+
+    for how in ({}, {"replace": True}):
+        report = reembed(world, model, space, **how)
+        assert (report.compared, report.replaced, report.largest_distance) == (9, 0, 0.0)
+
+    assert world.rows("select * from vector.embedding order by embedding_id") == before
+    runs = world.rows(
+        "select r.status from vector.run as r join vector.job as j on j.job_id = r.job_id "
+        "where j.job_type = 'REEMBED_SPACE'"
+    )
+    assert runs == [("SUCCEEDED",)] * 2
+
+
+def test_a_source_filter_looks_at_those_sources(world: World, model: Moving, space: EmbeddingSpace) -> None:
+    """Only sources whose id begins with what was asked for."""
+    assert reembed(world, model, space, source_prefix="mediawiki:otherwiki:").compared == 1
+    assert reembed(world, model, space, source_prefix="mediawiki:testwiki:page/3").compared == 1
+    assert reembed(world, model, space, source_prefix="nothing").run_id is None
+
+
+def test_a_moved_model_stops_before_anything_is_embedded(world: World, model: Moving, space: EmbeddingSpace) -> None:
+    """The anchors tell it; nothing is changed."""
+    before = vectors(world)
+    model.turned = 0.1
+
+    with pytest.raises(ModelChangedError, match="64 anchors moved"):
+        reembed(world, model, space)
+
+    assert vectors(world) == before
+
+
+def test_another_model_is_never_embedded_into_a_space(world: World, model: Moving, space: EmbeddingSpace) -> None:
+    """A digest that changed is another space, `replace` or not."""
+    model.digest = "f" * 64
+    with pytest.raises(ModelChangedError, match="no longer serves it"):
+        reembed(world, model, space, replace=True)
+
+
+def test_what_anchors_do_not_tell_stops_at_the_first_that_differ(
+    world: World, model: Moving, space: EmbeddingSpace
+) -> None:
+    """A damaged vector is found, named and left; with `replace` it alone is made anew and both hashes are kept."""
+    (chunk_id, good), *_ = sorted(vectors(world).items())
+    damage(world, chunk_id)
+    assert vectors(world)[chunk_id] != good
+
+    with pytest.raises(
+        ModelChangedError, match=f"1 of . chunks embed elsewhere than they are stored; the worst, {chunk_id}"
+    ):
+        reembed(world, model, space)
+    assert vectors(world)[chunk_id] != good
+    bad = vectors(world)[chunk_id]
+    report = reembed(world, model, space, replace=True)
+
+    assert report.replaced == 1
+    assert vectors(world)[chunk_id] == good
+    logged = world.rows("select chunk_id, old_vector_sha256, new_vector_sha256 from vector.embedding_replacement")
+    assert logged == [(chunk_id, bad, good)]
+    assert world.rows(f"select run_id from vector.embedding where chunk_id = '{chunk_id}'") == [(report.run_id,)]
+    assert all(finding.holds for finding in verify(world.store).findings)
+
+
+def damage(world: World, chunk_id: str) -> None:
+    """Store another unit vector, with its right hash, as if another model had made it."""
+    vector = np.zeros(32, np.float32)
+    vector[5] = 1.0
+    numbers = "[" + ", ".join(str(float(one)) for one in vector) + "]"
+    if world.store.dialect == "duckdb":
+        change = f"vector = {numbers}"
+    else:
+        binary = f"convert(varbinary(max), '{vector.tobytes().hex()}', 2)"
+        change = f"vector_json = '{numbers}', vector_binary = {binary}"
+    world.rows(
+        f"update vector.embedding set {change}, vector_sha256 = '{vector_sha256(vector)}' where chunk_id = '{chunk_id}'"
+    )
+
+
+def test_a_moved_model_replaces_the_whole_space_or_nothing(world: World, model: Moving, space: EmbeddingSpace) -> None:
+    """Vectors of before and after never stay side by side; at the end the anchors are those of now."""
+    model.turned = 0.3
+    with pytest.raises(NotReadyError, match="must not be mixed"):
+        reembed(world, model, space, replace=True, source_prefix="mediawiki:otherwiki:")
+
+    report = reembed(world, model, space, replace=True)
+
+    assert (report.compared, report.replaced) == (9, 9)
+    texts = contents(world)
+    expected = model.embed([texts[chunk_id] for chunk_id in vectors(world)]).values
+    assert [vector_sha256(vector) for vector in expected] == list(vectors(world).values())
+    assert not compare(world.store, model, space, CanaryPolicy.of(world.settings)).moved
+    assert world.rows("select count(*) from vector.canary") == [(2,)]
+    assert all(finding.holds for finding in verify(world.store).findings)
+
+
+def interrupted(world: World, model: Moving, space: EmbeddingSpace, *, after: int, **how: Any) -> None:
+    """Let the server go away after some chunks."""
+    original = model.embed
+    texts = set(contents(world).values())
+    done = 0
+
+    def embed(asked: Sequence[str], purpose: Purpose = Purpose.DOCUMENT) -> Vectors:
+        nonlocal done
+        done += len(texts.intersection(asked))
+        if done > after:
+            raise ProviderUnavailableError("the server is away")
+        return original(asked, purpose)
+
+    model.embed = embed  # type: ignore[method-assign]
+    with pytest.raises(ProviderUnavailableError):
+        reembed(world, model, space, **how)
+    del model.embed
+
+
+def test_an_interrupted_run_is_gone_on_with(world: World, model: Moving, space: EmbeddingSpace) -> None:
+    """What was replaced stays, and the next run does the rest; in between nothing is embedded in the space."""
+    model.turned = 0.3
+    interrupted(world, model, space, after=6, replace=True)
+    (done,) = world.rows("select count(*) from vector.embedding_replacement")[0]
+    assert 0 < done < 9
+    policy = CanaryPolicy.of(world.settings)
+    world.add(page_row("Another", 77, prose("another", 300)))
+    world.extract()
+    world.chunk()
+    with pytest.raises(ModelChangedError):
+        embed_space(world.store, lambda: model, space, policy, ORIGIN, silent)
+
+    report = reembed(world, model, space, replace=True)
+
+    assert (report.resumed_after, report.compared, report.replaced) == (done, 9 - done, 9 - done)
+    assert embed_space(world.store, lambda: model, space, policy, ORIGIN, silent).embedded == 1
+
+
+def test_a_model_that_moved_meanwhile_starts_over(world: World, model: Moving, space: EmbeddingSpace) -> None:
+    """What an interrupted run did is not what the model answers now, so nothing of it is relied on."""
+    model.turned = 0.3
+    interrupted(world, model, space, after=6, replace=True)
+    model.turned = 0.6
+
+    report = reembed(world, model, space, replace=True)
+
+    assert (report.resumed_after, report.compared, report.replaced) == (0, 9, 9)
+
+
+def test_a_run_of_another_scope_is_not_gone_on_with(world: World, model: Moving, space: EmbeddingSpace) -> None:
+    """An interrupted part says nothing of the whole, and a run that came to its end nothing of the next."""
+    interrupted(world, model, space, after=4, source_prefix="mediawiki:testwiki:")
+    assert reembed(world, model, space).resumed_after == 0
+    assert reembed(world, model, space).resumed_after == 0
+
+
+def test_a_text_that_is_rejected_now(world: World, model: Moving, space: EmbeddingSpace) -> None:
+    """It stops the run; with `replace` its vector is taken away, and the chunk is quarantined with the reason."""
+    model.rejected = "Fact 0 about topic 4"
+    with pytest.raises(ModelChangedError, match="is rejected now"):
+        reembed(world, model, space)
+
+    report = reembed(world, model, space, replace=True)
+
+    assert (report.replaced, report.rejected, len(vectors(world))) == (0, 1, 8)
+    assert world.rows("select reason from vector.quarantine") == [("too long",)]
+    assert world.rows("select new_vector_sha256 from vector.embedding_replacement") == [(None,)]
+
+
+def test_a_content_that_changed_meanwhile_is_left_to_embedding(
+    world: World, model: Moving, space: EmbeddingSpace
+) -> None:
+    """Chunks that wait for a vector of their new content have none to compare."""
+    world.add(page_row("Page 1", 1, prose("changed", 300), revision=2, fetched_at=world.next_day()))
+    world.extract()
+    world.chunk()
+
+    assert reembed(world, model, space).compared == 8
+
+
+def test_a_sample_is_spread_evenly() -> None:
+    """However many chunks were done, at most 33 are kept, from the first to about the last."""
+    reached = Reached()
+    for first in range(0, 1000, 10):
+        window = [
+            EmbeddedChunk(
+                position=n, chunk_id=f"{n}", embedding_id=uuid.uuid4(), input_content_sha256="", vector_sha256=""
+            )
+            for n in range(first, first + 10)
+        ]
+        reached = Reached(**json.loads(json.dumps(asdict(reached.after(window)))))
+    numbers = [int(one) for one in reached.sample]
+
+    assert (reached.done, reached.position, reached.chunk_id) == (1000, 999, "999")
+    assert 16 <= len(numbers) <= 33
+    assert (numbers[0], np.ptp(np.diff(numbers))) == (0, 0)
+    assert numbers[-1] > 900
