@@ -13,6 +13,7 @@ The tree::
     ├── NotReadyError             a space is not fit for what was asked of it
     ├── SpaceMismatchError        a provider no longer produces the vectors its space was registered with
     │   └── ModelChangedError     because the model behind the name is another one, or answers otherwise
+    ├── TransformError            a stored transform is missing, damaged or of another version
     ├── ProviderError             a provider refused or failed
     │   ├── ModelMissingError     the model's files are not there
     │   ├── InputRejectedError    this text will never be embedded; it is quarantined
@@ -74,6 +75,10 @@ class SpaceMismatchError(HolocronError):
 
 class ModelChangedError(SpaceMismatchError):
     """Under the name of a registered space, another model answers, or the same one gives other vectors."""
+
+
+class TransformError(HolocronError):
+    """The stored transform of a derived space is missing, or is not what its hash says."""
 
 
 class ProviderError(HolocronError):
