@@ -16,6 +16,11 @@ NEW_SPACE = (
     "holocron.yaml"
 )
 _GENERATION = "generation"
+#: Between the transforms of a space that is derived from a derived one; the first was applied first.
+_THEN = ">"
+#: The longest that the existing database's column takes.
+_LONGEST_REF = 200
+
 
 
 def space_of(identity: SpaceIdentity, generation: int = 1) -> EmbeddingSpace:
@@ -34,7 +39,7 @@ def space_of(identity: SpaceIdentity, generation: int = 1) -> EmbeddingSpace:
     key = space_id(whole)
     return EmbeddingSpace(
         embedding_space_id=key,
-        slug=slug_of(identity.model_name, key),
+        slug=slug_of(identity.model_name, key, identity.transform_ref),
         provider=identity.provider,
         model_name=identity.model_name,
         model_tag=tag,
@@ -58,10 +63,46 @@ def options_of(space: EmbeddingSpace) -> dict[str, Any]:
     return {name: value for name, value in space.preprocess_policy.items() if name != _GENERATION}
 
 
-def slug_of(model_name: str, key: uuid.UUID) -> str:
+def slug_of(model_name: str, key: uuid.UUID, transform_ref: str | None) -> str:
     """The readable name of a space; plain characters, which partition keys and shells both like."""
-    readable = re.sub(r"[^a-z0-9]+", "-", model_name.lower()).strip("-") or "space"
+    kinds = [one.partition("/")[0] for one in transforms_of(transform_ref)]
+    readable = re.sub(r"[^a-z0-9]+", "-", " ".join([model_name, *kinds]).lower()).strip("-") or "space"
     return f"{readable}-{key.hex[:8]}"
+
+
+def transforms_of(transform_ref: str | None) -> list[str]:
+    """The transforms between a model and its space, each by its own name, in the order in which they are applied."""
+    return transform_ref.split(_THEN) if transform_ref else []
+
+
+def identity_of(space: EmbeddingSpace) -> SpaceIdentity:
+    """What the provider of a registered space said of itself, or what was derived of that; the tag without its mark."""
+    return SpaceIdentity(
+        provider=space.provider,
+        model_name=space.model_name,
+        model_tag=space.model_tag.partition("+")[0],
+        model_digest=space.model_digest,
+        dimensions=space.dimensions,
+        normalize=space.normalize,
+        distance_metric=space.distance_metric,
+        preprocess_policy=space.preprocess_policy,
+        is_plain="+" not in space.model_tag,
+        transform_ref=space.transform_ref,
+        description=space.description,
+    )
+
+
+def derived_identity(source: SpaceIdentity, ref: str, dimensions: int, *, normalize: bool) -> SpaceIdentity:
+    """The identity of what the transform called `ref` makes of the vectors of `source`.
+
+    Raises `ConfigurationError` when `source` is derived so often that nothing can name it.
+    """
+    whole = _THEN.join([*transforms_of(source.transform_ref), ref])
+    if len(whole) > _LONGEST_REF:
+        raise ConfigurationError(
+            f"the transforms {whole} are too many: their names take more than {_LONGEST_REF} characters"
+        )
+    return replace(source, dimensions=dimensions, normalize=normalize, transform_ref=whole, is_plain=False)
 
 
 def named_space(known: Sequence[EmbeddingSpace], wanted: str) -> EmbeddingSpace:

@@ -40,7 +40,7 @@ def list_spaces(session: Session) -> list[EmbeddingSpace]:
     return [
         EmbeddingSpace(
             embedding_space_id=row["embedding_space_id"],
-            slug=slug_of(row["model_name"], row["embedding_space_id"]),
+            slug=slug_of(row["model_name"], row["embedding_space_id"], row["transform_ref"]),
             provider=row["provider"],
             model_name=row["model_name"],
             model_tag=row["model_tag"],

@@ -6,7 +6,7 @@ import pytest
 
 from holocron_assets.errors import SpaceMismatchError
 from holocron_assets.records import SpaceIdentity
-from holocron_assets.spaces import require_same_space, space_of
+from holocron_assets.spaces import derived_identity, identity_of, require_same_space, space_of, transforms_of
 
 PLAIN = SpaceIdentity(
     provider="embedded",
@@ -67,6 +67,26 @@ def test_other_settings_mark_the_tag() -> None:
     assert tag == "fp32"
     assert len(mark) == 12
     assert other.model_digest == PLAIN.model_digest
+
+
+@pytest.mark.parametrize("change", [{}, {"preprocess_policy": {"max_tokens": 256}, "is_plain": False}])
+def test_a_registered_space_tells_what_its_provider_said(change: dict[str, object]) -> None:
+    """So what is derived from the registry's row is what is derived from the provider's own description."""
+    identity = replace(PLAIN, **change)  # type: ignore[arg-type]
+
+    assert identity_of(space_of(identity)) == identity
+
+
+def test_a_derived_space_is_named_after_all_that_was_done() -> None:
+    """Its identity holds every transform in order, its slug their kinds, its tag a mark, and its model is the same."""
+    pca = derived_identity(PLAIN, "pca-128/1:0123456789abcdef", 128, normalize=True)
+    space = space_of(derived_identity(pca, "int8/1:fedcba9876543210", 128, normalize=False))
+
+    assert transforms_of(space.transform_ref) == ["pca-128/1:0123456789abcdef", "int8/1:fedcba9876543210"]
+    assert space.slug == f"all-minilm-l6-v2-pca-128-int8-{space.embedding_space_id.hex[:8]}"
+    assert space.model_tag.startswith("fp32+")
+    assert (space.dimensions, space.normalize, space.model_digest) == (128, False, PLAIN.model_digest)
+    assert str(space.embedding_space_id) == "386d3dbf-c61f-53d4-834f-16939c6963ba"
 
 
 def test_description_is_no_part_of_the_identity() -> None:
