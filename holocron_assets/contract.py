@@ -53,6 +53,10 @@ TABLES: Mapping[str, Mapping[str, Column]] = {
             preprocess_policy_json:text? transform_ref:text(200)? description:text(500)? is_active:boolean
             created_utc:time
         """,
+        "vector.transform": """
+            embedding_space_id:uuid source_space_id:uuid transform_ref:text(200) kind:text(50) parameters_json:text
+            artefact:binary artefact_sha256:text(64) sample_json:text created_utc:time
+        """,
         "vector.job": """
             job_id:uuid created_utc:time status:text(20) priority:integer job_type:text(50) input_json:text
             embedding_space_id:uuid? max_attempts:integer attempt_count:integer available_utc:time
@@ -146,6 +150,7 @@ DIALECT_COLUMNS: Mapping[str, Mapping[str, Mapping[str, Column]]] = {
 KEYS: Mapping[str, frozenset[str]] = {
     "ingest.IngestRecords": frozenset({"ingest_id"}),
     "vector.embedding_space": frozenset({"embedding_space_id"}),
+    "vector.transform": frozenset({"embedding_space_id"}),
     "vector.job": frozenset({"job_id"}),
     "vector.run": frozenset({"run_id"}),
     "vector.source_registry": frozenset({"source_id"}),

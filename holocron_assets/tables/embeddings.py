@@ -37,12 +37,18 @@ class PendingChunk:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChunkContent:
-    """A current chunk's content."""
+class ChunkKey:
+    """A chunk, and which of its contents is meant."""
 
     chunk_id: str
-    content: str
     content_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkContent(ChunkKey):
+    """A current chunk's content."""
+
+    content: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
