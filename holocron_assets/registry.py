@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from holocron_assets.derived_spaces import open_space
 from holocron_assets.errors import NotReadyError, SpaceMismatchError
 from holocron_assets.ports import EmbeddingProvider, ProviderCatalog, Session, Store
 from holocron_assets.promotion import aliases_of, promoted_to
@@ -10,19 +11,25 @@ from holocron_assets.records import EmbeddingSpace
 from holocron_assets.spaces import named_space, require_same_space, space_of
 from holocron_assets.stages.canary import CanaryPolicy, compare, told
 from holocron_assets.stages.register import register
-from holocron_assets.tables import embeddings, overview, spaces
+from holocron_assets.tables import embeddings, overview, spaces, transforms
+from holocron_assets.tables.transforms import StoredTransform
 from holocron_assets.transactions import read, write
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpaceState:
-    """A registered space, its aliases, its vectors, also those of history, and the current chunks that it lacks."""
+    """A registered space, its aliases, its vectors, also those of history, and the current chunks that it lacks.
+
+    `transform` says how it is derived from another one, where it is; `source` is that one's slug.
+    """
 
     space: EmbeddingSpace
     aliases: Sequence[str]
     vectors: int
     lacking: int
     quarantined: int
+    transform: StoredTransform | None
+    source: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,10 +64,13 @@ def list_states(store: Store) -> list[SpaceState]:
 
 def _states(session: Session) -> list[SpaceState]:
     vectors = overview.list_embedding_counts(session)
-    states = []
+    stored = transforms.list_transforms(session)
     registered = spaces.list_spaces(session)
+    slugs = {space.embedding_space_id: space.slug for space in registered}
+    states = []
     aliases = aliases_of(session, registered)
     for space in registered:
+        transform = stored.get(space.embedding_space_id)
         backlog = embeddings.count_pending_chunks(session, space.embedding_space_id)
         states.append(
             SpaceState(
@@ -69,6 +79,8 @@ def _states(session: Session) -> list[SpaceState]:
                 vectors=vectors.get(space.embedding_space_id, 0),
                 lacking=backlog.pending,
                 quarantined=backlog.quarantined,
+                transform=transform,
+                source=slugs.get(transform.source_space_id) if transform else None,
             )
         )
     return states
@@ -97,7 +109,7 @@ def probe(store: Store, providers: ProviderCatalog, policy: CanaryPolicy, wanted
     Raises `ProviderError` when it serves nothing.
     """
     space = named_space(read(store, spaces.list_spaces), wanted)
-    provider = providers.reopen(space)
+    provider = open_space(store, providers, space)
     runtime = dict(provider.runtime())
     try:
         require_same_space(space, provider.describe())

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from holocron_assets.anchors import Anchor
+from holocron_assets.derived_spaces import open_space
 from holocron_assets.ports import ProviderCatalog, Purpose, Session, Store
 from holocron_assets.promotion import DEFAULT, space_of_alias
 from holocron_assets.records import EmbeddingSpace
@@ -57,7 +58,7 @@ def search(
     provider's vectors are no longer those of the space.
     """
     chosen = read(store, _chosen, space, alias)
-    provider = providers.reopen(chosen)
+    provider = open_space(store, providers, chosen)
     require_same_space(chosen, provider.describe())
     require_unmoved(store, provider, chosen, canary, _a_short_one)
     vectors = provider.embed([query], Purpose.QUERY)

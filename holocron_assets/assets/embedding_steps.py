@@ -17,11 +17,14 @@ from holocron_assets.ports import ProviderCatalog, Session, Store
 from holocron_assets.records import EmbeddingSpace, ItemType
 from holocron_assets.settings import Settings
 from holocron_assets.stages.canary import CanaryPolicy
+from holocron_assets.spaces import transforms_of
+from holocron_assets.stages.derive import derive_space
 from holocron_assets.stages.embed import STAGE, EmbeddingReport, embed_space, index_space
 from holocron_assets.stages.register import register_successor
 from holocron_assets.tables import embeddings, overview, spaces
 from holocron_assets.transactions import read, write
 from holocron_assets.verification import contents, keys
+from holocron_assets.verification.derivations import transforms_are_intact
 from holocron_assets.verification.finding import Finding
 
 METADATA = schemas.table("vector.embedding", schemas.EMBEDDINGS, ["embedding_id"])
@@ -48,13 +51,17 @@ def embed_spaces(
     reports: list[EmbeddingReport] = []
     failures: dict[str, str] = {}
     policy = CanaryPolicy.of(settings)
-    todo = deque(wanted)
+    # What others are derived from comes before them.
+    todo = deque(sorted(wanted, key=lambda one: len(transforms_of(one.transform_ref))))
     while todo:
         space = todo.popleft()
         opened = partial(providers.reopen, space)
         progress = logged_progress(context, f"{space.slug}: chunks embedded")
         try:
-            report = embed_space(store, opened, space, policy, origin_of(context), progress)
+            if space.transform_ref is None:
+                report = embed_space(store, opened, space, policy, origin_of(context), progress)
+            else:
+                report = derive_space(store, space, origin_of(context), progress)
         except StoreError:
             raise  # the store is not one space's trouble, and when it is busy the step is tried again
         except HolocronError as error:
@@ -77,7 +84,9 @@ def embed_spaces(
                 f"{report.truncated_tokens} tokens were left out. Smaller chunks would keep them."
             )
         if report.still_pending:
-            failures[space.slug] = f"{report.still_pending} current chunks have no vector yet; run again"
+            failures[space.slug] = (
+                report.held_up or f"{report.still_pending} current chunks have no vector yet; run again"
+            )
     return reports, failures
 
 
@@ -173,6 +182,7 @@ def embedding_checks(asset: str) -> dg.AssetChecksDefinition:
                 keys.embeddings_match_their_chunks,
                 keys.embeddings_have_lineage,
                 contents.vectors_are_valid,
+                transforms_are_intact,
                 keys.every_current_chunk_is_embedded,
             ],
             [keys.nothing_is_quarantined],
@@ -197,6 +207,7 @@ def _findings(context: dg.AssetCheckExecutionContext, session: Session, asset: s
         keys.embeddings_match_their_chunks(session),
         keys.embeddings_have_lineage(session),
         contents.vectors_are_valid(vectors),
+        transforms_are_intact(session),
         keys.every_current_chunk_is_embedded(session, _asked_for(context, registered)),
         keys.nothing_is_quarantined(session, ItemType.CHUNK),
     ]

@@ -15,7 +15,7 @@ from holocron_assets.concurrency import answers_as_ready
 from holocron_assets.errors import InputRejectedError, ProviderError, ProviderUnavailableError, VectorError
 from holocron_assets.ports import EmbeddingProvider
 from holocron_assets.records import EmbeddingSpace
-from holocron_assets.tables.embeddings import ChunkContent
+from holocron_assets.tables.embeddings import ChunkContent, ChunkKey
 from holocron_assets.vectors import require_valid
 
 #: For each thread: enough to go on with while a commit is made; never less than the next batch, nor many large ones.
@@ -31,11 +31,15 @@ _HARMLESS_TEXT = "The tide comes in twice a day."
 
 @dataclass(slots=True)
 class EmbeddedBatch:
-    """What became of some chunks: those with their vectors, row by row, and those rejected, with the reason."""
+    """What became of some chunks: those with their vectors, row by row, and those rejected, with the reason.
 
-    accepted: list[ChunkContent] = field(default_factory=list)
+    `bytes_read` is how much text the vectors were made of.
+    """
+
+    accepted: list[ChunkKey] = field(default_factory=list)
     vectors: list[NDArray[np.float32]] = field(default_factory=list)
-    rejected: list[tuple[ChunkContent, str]] = field(default_factory=list)
+    rejected: list[tuple[ChunkKey, str]] = field(default_factory=list)
+    bytes_read: int = 0
 
     def __len__(self) -> int:
         return len(self.accepted) + len(self.rejected)
@@ -45,6 +49,7 @@ class EmbeddedBatch:
         self.accepted += other.accepted
         self.vectors += other.vectors
         self.rejected += other.rejected
+        self.bytes_read += other.bytes_read
 
 
 class ProviderCalls:
@@ -103,6 +108,7 @@ class ProviderCalls:
         else:
             done.accepted.extend(batch)
             done.vectors.append(vectors)
+            done.bytes_read += sum(len(one.content.encode()) for one in batch)
 
     def _blame(
         self, batch: Sequence[ChunkContent], error: ProviderError, done: EmbeddedBatch, pauses: Sequence[float]

@@ -49,6 +49,8 @@ class EmbeddingReport:
     bytes_processed: int = 0
     api_calls: int = 0
     seconds: float = 0.0
+    #: why a derived space lacks chunks, where it does
+    held_up: str | None = None
 
     @property
     def vectors_per_second(self) -> float:
@@ -98,7 +100,7 @@ def embed_space(
                     require_same_space(space, provider.describe())
                     if runtime != (runtime := dict(provider.runtime())):
                         require_unmoved(store, provider, space, canary, a_few)
-                    _store(store, embedded, space, run, report)
+                    store_batch(store, embedded, space, run, report)
                     progress(report.embedded + report.rejected, waiting)
         finally:
             _count(run, report, calls)
@@ -173,10 +175,11 @@ def _worth_a_commit(answers: Iterable[EmbeddedBatch]) -> Iterator[EmbeddedBatch]
         yield gathered
 
 
-def _store(store: Store, batch: EmbeddedBatch, space: EmbeddingSpace, run: Run, report: EmbeddingReport) -> None:
+def store_batch(store: Store, batch: EmbeddedBatch, space: EmbeddingSpace, run: Run, report: EmbeddingReport) -> None:
+    """Commit what became of some chunks, and count it."""
     report.embedded += write(store, _write_batch, batch, space.embedding_space_id, run.run_id)
     report.rejected += len(batch.rejected)
-    report.bytes_processed += sum(len(one.content.encode()) for one in batch.accepted)
+    report.bytes_processed += batch.bytes_read
 
 
 def _write_batch(session: Session, batch: EmbeddedBatch, space_id: uuid.UUID, run_id: uuid.UUID) -> int:

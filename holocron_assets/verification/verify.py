@@ -8,6 +8,7 @@ from holocron_assets.tables import spaces
 from holocron_assets.tables.checks import Written
 from holocron_assets.verification import contents, keys
 from holocron_assets.verification.contents import ChunkFaults, TextFaults, VectorFaults
+from holocron_assets.verification.derivations import transforms_are_intact
 from holocron_assets.verification.finding import Finding
 
 
@@ -47,6 +48,7 @@ def verify(store: Store) -> Verification:
             keys.embeddings_match_their_chunks(session),
             keys.embeddings_have_lineage(session),
             contents.vectors_are_valid(result.vectors),
+            transforms_are_intact(session),
             keys.every_current_chunk_is_embedded(session, active),
             *(keys.nothing_is_quarantined(session, item_type) for item_type in ItemType),
         ]

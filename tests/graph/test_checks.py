@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from holocron_assets.derivation import derive
 from holocron_assets.records import ItemType, QuarantinedItem
 from holocron_assets.tables import quarantine
 from holocron_assets.verification.repair import repair
@@ -129,7 +130,7 @@ def test_every_check_passes_on_a_healthy_store(healthy: Graph) -> None:
     result = defs.resolve_job_def("checks").execute_in_process(instance=healthy.instance)
 
     evaluations = result.get_asset_check_evaluations()
-    assert len(evaluations) == 3 + 3 + 6 + 6 + 6
+    assert len(evaluations) == 3 + 3 + 6 + 7 + 7
     assert all(evaluation.passed for evaluation in evaluations)
 
 
@@ -144,6 +145,20 @@ def test_a_planted_fault_fails_its_check(healthy: Graph, asset: str, check: str,
     assert not evaluation.passed
     assert evaluation.severity is dg.AssetCheckSeverity.ERROR
     assert evaluation.description
+
+
+def test_a_damaged_transform_fails_its_check(healthy: Graph) -> None:
+    """A derived space whose transform is not what its hash says is an error that blocks, and names it."""
+    derive(healthy.world.store, "ngram", "binary", dimensions=None, sample=None, dry_run=False)
+    assert healthy.materialize("embeddings").success
+    assert healthy.check("transforms_are_intact").passed
+    healthy.world.rows("update vector.transform set artefact = encode('nonsense')")
+
+    evaluation = healthy.check("transforms_are_intact")
+
+    assert (evaluation.passed, evaluation.severity) == (False, dg.AssetCheckSeverity.ERROR)
+    assert "ngram-binary" in str(evaluation.metadata["offenders"].value)
+    assert not healthy.check("transforms_are_intact", "space_embeddings").passed
 
 
 def test_a_database_that_lost_a_column_fails_its_check(healthy: Graph) -> None:

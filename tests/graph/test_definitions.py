@@ -18,6 +18,7 @@ EMBEDDING_CHECKS = {
     "embedding_keys_are_unique",
     "embeddings_match_their_chunks",
     "embeddings_have_lineage",
+    "transforms_are_intact",
     "vectors_are_valid",
     "every_current_chunk_is_embedded",
 }
