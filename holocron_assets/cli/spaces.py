@@ -7,7 +7,7 @@ import click
 import yaml
 
 from holocron_assets import promotion, registry
-from holocron_assets.cli import FAILED, reembed
+from holocron_assets.cli import FAILED, derive, reembed
 from holocron_assets.cli.output import console, json_option, print_json, rows_table, say
 from holocron_assets.composition import command_store, installed_providers
 from holocron_assets.preflight import prepare
@@ -22,6 +22,9 @@ dry_run_option = click.option("--dry-run", is_flag=True, help="Only say what wou
 @click.group()
 def command() -> None:
     """Look after the embedding spaces of the store."""
+
+
+command.add_command(derive.command)
 
 
 @command.command("list")
@@ -66,6 +69,7 @@ def describe(space: str, *, as_json: bool) -> None:
         "normalised": "yes" if shown.normalize else "no",
         "distance": shown.distance_metric,
         "transform": shown.transform_ref or "none",
+        **_derivation(state),
         "active": "yes" if shown.is_active else "no",
         "aliases": ", ".join(state.aliases) or "none",
         "vectors": f"{state.vectors:,}",
@@ -205,6 +209,17 @@ def _options(given: tuple[str, ...]) -> dict[str, Any]:
             raise click.BadParameter(f"{one!r} is not NAME=VALUE", param_hint="--option")
         options[name] = yaml.safe_load(value) if value else ""
     return options
+
+
+def _derivation(state: registry.SpaceState) -> dict[str, object]:
+    """How a derived space is made, as `describe` shows it."""
+    if state.transform is None:
+        return {}
+    return {
+        "derived from": state.source,
+        "transform's hash": state.transform.artefact_sha256,
+        **{f"sample {key}": value for key, value in state.transform.sample.items()},
+    }
 
 
 def _model(space: EmbeddingSpace) -> str:

@@ -352,6 +352,24 @@ def test_a_space_is_compared_with_its_model(filled: World) -> None:
     assert parsed("spaces", "reembed", "ngram", "--source", "files:")["compared"] == 0
 
 
+def test_a_space_is_derived_and_described(filled: World) -> None:
+    """`derive` registers what `--dry-run` foretold; `describe` then shows source, hash and sample."""
+    arguments = ("spaces", "derive", "ngram", "--transform", "pca", "--dimensions", "2")
+    tried = parsed(*arguments, "--dry-run")
+    assert (tried["is_new"], tried["is_registered"], len(parsed("spaces", "list"))) == (True, False, 1)
+
+    made = holocron(*arguments)
+    assert f"{tried['space']['slug']} is registered: pca-2/1:" in made.output
+    assert f"derived from: {tried['source']}" in made.output
+    assert parsed("spaces", "derive", tried["source"], *arguments[3:])["is_new"] is False
+    described = holocron("spaces", "describe", tried["space"]["slug"]).output
+    assert f"derived from: {tried['source']}" in described
+    assert f"transform's hash: {tried['transform']['artefact_sha256']}" in described
+    assert f"sample vectors: {len(filled.current_chunks())}" in described
+    assert parsed("spaces", "describe", "pca-2")["transform"]["sample"] == tried["transform"]["sample"]
+    assert "sample" not in holocron("spaces", "describe", tried["source"]).output
+
+
 def test_a_space_that_is_no_longer_served_is_told(filled: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """`probe` compares what the provider says with the registry, and ends with 1 when it is another space."""
     found = parsed("spaces", "probe", "ngram")
@@ -371,6 +389,10 @@ def test_a_space_that_is_no_longer_served_is_told(filled: World, monkeypatch: py
         (("add", "nonsense", "model"), MISUSED, "there is no embedding provider 'nonsense'"),
         (("add", "hashing", "ngram", "-o", "dimensions"), MISUSED, "'dimensions' is not NAME=VALUE"),
         (("add", "hashing", "ngram", "-o", "dimension=64"), MISUSED, "Known options: dimensions, ngram"),
+        (("derive", "nonsense", "--transform", "binary"), MISUSED, "no space is called 'nonsense'"),
+        (("derive", "ngram"), MISUSED, "Missing option '--transform'"),
+        (("derive", "ngram", "--transform", "pca"), MISUSED, "pca needs --dimensions, from 1 to 63"),
+        (("derive", "ngram", "--transform", "pca", "--dimensions", "9"), MISUSED, "too few for 9 dimensions"),
     ],
 )
 def test_misused_spaces_commands_say_how(filled: World, arguments: tuple[str, ...], code: int, message: str) -> None:
