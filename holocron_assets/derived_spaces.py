@@ -1,5 +1,6 @@
 """The transform between a derived space and its source: reading it, and a provider that applies it to queries."""
 
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -56,6 +57,24 @@ def open_space(store: Store, providers: ProviderCatalog, space: EmbeddingSpace) 
         return providers.reopen(space)
     derivation = read(store, read_derivation, space)
     return _Transformed(open_space(store, providers, derivation.source), derivation)
+
+
+def model_space(store: Store, space: EmbeddingSpace) -> EmbeddingSpace:
+    """The space of the model whose vectors `space` is made of, through whatever lies between; most often itself."""
+    while space.transform_ref is not None:
+        space = read(store, read_derivation, space).source
+    return space
+
+
+def derived_from(session: Session, space_id: uuid.UUID) -> list[uuid.UUID]:
+    """The spaces that are derived from a space, and from these, and so on."""
+    sources = {key: one.source_space_id for key, one in transforms.list_transforms(session).items()}
+    found: list[uuid.UUID] = []
+    reached = {space_id}
+    while reached:
+        reached = {key for key, source in sources.items() if source in reached and key not in found}
+        found += sorted(reached)
+    return found
 
 
 class _Transformed(EmbeddingProvider):

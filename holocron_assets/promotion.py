@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from holocron_assets.clock import utc_now
+from holocron_assets.derived_spaces import open_space
 from holocron_assets.errors import ConfigurationError, NotReadyError, SpaceMismatchError
 from holocron_assets.next_steps import EVERYTHING
 from holocron_assets.ports import ProviderCatalog, Session, Store
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.spaces import named_space, require_same_space
-from holocron_assets.stages.canary import CanaryPolicy, compare, told
+from holocron_assets.stages.canary import CanaryPolicy, require_model_unmoved
 from holocron_assets.tables import embeddings, promotions, spaces
 from holocron_assets.tables.checks import Written
 from holocron_assets.tables.promotions import Promotion
@@ -174,14 +175,11 @@ def _current(history: Sequence[Promotion], alias: str) -> Promotion | None:
 
 
 def _require_served(store: Store, providers: ProviderCatalog, canary: CanaryPolicy, space: EmbeddingSpace) -> None:
-    provider = providers.reopen(space)
     try:
-        require_same_space(space, provider.describe())
+        require_same_space(space, open_space(store, providers, space).describe())
+        require_model_unmoved(store, providers, space, canary, list)
     except SpaceMismatchError as error:
         raise NotReadyError(f"queries could not be embedded: {error}") from error
-    compared = compare(store, provider, space, canary)
-    if compared.moved:
-        raise NotReadyError(f"queries could not be embedded in {space.slug}: {told(compared)}")
 
 
 def _findings(session: Session, space: EmbeddingSpace) -> list[Finding]:

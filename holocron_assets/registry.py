@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from holocron_assets.derived_spaces import open_space
+from holocron_assets.derived_spaces import model_space, open_space
 from holocron_assets.errors import NotReadyError, SpaceMismatchError
 from holocron_assets.ports import EmbeddingProvider, ProviderCatalog, Session, Store
 from holocron_assets.promotion import aliases_of, promoted_to
@@ -113,7 +113,8 @@ def probe(store: Store, providers: ProviderCatalog, policy: CanaryPolicy, wanted
     runtime = dict(provider.runtime())
     try:
         require_same_space(space, provider.describe())
-        compared = compare(store, provider, space, policy)
+        model = model_space(store, space)
+        compared = compare(store, providers.reopen(model), model, policy)
     except SpaceMismatchError as error:
         return Probe(space=space, runtime=runtime, mismatch=str(error))
     if not compared.anchors:

@@ -11,7 +11,7 @@ from holocron_assets.ports import ProviderCatalog, Purpose, Session, Store
 from holocron_assets.promotion import DEFAULT, space_of_alias
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.spaces import named_space, require_same_space
-from holocron_assets.stages.canary import CanaryPolicy, require_unmoved
+from holocron_assets.stages.canary import CanaryPolicy, require_model_unmoved
 from holocron_assets.tables import embeddings, spaces
 from holocron_assets.transactions import read
 from holocron_assets.vectors import nearest, require_valid
@@ -60,7 +60,7 @@ def search(
     chosen = read(store, _chosen, space, alias)
     provider = open_space(store, providers, chosen)
     require_same_space(chosen, provider.describe())
-    require_unmoved(store, provider, chosen, canary, _a_short_one)
+    require_model_unmoved(store, providers, chosen, canary, _a_short_one)
     vectors = provider.embed([query], Purpose.QUERY)
     require_valid(vectors.values, chosen, 1)
     with store.session(write=False) as session:

@@ -22,7 +22,6 @@ _THEN = ">"
 _LONGEST_REF = 200
 
 
-
 def space_of(identity: SpaceIdentity, generation: int = 1) -> EmbeddingSpace:
     """The space that an identity names; equal identities give equal spaces in every store.
 

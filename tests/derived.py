@@ -12,7 +12,7 @@ from holocron_assets.errors import (
 )
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.registry import probe
-from holocron_assets.search import search
+from holocron_assets.stages.canary import CanaryPolicy
 from holocron_assets.stages.derive import derive_space
 from holocron_assets.stages.embed import EmbeddingReport
 from holocron_assets.tables import spaces, transforms
@@ -71,8 +71,8 @@ def breaks(world: World, space: EmbeddingSpace, reason: str) -> None:
     before = runs(world)
     for action in (
         lambda: fill(world, space),
-        lambda: search(world.store, world.providers, "tides", space=space.slug, top_k=1),
-        lambda: probe(world.store, world.providers, space.slug),
+        lambda: world.search("tides", space=space.slug, top_k=1),
+        lambda: probe(world.store, world.providers, CanaryPolicy.of(world.settings), space.slug),
     ):
         with pytest.raises(TransformError, match=f"space {space.slug}: .*{reason}.* Restore its row"):
             action()

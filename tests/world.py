@@ -148,9 +148,9 @@ class World:
         self.chunk()
         return self.embed()
 
-    def search(self, query: str, *, top_k: int) -> SearchResult:
-        """The nearest chunks in the space that search uses by itself."""
-        return search(self.store, self.providers, CanaryPolicy.of(self.settings), query, top_k=top_k)
+    def search(self, query: str, *, top_k: int, space: str | None = None) -> SearchResult:
+        """The nearest chunks in a space, or in that which search uses by itself."""
+        return search(self.store, self.providers, CanaryPolicy.of(self.settings), query, space=space, top_k=top_k)
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Ask the database itself, past all queries of the project."""

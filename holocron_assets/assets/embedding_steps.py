@@ -16,8 +16,8 @@ from holocron_assets.partitions import mirror_spaces
 from holocron_assets.ports import ProviderCatalog, Session, Store
 from holocron_assets.records import EmbeddingSpace, ItemType
 from holocron_assets.settings import Settings
-from holocron_assets.stages.canary import CanaryPolicy
 from holocron_assets.spaces import transforms_of
+from holocron_assets.stages.canary import CanaryPolicy
 from holocron_assets.stages.derive import derive_space
 from holocron_assets.stages.embed import STAGE, EmbeddingReport, embed_space, index_space
 from holocron_assets.stages.register import register_successor

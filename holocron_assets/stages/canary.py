@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from holocron_assets.anchors import Anchor, anchors
 from holocron_assets.batching import batches
 from holocron_assets.clock import utc_now
+from holocron_assets.derived_spaces import model_space
 from holocron_assets.errors import ModelChangedError, ProviderError
 from holocron_assets.identity import text_sha256
-from holocron_assets.ports import EmbeddingProvider, Session, Store
+from holocron_assets.ports import EmbeddingProvider, ProviderCatalog, Session, Store
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.settings import Settings
 from holocron_assets.spaces import NEW_SPACE
@@ -151,6 +152,14 @@ def compare(
     )
 
 
+def require_model_unmoved(
+    store: Store, providers: ProviderCatalog, space: EmbeddingSpace, policy: CanaryPolicy, choose: Choice
+) -> None:
+    """The same of the model that a space's queries are embedded by; a derived space has no anchors of its own."""
+    model = model_space(store, space)
+    require_unmoved(store, providers.reopen(model), model, policy, choose)
+
+
 def require_unmoved(
     store: Store, provider: EmbeddingProvider, space: EmbeddingSpace, policy: CanaryPolicy, choose: Choice
 ) -> None:
@@ -188,15 +197,22 @@ def _in_batches(anchors: Sequence[Anchor], provider: EmbeddingProvider) -> Itera
 
 def _embedded(calls: ProviderCalls, parts: Iterable[Sequence[Anchor]]) -> dict[str, NDArray[np.float32]]:
     """The vectors of those texts that are taken."""
+    texts: dict[str, str] = {}
     vectors: dict[str, NDArray[np.float32]] = {}
-    contents = (
-        [ChunkContent(chunk_id=one.kind, content=one.text, content_sha256=text_sha256(one.text)) for one in part]
-        for part in parts
-    )
-    for answer in calls.embedded(contents):
+
+    def contents() -> Iterator[list[ChunkContent]]:
+        for part in parts:
+            hashes = [text_sha256(one.text) for one in part]
+            texts.update(zip(hashes, (one.text for one in part), strict=True))
+            yield [
+                ChunkContent(chunk_id=key, content=one.text, content_sha256=key)
+                for key, one in zip(hashes, part, strict=True)
+            ]
+
+    for answer in calls.embedded(contents()):
         if answer.accepted:
-            texts = [one.content for one in answer.accepted]
-            vectors |= dict(zip(texts, np.concatenate(answer.vectors), strict=True))
+            taken = [texts[one.content_sha256] for one in answer.accepted]
+            vectors |= dict(zip(taken, np.concatenate(answer.vectors), strict=True))
     return vectors
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from holocron_assets.batching import batches
 from holocron_assets.clock import utc_now
+from holocron_assets.derived_spaces import derived_from, model_space
 from holocron_assets.errors import ModelChangedError, NotReadyError
 from holocron_assets.identity import vector_sha256
 from holocron_assets.ports import EmbeddingProvider, Progress, Session, Store
@@ -32,7 +33,7 @@ from holocron_assets.stages.canary import (
     told,
 )
 from holocron_assets.stages.embed import STAGE as EMBED_STAGE
-from holocron_assets.tables import embeddings, quarantine, reembedding, runs
+from holocron_assets.tables import embeddings, quarantine, reembedding, runs, transforms
 from holocron_assets.tables.embeddings import PendingChunk, Position
 from holocron_assets.tables.reembedding import EmbeddedChunk, Reached, Replacement
 from holocron_assets.transactions import read, write
@@ -91,6 +92,12 @@ def reembed_space(
     the space's anchors at the end. Vectors of a model that moved replace all of a space: `NotReadyError` for a part.
     """
     report = ReembeddingReport(space=space)
+    if space.transform_ref is not None:
+        source = model_space(store, space)
+        raise NotReadyError(
+            f"space {space.slug} is derived: no model makes its vectors. Re-embed {source.slug}; what is derived "
+            "from a vector that is replaced is made anew by the next run."
+        )
     if not read(store, reembedding.count_current_embeddings, space.embedding_space_id, source_prefix, after=None):
         return report
     earlier = read(store, reembedding.get_last_reembedding, space.embedding_space_id)
@@ -193,7 +200,7 @@ class _Reembedding:
 
     def _windows(self, after: Position | None) -> Iterator[list[EmbeddedChunk]]:
         """As many at a time as are embedded in about the time that a crash may cost."""
-        size = self._provider.batch_size * self._provider.concurrency
+        size = min(self._provider.batch_size * self._provider.concurrency, _MOST_AT_ONCE)
         space_id, source = self._space.embedding_space_id, self._options["source"]
         while page := read(
             self._store,
@@ -208,7 +215,7 @@ class _Reembedding:
                 yield page[:size]
                 after, page = page[:size][-1].position, page[size:]
                 if time.monotonic() - began < _WINDOW_SECONDS / 2:
-                    size = min(2 * size, max(_MOST_AT_ONCE, self._provider.batch_size))
+                    size = min(2 * size, _MOST_AT_ONCE)
 
     def _answers(self, window: Sequence[EmbeddedChunk]) -> list[_Answer]:
         """Of those whose content is still what was embedded."""
@@ -217,10 +224,12 @@ class _Reembedding:
         contents = [
             content
             for content in read(self._store, embeddings.list_chunk_contents, keys)
-            if content.content_sha256 == by_chunk[content.chunk_id].input_content_sha256
+            if content.content_sha256 == by_chunk[content.chunk_id].content_sha256
         ]
-        ids = [by_chunk[content.chunk_id].embedding_id for content in contents]
-        stored = read(self._store, reembedding.list_embedding_vectors, ids, self._space.dimensions)
+        sound, matrix = read(self._store, transforms.list_vectors, self._space, contents)
+        stored = {one.chunk_id: vector for one, vector in zip(sound, matrix, strict=True)}
+        # What is stored and is no vector of the space, or not what its hash says, is nowhere near any.
+        nowhere = np.full(self._space.dimensions, np.nan, np.float32)
         asked = batches(
             contents,
             lambda one: len(one.content),
@@ -237,7 +246,7 @@ class _Reembedding:
                 continue
             chunks = [by_chunk[one.chunk_id] for one in batch.accepted]
             vectors = np.concatenate(batch.vectors)
-            distances = relative_distances(np.stack([stored[one.embedding_id] for one in chunks]), vectors)
+            distances = relative_distances(np.stack([stored.get(one.chunk_id, nowhere) for one in chunks]), vectors)
             answers += [
                 _Answer(chunk=chunk, vector=vector, distance=float(distance))
                 for chunk, vector, distance in zip(chunks, vectors, distances, strict=True)
@@ -267,6 +276,8 @@ class _Reembedding:
             nothing = np.zeros(self._space.dimensions, np.float32)
             vectors = np.stack([nothing if answer.vector is None else answer.vector for answer in different])
             reembedding.insert_replacements(session, replacements, vectors, self._run.run_id, now)
+            derived = derived_from(session, self._space.embedding_space_id)
+            reembedding.delete_derived_embeddings(session, derived)
             reembedding.update_embedding_vectors(session, self._run.run_id)
         if rejected := [answer for answer in different if answer.vector is None]:
             reembedding.delete_rejected_embeddings(session)
@@ -274,7 +285,7 @@ class _Reembedding:
                 QuarantinedItem(
                     item_type=ItemType.CHUNK,
                     item_id=answer.chunk.chunk_id,
-                    item_version=answer.chunk.input_content_sha256,
+                    item_version=answer.chunk.content_sha256,
                     scope=str(self._space.embedding_space_id),
                     stage=EMBED_STAGE,
                     reason=answer.reason,

@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from holocron_assets.ports import Session
-from holocron_assets.tables.embeddings import Position
+from holocron_assets.tables.embeddings import ChunkKey, Position
 from holocron_assets.tables.staging import TEXT, table_of, vector_column
 
 #: Of what a run did, so many are kept for whoever goes on.
@@ -21,13 +21,11 @@ _COLUMNS = dict.fromkeys(("embedding_id", "old_vector_sha256", "new_vector_sha25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EmbeddedChunk:
+class EmbeddedChunk(ChunkKey):
     """A current chunk and its embedding in a space."""
 
     position: Position
-    chunk_id: str
     embedding_id: uuid.UUID
-    input_content_sha256: str
     vector_sha256: str
 
 
@@ -110,20 +108,6 @@ def list_sampled_embeddings(session: Session, space_id: uuid.UUID, chunk_ids: Se
     return [EmbeddedChunk(**row) for row in rows]
 
 
-def list_embedding_vectors(
-    session: Session, embedding_ids: Sequence[uuid.UUID], dimensions: int
-) -> dict[uuid.UUID, NDArray[np.float32]]:
-    """The vectors of some embeddings, each of shape (dimensions,); NaN where what is stored is of another length."""
-    found: dict[uuid.UUID, NDArray[np.float32]] = {}
-    for batch in session.stream("list_embedding_vectors", embedding_ids=[str(one) for one in embedding_ids]):
-        for key, stored in zip(batch.column("embedding_id"), batch.column("vector"), strict=True):
-            vector = np.asarray(stored.values, np.float32)
-            found[uuid.UUID(key.as_py())] = (
-                vector if vector.size == dimensions else np.full(dimensions, np.nan, np.float32)
-            )
-    return found
-
-
 def insert_replacements(
     session: Session,
     replacements: Sequence[Replacement],
@@ -144,6 +128,11 @@ def insert_replacements(
 def update_embedding_vectors(session: Session, run_id: uuid.UUID) -> int:
     """Give the embeddings that were just logged their new vectors; returns how many."""
     return session.execute("update_embedding_vectors", run_id=run_id)
+
+
+def delete_derived_embeddings(session: Session, derived_space_ids: Sequence[uuid.UUID]) -> int:
+    """Take away what derived spaces made of the vectors that were just logged, before they change; returns how many."""
+    return session.execute("delete_derived_embeddings", derived_space_ids=[str(one) for one in derived_space_ids])
 
 
 def delete_rejected_embeddings(session: Session) -> int:

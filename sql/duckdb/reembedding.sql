@@ -10,7 +10,7 @@ where e.embedding_space_id = :embedding_space_id
 
 -- name: list_current_embeddings
 -- The same ones, in storage order. No content and no vector here: a page of keys costs one pass over the keys.
-select c.rowid as position, c.chunk_id, e.embedding_id, e.input_content_sha256, e.vector_sha256
+select c.rowid as position, c.chunk_id, e.input_content_sha256 as content_sha256, e.embedding_id, e.vector_sha256
 from vector.chunk c
 join vector.embedding e on e.chunk_id = c.chunk_id and e.input_content_sha256 = c.content_sha256
 where e.embedding_space_id = :embedding_space_id
@@ -19,11 +19,6 @@ where e.embedding_space_id = :embedding_space_id
     and (:after is null or c.rowid > :after)
 order by c.rowid
 limit :limit;
-
--- name: list_embedding_vectors
-select cast(embedding_id as varchar) as embedding_id, vector
-from vector.embedding
-where embedding_id in (select unnest(cast(:embedding_ids as uuid[])));
 
 -- name: insert_replacements
 insert into vector.embedding_replacement (
@@ -42,6 +37,16 @@ set vector = s.vector, vector_sha256 = s.new_vector_sha256, run_id = :run_id
 from staged_replacements s
 where e.embedding_id = s.embedding_id and e.vector_sha256 = s.old_vector_sha256 and s.new_vector_sha256 is not null;
 
+-- name: delete_derived_embeddings
+-- What spaces that are derived from this one made of the vectors that change: it is pending there again.
+delete from vector.embedding
+where embedding_space_id in (select unnest(cast(:derived_space_ids as uuid[])))
+    and (chunk_id, input_content_sha256) in (
+        select k.chunk_id, k.input_content_sha256
+        from staged_replacements s
+        join vector.embedding k on k.embedding_id = s.embedding_id
+    );
+
 -- name: delete_rejected_embeddings
 delete from vector.embedding
 where embedding_id in (select cast(embedding_id as uuid) from staged_replacements where new_vector_sha256 is null);
@@ -56,7 +61,7 @@ limit 1;
 
 -- name: list_sampled_embeddings
 -- Those of some chunks, in the same order.
-select c.rowid as position, c.chunk_id, e.embedding_id, e.input_content_sha256, e.vector_sha256
+select c.rowid as position, c.chunk_id, e.input_content_sha256 as content_sha256, e.embedding_id, e.vector_sha256
 from vector.chunk c
 join vector.embedding e on e.chunk_id = c.chunk_id and e.input_content_sha256 = c.content_sha256
 where e.embedding_space_id = :embedding_space_id

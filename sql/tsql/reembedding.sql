@@ -11,7 +11,7 @@ where e.embedding_space_id = :embedding_space_id
 
 -- name: list_current_embeddings
 -- The same ones, in order of their key. No content and no vector here: a page of keys costs one pass over the keys.
-select top (:limit) c.chunk_id as position, c.chunk_id, e.embedding_id, e.input_content_sha256, e.vector_sha256
+select top (:limit) c.chunk_id as position, c.chunk_id, e.input_content_sha256 as content_sha256, e.embedding_id, e.vector_sha256
 from vector.chunk as c
 join vector.embedding as e on e.chunk_id = c.chunk_id and e.input_content_sha256 = c.content_sha256
 where e.embedding_space_id = :embedding_space_id
@@ -20,13 +20,6 @@ where e.embedding_space_id = :embedding_space_id
     and left(coalesce(c.source_id, N''), len(:source_prefix)) = :source_prefix
     and (:after is null or c.chunk_id > :after)
 order by c.chunk_id;
-
--- name: list_embedding_vectors
-select lower(cast(embedding_id as nvarchar(64))) as embedding_id, vector_binary as vector
-from vector.embedding
-where embedding_id in (
-        select value from openjson(cast(:embedding_ids as nvarchar(max))) with (value uniqueidentifier '$')
-    );
 
 -- name: insert_replacements
 insert into vector.embedding_replacement (
@@ -47,6 +40,19 @@ from vector.embedding as e
 join #staged_replacements as s on s.embedding_id = e.embedding_id
 where e.vector_sha256 = s.old_vector_sha256 and s.new_vector_sha256 is not null;
 
+-- name: delete_derived_embeddings
+-- What spaces that are derived from this one made of the vectors that change: it is pending there again.
+delete from vector.embedding
+where embedding_space_id in (
+        select value from openjson(cast(:derived_space_ids as nvarchar(max))) with (value uniqueidentifier '$')
+    )
+    and embedding_id in (
+        select e.embedding_id
+        from #staged_replacements as s
+        join vector.embedding as k on k.embedding_id = s.embedding_id
+        join vector.embedding as e on e.chunk_id = k.chunk_id and e.input_content_sha256 = k.input_content_sha256
+    );
+
 -- name: delete_rejected_embeddings
 delete from vector.embedding
 where embedding_id in (select embedding_id from #staged_replacements where new_vector_sha256 is null);
@@ -60,7 +66,7 @@ order by r.started_utc desc, r.run_id;
 
 -- name: list_sampled_embeddings
 -- Those of some chunks, in the same order.
-select c.chunk_id as position, c.chunk_id, e.embedding_id, e.input_content_sha256, e.vector_sha256
+select c.chunk_id as position, c.chunk_id, e.input_content_sha256 as content_sha256, e.embedding_id, e.vector_sha256
 from vector.chunk as c
 join vector.embedding as e on e.chunk_id = c.chunk_id and e.input_content_sha256 = c.content_sha256
 where e.embedding_space_id = :embedding_space_id

@@ -17,7 +17,7 @@ from holocron_assets.ports import EmbeddingProvider, Purpose
 from holocron_assets.records import EmbeddingSpace, SpaceIdentity, Vectors
 from holocron_assets.registry import find_state, probe, set_active
 from holocron_assets.retrying import retry
-from holocron_assets.search import search
+from holocron_assets.stages.canary import CanaryPolicy
 from holocron_assets.verification.repair import repair
 from holocron_assets.verification.verify import verify
 from tests.conftest import Templates
@@ -104,10 +104,10 @@ def test_two_spaces_of_one_source_and_one_of_them_derived_again(world: World, so
     assert broken(world) == []
     for space in every:
         text = next(iter(world.current_chunks().values()))
-        found = search(world.store, world.providers, text, space=space.slug, top_k=3)
+        found = world.search(text, space=space.slug, top_k=3)
         assert found.hits[0].text == text
         assert found.hits[0].cosine_similarity == pytest.approx(1, abs=1e-6)
-        assert probe(world.store, world.providers, space.slug).mismatch is None
+        assert probe(world.store, world.providers, CanaryPolicy.of(world.settings), space.slug).mismatch is None
 
 
 def test_an_edit_derives_only_what_changed(world: World, source: EmbeddingSpace) -> None:
@@ -258,7 +258,7 @@ def test_a_damaged_transform_is_never_applied(world: World, source: EmbeddingSpa
     world.rows(f"update vector.transform set {damage}")
 
     breaks(world, space, reason)
-    assert search(world.store, world.providers, "tides", space=source.slug, top_k=1).hits
+    assert world.search("tides", space=source.slug, top_k=1).hits
 
 
 def test_another_transform_in_its_place_is_noticed(world: World, source: EmbeddingSpace) -> None:

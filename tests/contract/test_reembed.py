@@ -3,7 +3,7 @@
 import json
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,9 @@ import pytest
 from holocron_assets.errors import ModelChangedError, NotReadyError, ProviderUnavailableError
 from holocron_assets.identity import vector_sha256
 from holocron_assets.ports import Purpose
+from holocron_assets.promotion import promote
 from holocron_assets.records import EmbeddingSpace, Vectors
+from holocron_assets.registry import probe
 from holocron_assets.spaces import space_of
 from holocron_assets.stages.canary import CanaryPolicy, compare
 from holocron_assets.stages.embed import embed_space
@@ -20,7 +22,8 @@ from holocron_assets.stages.reembed import ReembeddingReport, reembed_space
 from holocron_assets.stages.register import register
 from holocron_assets.tables.reembedding import EmbeddedChunk, Reached
 from holocron_assets.verification.verify import verify
-from tests.moving import Moving
+from tests.derived import derived, fill
+from tests.moving import Catalog, Moving
 from tests.world import ORIGIN, World, page_row, prose, silent
 
 
@@ -56,8 +59,14 @@ def reembed(world: World, model: Moving, space: EmbeddingSpace, **how: Any) -> R
     return reembed_space(world.store, lambda: model, space, CanaryPolicy.of(world.settings), ORIGIN, silent, **how)
 
 
-def vectors(world: World) -> dict[str, str]:
-    return dict(world.rows("select chunk_id, vector_sha256 from vector.embedding"))
+def vectors(world: World, space: EmbeddingSpace) -> dict[str, str]:
+    """The hashes of a space's vectors, by chunk."""
+    return dict(
+        world.rows(
+            "select chunk_id, vector_sha256 from vector.embedding "
+            f"where embedding_space_id = '{space.embedding_space_id}'"
+        )
+    )
 
 
 def contents(world: World) -> dict[str, str]:
@@ -89,13 +98,13 @@ def test_a_source_filter_looks_at_those_sources(world: World, model: Moving, spa
 
 def test_a_moved_model_stops_before_anything_is_embedded(world: World, model: Moving, space: EmbeddingSpace) -> None:
     """The anchors tell it; nothing is changed."""
-    before = vectors(world)
+    before = vectors(world, space)
     model.turned = 0.1
 
     with pytest.raises(ModelChangedError, match="64 anchors moved"):
         reembed(world, model, space)
 
-    assert vectors(world) == before
+    assert vectors(world, space) == before
 
 
 def test_another_model_is_never_embedded_into_a_space(world: World, model: Moving, space: EmbeddingSpace) -> None:
@@ -109,27 +118,27 @@ def test_what_anchors_do_not_tell_stops_at_the_first_that_differ(
     world: World, model: Moving, space: EmbeddingSpace
 ) -> None:
     """A damaged vector is found, named and left; with `replace` it alone is made anew and both hashes are kept."""
-    (chunk_id, good), *_ = sorted(vectors(world).items())
-    damage(world, chunk_id)
-    assert vectors(world)[chunk_id] != good
+    (chunk_id, good), *_ = sorted(vectors(world, space).items())
+    damage(world, chunk_id, space)
+    assert vectors(world, space)[chunk_id] != good
 
     with pytest.raises(
         ModelChangedError, match=f"1 of . chunks embed elsewhere than they are stored; the worst, {chunk_id}"
     ):
         reembed(world, model, space)
-    assert vectors(world)[chunk_id] != good
-    bad = vectors(world)[chunk_id]
+    assert vectors(world, space)[chunk_id] != good
+    bad = vectors(world, space)[chunk_id]
     report = reembed(world, model, space, replace=True)
 
     assert report.replaced == 1
-    assert vectors(world)[chunk_id] == good
+    assert vectors(world, space)[chunk_id] == good
     logged = world.rows("select chunk_id, old_vector_sha256, new_vector_sha256 from vector.embedding_replacement")
     assert logged == [(chunk_id, bad, good)]
     assert world.rows(f"select run_id from vector.embedding where chunk_id = '{chunk_id}'") == [(report.run_id,)]
     assert all(finding.holds for finding in verify(world.store).findings)
 
 
-def damage(world: World, chunk_id: str) -> None:
+def damage(world: World, chunk_id: str, space: EmbeddingSpace) -> None:
     """Store another unit vector, with its right hash, as if another model had made it."""
     vector = np.zeros(32, np.float32)
     vector[5] = 1.0
@@ -140,7 +149,8 @@ def damage(world: World, chunk_id: str) -> None:
         binary = f"convert(varbinary(max), '{vector.tobytes().hex()}', 2)"
         change = f"vector_json = '{numbers}', vector_binary = {binary}"
     world.rows(
-        f"update vector.embedding set {change}, vector_sha256 = '{vector_sha256(vector)}' where chunk_id = '{chunk_id}'"
+        f"update vector.embedding set {change}, vector_sha256 = '{vector_sha256(vector)}' "
+        f"where chunk_id = '{chunk_id}' and embedding_space_id = '{space.embedding_space_id}'"
     )
 
 
@@ -154,8 +164,8 @@ def test_a_moved_model_replaces_the_whole_space_or_nothing(world: World, model: 
 
     assert (report.compared, report.replaced) == (9, 9)
     texts = contents(world)
-    expected = model.embed([texts[chunk_id] for chunk_id in vectors(world)]).values
-    assert [vector_sha256(vector) for vector in expected] == list(vectors(world).values())
+    expected = model.embed([texts[chunk_id] for chunk_id in vectors(world, space)]).values
+    assert [vector_sha256(vector) for vector in expected] == list(vectors(world, space).values())
     assert not compare(world.store, model, space, CanaryPolicy.of(world.settings)).moved
     assert world.rows("select count(*) from vector.canary") == [(2,)]
     assert all(finding.holds for finding in verify(world.store).findings)
@@ -225,7 +235,7 @@ def test_a_text_that_is_rejected_now(world: World, model: Moving, space: Embeddi
 
     report = reembed(world, model, space, replace=True)
 
-    assert (report.replaced, report.rejected, len(vectors(world))) == (0, 1, 8)
+    assert (report.replaced, report.rejected, len(vectors(world, space))) == (0, 1, 8)
     assert world.rows("select reason from vector.quarantine") == [("too long",)]
     assert world.rows("select new_vector_sha256 from vector.embedding_replacement") == [(None,)]
 
@@ -246,9 +256,7 @@ def test_a_sample_is_spread_evenly() -> None:
     reached = Reached()
     for first in range(0, 1000, 10):
         window = [
-            EmbeddedChunk(
-                position=n, chunk_id=f"{n}", embedding_id=uuid.uuid4(), input_content_sha256="", vector_sha256=""
-            )
+            EmbeddedChunk(position=n, chunk_id=f"{n}", embedding_id=uuid.uuid4(), content_sha256="", vector_sha256="")
             for n in range(first, first + 10)
         ]
         reached = Reached(**json.loads(json.dumps(asdict(reached.after(window)))))
@@ -258,3 +266,44 @@ def test_a_sample_is_spread_evenly() -> None:
     assert 16 <= len(numbers) <= 33
     assert (numbers[0], np.ptp(np.diff(numbers))) == (0, 0)
     assert numbers[-1] > 900
+
+
+def test_what_is_derived_from_a_replaced_vector_is_made_anew(
+    world: World, model: Moving, space: EmbeddingSpace
+) -> None:
+    """It goes in the transaction that replaces the vector, also where it was derived twice, and nothing else goes."""
+    first = derived(world, space, "matryoshka", 16)
+    second = derived(world, first, "binary", None)
+    fill(world, first)
+    fill(world, second)
+    (chunk_id, good), *_ = sorted(vectors(world, space).items())
+    before = {one.slug: vectors(world, one) for one in (first, second)}
+    damage(world, chunk_id, space)
+
+    reembed(world, model, space, replace=True)
+
+    assert vectors(world, space)[chunk_id] == good
+    for one in (first, second):
+        assert set(before[one.slug]) - set(vectors(world, one)) == {chunk_id}
+        fill(world, one)
+        assert vectors(world, one) == before[one.slug]
+    with pytest.raises(NotReadyError, match=f"Re-embed {space.slug}"):
+        reembed(world, model, second)
+
+
+def test_a_derived_space_is_not_searched_when_its_model_moved(
+    world: World, model: Moving, space: EmbeddingSpace
+) -> None:
+    """Its queries are embedded by the same model as its source's, so the same anchors are asked."""
+    smaller = derived(world, space, "matryoshka", 16)
+    fill(world, smaller)
+    asking = replace(world, providers=Catalog(model))
+    policy = CanaryPolicy.of(world.settings)
+    assert asking.search("topic", top_k=1, space=smaller.slug).hits
+    assert probe(world.store, asking.providers, policy, smaller.slug).anchors == 64
+
+    model.noise = 0.5
+    with pytest.raises(ModelChangedError):
+        asking.search("topic", top_k=1, space=smaller.slug)
+    with pytest.raises(NotReadyError):
+        promote(world.store, asking.providers, policy, smaller.slug, "default", dry_run=False)

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,13 +19,14 @@ from holocron_assets.errors import (
     SpaceMismatchError,
     VectorError,
 )
+from holocron_assets.ports import Purpose
 from holocron_assets.records import EmbeddingSpace, Vectors
-from holocron_assets.search import search
 from holocron_assets.spaces import require_same_space
 from holocron_assets.stages.derive import derive_space
 from holocron_assets.stages.embed import EmbeddingReport
 from holocron_assets.tables import spaces
 from holocron_assets.transactions import read
+from resources.providers.hashing import ByteNgrams
 from tests.conftest import Templates
 from tests.derived import breaks, broken, derived, fill, registered, runs, six_pages, vectors_of
 from tests.world import ORIGIN, World
@@ -212,7 +214,12 @@ def test_a_query_that_is_no_vector_of_the_source_is_refused(
     """Signs of what is not a number would look like any others."""
     space = derived(world, source, "binary")
     nothing = Vectors(values=np.full((1, 32), np.nan, np.float32), truncated_tokens=np.zeros(1, np.int32))
-    monkeypatch.setattr("resources.providers.hashing.ByteNgrams.embed", lambda *_: nothing)
+    embed = ByteNgrams.embed
+
+    def embed_no_query(self: ByteNgrams, texts: Sequence[str], purpose: Purpose = Purpose.DOCUMENT) -> Vectors:
+        return nothing if purpose is Purpose.QUERY else embed(self, texts, purpose)
+
+    monkeypatch.setattr(ByteNgrams, "embed", embed_no_query)
 
     with pytest.raises(VectorError, match=f"space {source.slug}: the vector of text 0 of the batch is not finite"):
-        search(world.store, world.providers, "tides", space=space.slug, top_k=1)
+        world.search("tides", space=space.slug, top_k=1)
