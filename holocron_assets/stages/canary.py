@@ -31,6 +31,7 @@ from holocron_assets.vectors import relative_distances
 
 #: How much further than on the first day an answer may be, because that day did not show everything.
 _MARGIN = 10.0
+_BATCH_CHARACTERS = 2000
 #: Float32 sums in another order, as another processor makes them: two engines for one model were 4e-6 apart.
 _NUMERIC_NOISE = 1e-5
 
@@ -192,7 +193,10 @@ def told(comparison: Comparison) -> str:
 
 
 def _in_batches(anchors: Sequence[Anchor], provider: EmbeddingProvider) -> Iterator[list[Anchor]]:
-    return batches(anchors, lambda one: len(one.text), size=provider.batch_characters, count=provider.batch_size)
+    """The longest come first and by themselves: one that does not fit would have its whole batch asked for again."""
+    longest_first = sorted(anchors, key=lambda one: -len(one.text))
+    size = min(provider.batch_characters, _BATCH_CHARACTERS)
+    return batches(longest_first, lambda one: len(one.text), size=size, count=provider.batch_size)
 
 
 def _embedded(calls: ProviderCalls, parts: Iterable[Sequence[Anchor]]) -> dict[str, NDArray[np.float32]]:

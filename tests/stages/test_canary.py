@@ -111,7 +111,7 @@ def test_a_run_begins_with_a_few_anchors(world: World) -> None:
     provider.calls.clear()
 
     report = embed(world, provider, space)
-    assert provider.calls[0] == 6
+    assert sum(provider.calls[:2]) == 6
     assert report.embedded == len(world.current_chunks())
 
     provider.calls.clear()
