@@ -18,6 +18,7 @@ from holocron_assets.spaces import space_of
 from holocron_assets.stages.chunk import chunks_of, require_no_mass_change, require_same_parameters
 from holocron_assets.stages.examining import Examiner
 from holocron_assets.stages.extract import examiners, reselected_records, rule_of, whole_resources
+from holocron_assets.stages.register import require_may_register
 from holocron_assets.tables import chunks as chunk_table
 from holocron_assets.tables import ingest_records, planning, sources, spaces
 from holocron_assets.tables.chunks import PendingText
@@ -272,9 +273,11 @@ class _Planner:
             try:
                 provider = providers.open(declared.provider, declared.model, declared.options)
                 space = space_of(provider.describe())
+                if space.embedding_space_id in known:
+                    continue
+                require_may_register(registered, space, self._settings.canary)
             except HolocronError as error:
                 self._result.unavailable_spaces[declared.label] = str(error)
-                continue
-            if space.embedding_space_id not in known:
+            else:
                 found.append((space, False))
         return found

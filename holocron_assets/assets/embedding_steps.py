@@ -65,13 +65,11 @@ def embed_spaces(
         except StoreError:
             raise  # the store is not one space's trouble, and when it is busy the step is tried again
         except HolocronError as error:
-            if isinstance(error, ModelChangedError) and settings.canary.on_change == "register":
-                context.log.warning(str(error))
-                successor = _register_successor(context, store, providers, space, policy)
-                todo += [successor] if successor.is_active and successor not in (*wanted, *todo) else []
-                continue
             failures[space.slug] = str(error)
             context.log.error(f"{space.slug} is not up to date", exc_info=error)
+            if isinstance(error, ModelChangedError) and settings.canary.on_change == "register":
+                successor = _register_successor(context, store, providers, space, policy)
+                todo += [one for one in successor if one.is_active and one not in (*wanted, *todo)]
             continue
         reports.append(report)
         try:
@@ -96,14 +94,21 @@ def _register_successor(
     providers: ProviderCatalog,
     space: EmbeddingSpace,
     policy: CanaryPolicy,
-) -> EmbeddingSpace:
-    successor = register_successor(store, providers.reopen(space), space, policy)
+) -> list[EmbeddingSpace]:
+    """The space of what answers under the name of `space` now; none when it cannot be registered, which is told."""
+    try:
+        successor = register_successor(store, providers.reopen(space), space, policy)
+    except StoreError:
+        raise
+    except HolocronError as error:
+        context.log.error(f"what answers for {space.slug} now was not registered", exc_info=error)
+        return []
     mirror_spaces(context.instance, read(store, spaces.list_spaces), this_run=context.run.run_id)
     context.log.warning(
         f"{successor.slug} is registered beside {space.slug}, and filled. When it is complete: "
         f"`holocron spaces promote {successor.slug}`, then `holocron spaces deactivate {space.slug}`."
     )
-    return successor
+    return [successor]
 
 
 def complete_sources(store: Store) -> tuple[int, dict[UUID, int]]:

@@ -1,13 +1,14 @@
 """From the spaces that the settings declare to the registry, which alone says what exists."""
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from holocron_assets.clock import utc_now
 from holocron_assets.errors import HolocronError, SpaceMismatchError, StoreError
 from holocron_assets.ports import EmbeddingProvider, ProviderCatalog, Session, Store
 from holocron_assets.records import EmbeddingSpace
-from holocron_assets.settings import Settings
+from holocron_assets.settings import CanarySettings, Settings
 from holocron_assets.spaces import generation_of, require_same_model, space_of
 from holocron_assets.stages.canary import Answers, CanaryPolicy, insert_answers, measure
 from holocron_assets.tables import spaces
@@ -37,8 +38,7 @@ def register_spaces(store: Store, catalog: ProviderCatalog, settings: Settings) 
             space = space_of(provider.describe())
             if space.embedding_space_id in {one.embedding_space_id for one in report.registered}:
                 continue
-            if settings.canary.on_change == "stop":
-                require_same_model(report.registered, space)
+            require_may_register(report.registered, space, settings.canary)
             if register(store, provider, space, policy):
                 report.new.append(space)
         except StoreError:
@@ -48,6 +48,12 @@ def register_spaces(store: Store, catalog: ProviderCatalog, settings: Settings) 
         else:
             report.registered = read(store, spaces.list_spaces)
     return report
+
+
+def require_may_register(registered: Sequence[EmbeddingSpace], space: EmbeddingSpace, canary: CanarySettings) -> None:
+    """Raise `ModelChangedError` for a declared space whose model changed, unless such ones are to be registered."""
+    if canary.on_change == "stop":
+        require_same_model(registered, space)
 
 
 def register(store: Store, provider: EmbeddingProvider, space: EmbeddingSpace, policy: CanaryPolicy) -> bool:
