@@ -12,7 +12,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from holocron_assets.anchors import Anchor, anchors
+from holocron_assets.anchors import Anchor, anchors, one_of_each_kind
 from holocron_assets.batching import batches
 from holocron_assets.clock import utc_now
 from holocron_assets.derived_spaces import model_space
@@ -84,22 +84,22 @@ class Comparison:
 
 
 def measure(provider: EmbeddingProvider, space: EmbeddingSpace, policy: CanaryPolicy) -> Answers:
-    """Embed the anchors twice, one by one and together, without those that the model does not take.
+    """Embed the anchors in batches, without those that the model does not take, and two of each kind alone once more.
 
     Raises `ProviderError` when it takes none.
     """
     with ProviderCalls(provider, space) as calls:
-        alone = _embedded(calls, ([one] for one in policy.anchors))
         together = _embedded(calls, _in_batches(policy.anchors, provider))
-    taken = [one for one in policy.anchors if one.text in alone and one.text in together]
-    if not taken:
-        raise ProviderError(f"space {space.slug}: the model rejects every anchor; nothing can be embedded in it")
-    vectors = np.stack([alone[one.text] for one in taken])
-    again = np.stack([together[one.text] for one in taken])
+        taken = [one for one in policy.anchors if one.text in together]
+        if not taken:
+            raise ProviderError(f"space {space.slug}: the model rejects every anchor; nothing can be embedded in it")
+        twice = {*one_of_each_kind(taken, turn=0), *one_of_each_kind(taken, turn=1)}
+        alone = _embedded(calls, ([one] for one in twice))
+    first, second = (np.stack([answers[text] for text in alone]) for answers in (together, alone))
     return Answers(
         anchors=taken,
-        vectors=vectors,
-        repeatability=float(relative_distances(vectors, again).max()),
+        vectors=np.stack([together[one.text] for one in taken]),
+        repeatability=float(relative_distances(first, second).max()),
         runtime=dict(provider.runtime()),
     )
 

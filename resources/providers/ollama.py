@@ -197,6 +197,12 @@ class Ollama(EmbeddingProvider):
         architecture = about.get("general.architecture")
         context_length = about.get(f"{architecture}.context_length")
         policy = self._policy(self._options, context_length)
+        length = about.get(f"{architecture}.embedding_length")
+        if isinstance(length, int) and policy["dimensions"] is not None and policy["dimensions"] > length:
+            raise ProviderError(
+                f"{self._server.name}: {self._model} has {length} dimensions, and the space asks for "
+                f"{policy['dimensions']}. Correct the option `dimensions`."
+            )
         probe, _ = self._embedded([_PROBE], policy, truncate=False)
         dimensions = probe.shape[1]
         if policy["dimensions"] is not None and dimensions != policy["dimensions"]:

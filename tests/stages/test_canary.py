@@ -90,7 +90,7 @@ def test_the_distance_of_unit_vectors_is_that_of_their_angle(angle: float) -> No
 
 
 def test_registering_records_what_the_model_answers(world: World) -> None:
-    """All anchors with their vectors, and how far two answers were apart: embedded one by one and together."""
+    """All anchors with their vectors, and how far apart two answers to some were: in a batch and alone."""
     still, noisy = Moving(), Moving(noise=1e-4, digest="e" * 64)
     space, other = space_of(still.describe()), space_of(noisy.describe())
 
@@ -101,7 +101,7 @@ def test_registering_records_what_the_model_answers(world: World) -> None:
     assert (repeatability, len(known), vectors.shape) == (0.0, 64, (64, 32))
     assert np.array_equal(vectors, still.embed([anchor.text for anchor in known]).values)
     assert 2e-4 < canary_vectors(world, other)[0] < 5e-3
-    assert still.calls.count(1) >= 64
+    assert still.calls.count(1) >= 11
 
 
 def test_a_run_begins_with_a_few_anchors(world: World) -> None:

@@ -138,6 +138,8 @@ def test_older_words_for_a_long_text_are_known(double: OllamaDouble, said: str) 
 def test_fewer_dimensions_are_asked_for_and_checked(double: OllamaDouble) -> None:
     """`dimensions` is sent, and a server that ignores it is found out before anything is stored."""
     assert opened(double, dimensions=8).describe().dimensions == 8
+    with pytest.raises(ProviderError, match="has 32 dimensions, and the space asks for 64"):
+        opened(double, dimensions=64).describe()
 
     double.ignores_dimensions = True
     with pytest.raises(ProviderError, match=r"asked for 8 dimensions .* gave 32.*0\.11\.11"):
