@@ -35,15 +35,14 @@ def list_(*, as_json: bool) -> None:
     if as_json:
         print_json(states)
         return
-    columns = ["space", "provider", "vectors", "lacking", "active", "alias"]
+    columns = ["space", "provider", "vectors", "lacking", "state"]
     rows = [
         (
             state.space.slug,
             state.space.provider,
             state.vectors,
             state.lacking,
-            state.space.is_active,
-            ", ".join(state.aliases),
+            ", ".join(state.aliases) or ("active" if state.space.is_active else "inactive"),
         )
         for state in states
     ]
