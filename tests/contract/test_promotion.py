@@ -13,18 +13,23 @@ from holocron_assets.search import search
 from holocron_assets.settings import SpaceDeclaration
 from holocron_assets.stages.canary import CanaryPolicy
 from holocron_assets.stages.embed import embed_space
+from tests.conftest import Templates
 from tests.moving import Catalog, Moving
 from tests.world import ORIGIN, World, page_row, prose, silent
 
 
 @pytest.fixture
-def world(world: World) -> World:
+def world(world: World, templates: Templates) -> World:
     """A page in the first space, and a second space of 64 dimensions, which is empty."""
     declared = (*world.settings.spaces, SpaceDeclaration(provider="hashing", model="ngram", options={"dimensions": 64}))
     settings = world.settings.model_copy(update={"spaces": declared})
     world = replace(world, settings=settings, providers=InstalledProviders(settings))
-    world.add(page_row("Page 1", 1, prose("alpha")))
-    world.run()
+
+    def fill_up() -> None:
+        world.add(page_row("Page 1", 1, prose("alpha")))
+        world.run()
+
+    templates.fill(settings, "two spaces", fill_up)
     return world
 
 

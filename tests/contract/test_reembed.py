@@ -22,6 +22,7 @@ from holocron_assets.stages.reembed import ReembeddingReport, reembed_space
 from holocron_assets.stages.register import register
 from holocron_assets.tables.reembedding import EmbeddedChunk, Reached
 from holocron_assets.verification.verify import verify
+from tests.conftest import Templates
 from tests.derived import derived, fill
 from tests.moving import Catalog, Moving
 from tests.world import ORIGIN, World, page_row, prose, silent
@@ -41,16 +42,20 @@ def model() -> Moving:
 
 
 @pytest.fixture
-def space(world: World, model: Moving) -> EmbeddingSpace:
-    """A space that holds every chunk of eight pages."""
-    pages = [page_row(f"Page {n}", n, prose(f"topic {n}", 300)) for n in range(1, 9)]
-    other = page_row("Elsewhere", 1, prose("elsewhere", 300), source_name="otherwiki")
-    world.add(*pages, other)
-    world.extract()
-    world.chunk()
+def space(world: World, model: Moving, templates: Templates) -> EmbeddingSpace:
+    """A space that holds every chunk of nine pages."""
     space = space_of(model.describe())
-    register(world.store, model, space, CanaryPolicy.of(world.settings))
-    embed_space(world.store, lambda: model, space, CanaryPolicy.of(world.settings), ORIGIN, silent)
+
+    def fill_up() -> None:
+        pages = [page_row(f"Page {n}", n, prose(f"topic {n}", 300)) for n in range(1, 9)]
+        other = page_row("Elsewhere", 1, prose("elsewhere", 300), source_name="otherwiki")
+        world.add(*pages, other)
+        world.extract()
+        world.chunk()
+        register(world.store, model, space, CanaryPolicy.of(world.settings))
+        embed_space(world.store, lambda: model, space, CanaryPolicy.of(world.settings), ORIGIN, silent)
+
+    templates.fill(world.settings, "nine pages", fill_up)
     model.calls.clear()
     return space
 
