@@ -120,6 +120,7 @@ TABLES: Mapping[str, Mapping[str, Column]] = {
         """,
         "vector.canary": """
             canary_id:uuid embedding_space_id:uuid repeatability:float runtime_json:text recorded_utc:time
+            completed_utc:time?
         """,
         "vector.space_promotion": """
             alias:text(100) ordinal:integer promotion_id:uuid embedding_space_id:uuid promoted_utc:time

@@ -48,5 +48,5 @@ class OpenAISettings(_ModelServer):
     """
 
     base_url: str = Field(default_factory=lambda: openai_url(os.environ), repr=False)
-    server_name: Annotated[str, Field(min_length=1, max_length=LONGEST_SERVER_NAME)] | None = None
+    server_name: Annotated[str, Field(pattern=r"^[^+\s]+$", max_length=LONGEST_SERVER_NAME)] | None = None
     timeout_seconds: PositiveFloat = 120.0

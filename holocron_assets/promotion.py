@@ -72,6 +72,11 @@ def aliases_of(session: Session, registered: Sequence[EmbeddingSpace]) -> dict[u
     return aliases
 
 
+def default_space(session: Session, registered: Sequence[EmbeddingSpace]) -> EmbeddingSpace | None:
+    """What searches use that say nothing, if these are the spaces that there are."""
+    return _meant(promotions.list_promotions(session), registered, DEFAULT)
+
+
 def promoted_to(session: Session, space: EmbeddingSpace) -> list[str]:
     """The aliases that a space was promoted to and is what they mean."""
     history = promotions.list_promotions(session)
@@ -101,11 +106,16 @@ def promote(
 
 def roll_back(store: Store, alias: str, *, dry_run: bool) -> Switch:
     """Undo the last promotion of an alias; raises `NotReadyError` where there is none, or nothing to go back to."""
-    return read(store, _undo, alias, dry_run=True) if dry_run else write(store, _undo, alias, dry_run=False)
+    last = read(store, _last_promotion, alias)
+    return read(store, _undo, last, dry_run=True) if dry_run else write(store, _undo, last, dry_run=False)
 
 
 def _switch(session: Session, space: EmbeddingSpace, alias: str, promotion_id: uuid.UUID) -> Switch:
     switch = _preview(session, space, alias)
+    if not any(
+        one.embedding_space_id == space.embedding_space_id and one.is_active for one in spaces.list_spaces(session)
+    ):
+        raise NotReadyError(f"{space.slug} was deactivated meanwhile")
     if switch.lacking:
         raise NotReadyError(
             f"{space.slug} lacks {switch.lacking} current chunks. Materialise embeddings, then promote."
@@ -131,20 +141,30 @@ def _preview(session: Session, space: EmbeddingSpace, alias: str) -> Switch:
     return _described(session, alias, space, _meant(history, registered, alias), is_change=is_change)
 
 
-def _undo(session: Session, alias: str, *, dry_run: bool) -> Switch:
+def _last_promotion(session: Session, alias: str) -> Promotion:
+    last = _current(promotions.list_promotions(session), alias)
+    if last is None:
+        raise NotReadyError(f"nothing is promoted to the alias {alias!r}, so there is nothing to undo")
+    return last
+
+
+def _undo(session: Session, last: Promotion, *, dry_run: bool) -> Switch:
+    """Undo this promotion and no other, although it may be undone already by an attempt whose answer was lost."""
+    alias = last.alias
     registered = spaces.list_spaces(session)
     history = promotions.list_promotions(session)
     current = _current(history, alias)
-    if current is None:
-        raise NotReadyError(f"nothing is promoted to the alias {alias!r}, so there is nothing to undo")
-    space = _meant([one for one in history if one != current], registered, alias)
+    others = [one for one in history if one.promotion_id != last.promotion_id]
+    if current is not None and current.ordinal > last.ordinal:
+        raise NotReadyError(f"another space was promoted to the alias {alias!r} meanwhile; look again")
+    space = _meant(others, registered, alias)
     if space is None:
         raise NotReadyError(f"the alias {alias!r} never meant another space, so there is nothing to go back to")
     if not space.is_active:
         raise NotReadyError(f"{space.slug}, which the alias {alias!r} meant before, is inactive; activate it first")
     if not dry_run:
-        promotions.update_promotion_rolled_back(session, current.promotion_id, utc_now())
-    undone = _meant(history, registered, alias)
+        promotions.update_promotion_rolled_back(session, last.promotion_id, utc_now())
+    undone = next(one for one in registered if one.embedding_space_id == last.embedding_space_id)
     return _described(session, alias, space, undone, is_change=space != undone)
 
 

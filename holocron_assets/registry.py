@@ -1,12 +1,12 @@
 """Looking after the registered embedding spaces: what each has and lacks, and whether it is still served."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from holocron_assets.derived_spaces import model_space, open_space
 from holocron_assets.errors import NotReadyError, SpaceMismatchError
 from holocron_assets.ports import EmbeddingProvider, ProviderCatalog, Session, Store
-from holocron_assets.promotion import aliases_of, promoted_to
+from holocron_assets.promotion import aliases_of, default_space, promoted_to
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.spaces import named_space, require_same_space, space_of
 from holocron_assets.stages.canary import CanaryPolicy, compare, told
@@ -116,7 +116,14 @@ def probe(store: Store, providers: ProviderCatalog, policy: CanaryPolicy, wanted
         model = model_space(store, space)
         compared = compare(store, providers.reopen(model), model, policy)
     except SpaceMismatchError as error:
-        return Probe(space=space, runtime=runtime, mismatch=str(error))
+        return Probe(space=space, runtime=runtime, mismatch=str(error))  # no anchor was asked for
+    if not compared.is_complete:
+        return Probe(
+            space=space,
+            runtime=runtime,
+            mismatch=f"the vectors of {model.slug} are being replaced; finish with "
+            f"`holocron spaces reembed {model.slug} --replace`",
+        )
     if not compared.anchors:
         return Probe(space=space, runtime=runtime, mismatch=None)
     return Probe(
@@ -132,14 +139,28 @@ def probe(store: Store, providers: ProviderCatalog, policy: CanaryPolicy, wanted
 def set_active(store: Store, wanted: str, *, is_active: bool, dry_run: bool) -> tuple[EmbeddingSpace, bool]:
     """Have a space filled and searched, or not; returns it as it was, and whether this is a change.
 
-    Raises `NotReadyError` for a space that was promoted: whoever searches by its alias would find nothing.
+    Raises `NotReadyError` for a space that was promoted, because whoever searches by its alias would find nothing, and
+    where searches would go over to a space that nobody promoted.
     """
     space = named_space(read(store, spaces.list_spaces), wanted)
     changes = space.is_active != is_active
-    if changes and not is_active and (aliases := read(store, promoted_to, space)):
+    if changes:
+        (read if dry_run else write)(store, _activate, space, is_active=is_active, dry_run=dry_run)
+    return space, changes
+
+
+def _activate(session: Session, space: EmbeddingSpace, *, is_active: bool, dry_run: bool) -> None:
+    if not is_active and (aliases := promoted_to(session, space)):
         raise NotReadyError(
             f"{space.slug} is what the alias {', '.join(aliases)} means; promote another space to it first"
         )
-    if changes and not dry_run:
-        write(store, spaces.update_space_activity, space.embedding_space_id, is_active=is_active)
-    return space, changes
+    registered = spaces.list_spaces(session)
+    later = [replace(one, is_active=is_active) if one.slug == space.slug else one for one in registered]
+    now, then = default_space(session, registered), default_space(session, later)
+    if now and then and now.slug != then.slug:
+        raise NotReadyError(
+            f"searches use {now.slug} while nothing is promoted, and would go over to {then.slug} without anybody "
+            f"having looked at it. Say which they should use: `holocron spaces promote {now.slug}`, or {then.slug}."
+        )
+    if not dry_run:
+        spaces.update_space_activity(session, space.embedding_space_id, is_active=is_active)

@@ -1,11 +1,10 @@
 """Finding the chunks nearest to a query: exact cosine, in one space, among what is current."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from holocron_assets.anchors import Anchor
+from holocron_assets.anchors import a_short_one
 from holocron_assets.derived_spaces import open_space
 from holocron_assets.ports import ProviderCatalog, Purpose, Session, Store
 from holocron_assets.promotion import DEFAULT, space_of_alias
@@ -60,7 +59,7 @@ def search(
     chosen = read(store, _chosen, space, alias)
     provider = open_space(store, providers, chosen)
     require_same_space(chosen, provider.describe())
-    require_model_unmoved(store, providers, chosen, canary, _a_short_one)
+    require_model_unmoved(store, providers, chosen, canary, a_short_one)
     vectors = provider.embed([query], Purpose.QUERY)
     require_valid(vectors.values, chosen, 1)
     with store.session(write=False) as session:
@@ -91,10 +90,6 @@ def search(
 
 def _chosen(session: Session, space: str | None, alias: str) -> EmbeddingSpace:
     registered = spaces.list_spaces(session)
-    meant = space_of_alias(session, registered, alias)
-    return meant if space is None else named_space([one for one in registered if one.is_active], space)
-
-
-def _a_short_one(anchors: Sequence[Anchor]) -> list[Anchor]:
-    """One more text for each query: cheap, and enough to tell another model or runtime."""
-    return sorted(anchors, key=lambda anchor: len(anchor.text))[len(anchors) // 4 :][:1]
+    if space is None:
+        return space_of_alias(session, registered, alias)
+    return named_space([one for one in registered if one.is_active], space)

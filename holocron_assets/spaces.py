@@ -137,7 +137,7 @@ def require_same_space(registered: EmbeddingSpace, described: SpaceIdentity) -> 
         for name in names
         if getattr(now, name) != getattr(registered, name)
     ]
-    error = ModelChangedError if now.model_digest != registered.model_digest else SpaceMismatchError
+    error = ModelChangedError if _is_another_model(registered, now) else SpaceMismatchError
     raise error(
         f"space {registered.slug}: provider {registered.provider!r} no longer serves it: {'; '.join(differences)}. "
         f"Its vectors were kept and nothing was embedded. Bring the old model back, or {NEW_SPACE}."
@@ -145,16 +145,27 @@ def require_same_space(registered: EmbeddingSpace, described: SpaceIdentity) -> 
 
 
 def require_same_model(registered: Sequence[EmbeddingSpace], described: EmbeddingSpace) -> None:
-    """Raise `ModelChangedError` when an active space is of the same name and tag, and of another digest."""
+    """Raise `ModelChangedError` when an active space is of the same name and tag, and of another model."""
     for space in registered:
         same_name = (space.provider, space.model_name) == (described.provider, described.model_name)
         same_tag = plain_tag(space) == plain_tag(described)
-        if space.is_active and same_name and same_tag and space.model_digest != described.model_digest:
+        if space.is_active and same_name and same_tag and _is_another_model(space, described):
             raise ModelChangedError(
                 f"{described.provider} {described.model_name} {plain_tag(described)} is another model now: its digest "
-                f"is {described.model_digest!r}, and {space.slug} was registered with {space.model_digest!r}. Nothing "
-                f"was registered or embedded. Bring the old model back, or {NEW_SPACE}."
+                f"is {described.model_digest!r} and it has {described.dimensions} dimensions; {space.slug} was "
+                f"registered with {space.model_digest!r} and {space.dimensions}. Nothing was registered or embedded. "
+                f"Bring the old model back, or {NEW_SPACE}."
             )
+
+
+def _is_another_model(registered: EmbeddingSpace, described: EmbeddingSpace) -> bool:
+    """Whether the digest differs; where a server tells none, what it makes of a text under the same options."""
+    if registered.model_digest or described.model_digest:
+        return registered.model_digest != described.model_digest
+    same_options = options_of(registered) == options_of(described)
+    same_transform = registered.transform_ref == described.transform_ref
+    made = [(one.dimensions, one.normalize) for one in (registered, described)]
+    return same_options and same_transform and made[0] != made[1]
 
 
 def plain_tag(space: EmbeddingSpace) -> str:

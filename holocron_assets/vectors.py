@@ -74,11 +74,14 @@ def nearest(batches: Iterable[pa.RecordBatch], query: NDArray[np.float32], limit
     """The chunks nearest to `query`, of shape (dimensions,), nearest first, ties by chunk id. Exact.
 
     `batches` have the columns chunk_id and vector; one is in memory at a time. Similarities are computed in float64 and
-    rounded to 9 decimals, so that equal vectors tie wherever they stand. A vector without direction is left out.
+    rounded to 9 decimals, so that equal vectors tie wherever they stand. A vector without direction, or of another
+    length, is left out.
     """
     best: list[tuple[float, str]] = []
     direction = query.astype(np.float64) / np.linalg.norm(query.astype(np.float64))
-    for batch in batches:
+    for whole in batches:
+        fits = np.diff(np.from_dlpack(whole.column("vector").offsets)) == query.size
+        batch = whole if fits.all() else whole.filter(pa.array(fits))
         vectors = rows_of(batch.column("vector"), query.size).astype(np.float64)
         lengths = np.linalg.norm(vectors, axis=1)
         usable = np.flatnonzero(np.isfinite(lengths) & (lengths > 0))

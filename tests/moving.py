@@ -26,18 +26,20 @@ class Moving(EmbeddingProvider):
     concurrency: int = 2
     calls: list[int] = field(default_factory=list)
     after: Any = None
+    last: Sequence[str] = ()
     inner: EmbeddingProvider = field(default_factory=lambda: open_provider("hashing", "ngram", {"dimensions": 32}))
     _random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(7))
 
     def describe(self) -> SpaceIdentity:
         described = self.inner.describe()
-        return replace(described, model_digest=self.digest) if self.digest else described
+        return described if self.digest is None else replace(described, model_digest=self.digest)
 
     def runtime(self) -> Mapping[str, str]:
         return {"engine": "moving", "version": self.version}
 
     def embed(self, texts: Sequence[str], purpose: Purpose = Purpose.DOCUMENT) -> Vectors:
         self.calls.append(len(texts))
+        self.last = list(texts)
         if self.rejected is not None and any(self.rejected in text for text in texts):
             raise InputRejectedError("too long")
         vectors = self.inner.embed(texts, purpose)

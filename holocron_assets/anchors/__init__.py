@@ -40,6 +40,11 @@ def anchors(own: Path | None) -> list[Anchor]:
     return found
 
 
+def a_short_one(known: Sequence[Anchor]) -> list[Anchor]:
+    """Cheap, and enough to tell another model or runtime; not enough for one that reads less of long texts."""
+    return sorted(known, key=lambda anchor: len(anchor.text))[len(known) // 4 :][:1]
+
+
 def one_of_each_kind(known: Sequence[Anchor], turn: int) -> list[Anchor]:
     """A few; others for each `turn`, so that after some turns all were looked at."""
     kinds: dict[str, list[Anchor]] = {}
@@ -50,7 +55,8 @@ def one_of_each_kind(known: Sequence[Anchor], turn: int) -> list[Anchor]:
 
 def _read(path: Path) -> list[Anchor]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        # Not `splitlines`: JSON may hold the other marks that Unicode ends lines with.
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"canary.anchors: cannot read {path}: {error}") from error
     found = []
@@ -66,6 +72,10 @@ def _read(path: Path) -> list[Anchor]:
             raise ConfigurationError(
                 f'canary.anchors: {path}, line {number} is not an object such as {{"text": "..."}}'
             )
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise ConfigurationError(f"canary.anchors: {path}, line {number} holds half a surrogate pair") from error
         found.append(Anchor(kind=_OWN, text=text))
     if not 1 <= len(found) <= _MOST_OWN:
         raise ConfigurationError(f"canary.anchors: {path} holds {len(found)} anchors; 1 to {_MOST_OWN} are read")

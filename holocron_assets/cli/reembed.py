@@ -65,6 +65,9 @@ def command(space: str, *, source_prefix: str, replace: bool, dry_run: bool, as_
         return
     resumed = f", after {report.resumed_after:,} that an earlier run did" if report.resumed_after else ""
     say(f"{report.compared:,} vectors of {chosen.slug} compared{resumed}: {report.replaced:,} replaced.")
+    if not report.compared and not report.resumed_after:
+        of_these = f" of sources whose id begins with {source_prefix!r}" if source_prefix else ""
+        say(f"  there are none{of_these}", "yellow")
     if report.compared:
         say(f"  the farthest was {report.largest_distance:.2g} of its length away")
     if report.rejected:

@@ -111,9 +111,9 @@ def probe(space: str, *, as_json: bool) -> None:
         print_json(found)
     else:
         say(found.mismatch or f"{found.space.slug} is served as it was registered.")
-        if found.anchors is None:
+        if found.anchors is None and not found.mismatch:
             say("  anchors: none yet; the next run embeds them")
-        else:
+        elif found.anchors is not None:
             say(f"  anchors: {found.anchors}, at most {found.largest_distance:.2g} away; allowed {found.tolerance:.2g}")
         for name, value in found.runtime.items():
             say(f"  {name}: {value}")
@@ -200,13 +200,18 @@ def _set_active(wanted: str, *, is_active: bool, dry_run: bool, as_json: bool) -
 
 
 def _options(given: tuple[str, ...]) -> dict[str, Any]:
-    """`NAME=VALUE` with the value as YAML reads it, as in the settings file."""
-    options = {}
+    """`NAME=VALUE`: numbers, true and false as YAML has them, everything else is text, to the last space."""
+    options: dict[str, Any] = {}
     for one in given:
         name, mark, value = one.partition("=")
-        if not mark:
-            raise click.BadParameter(f"{one!r} is not NAME=VALUE", param_hint="--option")
-        options[name] = yaml.safe_load(value) if value else ""
+        if not mark or name in options:
+            problem = "is given twice" if mark else "is not NAME=VALUE"
+            raise click.BadParameter(f"{one!r} {problem}", param_hint="--option")
+        try:
+            read = yaml.safe_load(value)
+        except yaml.YAMLError:
+            read = value
+        options[name] = read if isinstance(read, int | float) else value
     return options
 
 

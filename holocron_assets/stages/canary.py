@@ -7,6 +7,7 @@ set on the server. So every space keeps what it answered to some fixed texts, it
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -16,16 +17,17 @@ from holocron_assets.anchors import Anchor, anchors, one_of_each_kind
 from holocron_assets.batching import batches
 from holocron_assets.clock import utc_now
 from holocron_assets.derived_spaces import model_space
-from holocron_assets.errors import ModelChangedError, ProviderError
+from holocron_assets.errors import ModelChangedError, NotReadyError, ProviderError
 from holocron_assets.identity import text_sha256
 from holocron_assets.ports import EmbeddingProvider, ProviderCatalog, Session, Store
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.settings import Settings
-from holocron_assets.spaces import NEW_SPACE
 from holocron_assets.stages.calling import ProviderCalls
+from holocron_assets.stages.comparing import answers_to
 from holocron_assets.tables import canaries
 from holocron_assets.tables.canaries import Canary
 from holocron_assets.tables.embeddings import ChunkContent
+from holocron_assets.tables.reembedding import list_current_embeddings
 from holocron_assets.transactions import read, write
 from holocron_assets.vectors import relative_distances
 
@@ -34,6 +36,11 @@ _MARGIN = 10.0
 _BATCH_CHARACTERS = 2000
 #: Float32 sums in another order, as another processor makes them: two engines for one model were 4e-6 apart.
 _NUMERIC_NOISE = 1e-5
+#: Weights of eight bits are up to 0.09 from those of 32 (a cosine of .996), so what is further is another model.
+_LARGEST_TOLERANCE = 0.1
+_LARGEST_REPEATABILITY = 0.05
+#: Of the vectors that a space without anchors holds already.
+_STORED_SAMPLE = 16
 
 
 #: Which of a space's anchors are looked at.
@@ -42,19 +49,24 @@ Choice = Callable[[Sequence[Anchor]], Sequence[Anchor]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CanaryPolicy:
-    """The anchors of spaces to come, and how far an answer may be from the registered one.
+    """The user's own anchors, for spaces to come, and how far an answer may be from the registered one.
 
     `tolerance` is a relative Euclidean distance; None is what the space's own repeatability suggests.
     """
 
-    anchors: Sequence[Anchor]
+    own_anchors: Path | None = None
     tolerance: float | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """As the settings say; raises `ConfigurationError` when the user's own anchors cannot be read."""
+        """As the settings say."""
         own = settings.canary.anchors
-        return cls(anchors=anchors(settings.path(own) if own else None), tolerance=settings.canary.tolerance)
+        return cls(own_anchors=settings.path(own) if own else None, tolerance=settings.canary.tolerance)
+
+    def tolerance_of(self, repeatability: float) -> float:
+        """How far an answer may be in a space that repeats its answers so well."""
+        suggested = min(max(_MARGIN * repeatability, _NUMERIC_NOISE), _LARGEST_TOLERANCE)
+        return suggested if self.tolerance is None else self.tolerance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +88,7 @@ class Comparison:
     tolerance: float
     runtime_then: Mapping[str, str]
     runtime_now: Mapping[str, str]
+    is_complete: bool = True
 
     @property
     def moved(self) -> int:
@@ -86,40 +99,73 @@ class Comparison:
 def measure(provider: EmbeddingProvider, space: EmbeddingSpace, policy: CanaryPolicy) -> Answers:
     """Embed the anchors in batches, without those that the model does not take, and two of each kind alone once more.
 
-    Raises `ProviderError` when it takes none.
+    Raises `ProviderError` when it takes none, or answers so differently each time that it could be any model, and
+    `ConfigurationError` when the user's own anchors cannot be read.
     """
+    wanted = anchors(policy.own_anchors)
     with ProviderCalls(provider, space) as calls:
-        together = _embedded(calls, _in_batches(policy.anchors, provider))
-        taken = [one for one in policy.anchors if one.text in together]
+        together = _embedded(calls, _in_batches(wanted, provider))
+        taken = [one for one in wanted if one.text in together]
         if not taken:
             raise ProviderError(f"space {space.slug}: the model rejects every anchor; nothing can be embedded in it")
         twice = {*one_of_each_kind(taken, turn=0), *one_of_each_kind(taken, turn=1)}
         alone = _embedded(calls, ([one] for one in twice))
     first, second = (np.stack([answers[text] for text in alone]) for answers in (together, alone))
+    repeatability = float(relative_distances(first, second).max())
+    if repeatability > _LARGEST_REPEATABILITY and policy.tolerance is None:
+        raise ProviderError(
+            f"space {space.slug}: its model answers the same text with vectors that are {repeatability:.2g} of their "
+            "length apart; a model that changed could not be told from it. Are there two behind one name? If that is "
+            "how it is, set `canary.tolerance` in holocron.yaml."
+        )
     return Answers(
         anchors=taken,
         vectors=np.stack([together[one.text] for one in taken]),
-        repeatability=float(relative_distances(first, second).max()),
+        repeatability=repeatability,
         runtime=dict(provider.runtime()),
     )
 
 
-def insert_answers(session: Session, space: EmbeddingSpace, answers: Answers, canary_id: uuid.UUID) -> None:
-    """Make `answers` what the space is held to from now on."""
+def insert_answers(
+    session: Session, space: EmbeddingSpace, answers: Answers, canary_id: uuid.UUID, *, is_complete: bool = True
+) -> None:
+    """Make `answers` what the space is held to from now on.
+
+    Until it is complete, the space is neither filled nor searched: it holds vectors of two models.
+    """
     canary = Canary(
         canary_id=canary_id,
         repeatability=answers.repeatability,
         runtime=answers.runtime,
         recorded_utc=utc_now(),
+        is_complete=is_complete,
     )
     canaries.insert_canary(session, canary, space.embedding_space_id)
     canaries.insert_anchors(session, canary, answers.anchors, answers.vectors)
 
 
 def ensure_canary(store: Store, provider: EmbeddingProvider, space: EmbeddingSpace, policy: CanaryPolicy) -> None:
-    """Measure a space that has no canary: another program registered it, or an earlier version."""
-    if read(store, canaries.get_canary, space.embedding_space_id) is None:
-        write(store, insert_answers, space, measure(provider, space, policy), uuid.uuid4())
+    """Measure a space that has no canary: another program registered it, or an earlier version.
+
+    Raises `ModelChangedError` when vectors that it holds already are not what the model answers now.
+    """
+    if read(store, canaries.get_canary, space.embedding_space_id) is not None:
+        return
+    answers = measure(provider, space, policy)
+    tolerance = policy.tolerance_of(answers.repeatability)
+    stored = read(store, list_current_embeddings, space.embedding_space_id, "", after=None, limit=_STORED_SAMPLE)
+    if stored:
+        with ProviderCalls(provider, space) as calls:
+            compared = answers_to(store, space, provider, calls, stored)
+        moved = [one for one in compared if not one.distance <= tolerance]
+        if moved:
+            raise ModelChangedError(
+                f"space {space.slug}: {len(moved)} of {len(compared)} vectors that it holds are not what its model "
+                f"answers now, such as that of {moved[0].chunk.chunk_id}. They were kept and nothing was embedded. "
+                "Bring the old model or runtime back, or set `canary.tolerance` in holocron.yaml if the difference is "
+                "of no account."
+            )
+    write(store, insert_answers, space, answers, uuid.uuid4())
 
 
 def compare(
@@ -143,13 +189,13 @@ def compare(
     distances = relative_distances(
         registered[[rows[one.text] for one in chosen]], np.stack([answers.get(one.text, nowhere) for one in chosen])
     )
-    suggested = max(_MARGIN * canary.repeatability, _NUMERIC_NOISE)
     return Comparison(
         anchors=chosen,
         distances=distances,
-        tolerance=suggested if policy.tolerance is None else policy.tolerance,
+        tolerance=policy.tolerance_of(canary.repeatability),
         runtime_then=canary.runtime,
         runtime_now=dict(provider.runtime()),
+        is_complete=canary.is_complete,
     )
 
 
@@ -161,16 +207,31 @@ def require_model_unmoved(
     require_unmoved(store, providers.reopen(model), model, policy, choose)
 
 
+def require_settled(store: Store, space: EmbeddingSpace) -> None:
+    """Raise `NotReadyError` while vectors of a space are being replaced by those of another model."""
+    canary = read(store, canaries.get_canary, space.embedding_space_id)
+    if canary is not None and not canary.is_complete:
+        raise NotReadyError(
+            f"space {space.slug}: its vectors are being replaced, and those of two models are never used together. "
+            f"Finish with `holocron spaces reembed {space.slug} --replace`."
+        )
+
+
 def require_unmoved(
     store: Store, provider: EmbeddingProvider, space: EmbeddingSpace, policy: CanaryPolicy, choose: Choice
 ) -> None:
-    """Embed some anchors again; raises `ModelChangedError` that says how far from the registered ones they are."""
+    """Embed some anchors again; raises `ModelChangedError` that says how far from the registered ones they are.
+
+    `NotReadyError` while the vectors of the space are being replaced.
+    """
+    require_settled(store, space)
     comparison = compare(store, provider, space, policy, choose)
     if comparison.moved:
         raise ModelChangedError(
             f"space {space.slug}: its model answers otherwise than when it was registered, under the same digest. "
             f"{told(comparison)}. Its vectors were kept and nothing was embedded. Bring the old runtime back, or "
-            f"replace them with `holocron spaces reembed {space.slug} --replace`, or {NEW_SPACE}."
+            f"replace them with `holocron spaces reembed {space.slug} --replace`, or have what answers now registered "
+            "beside it: `canary.on_change: register` in holocron.yaml."
         )
 
 

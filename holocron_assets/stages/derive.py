@@ -1,19 +1,21 @@
 """From the vectors of one space to those of a space derived from it. No model is called."""
 
 import time
+import uuid
 from collections.abc import Iterator
 from itertools import chain
 
-from holocron_assets.derived_spaces import Derivation, read_derivation
+from holocron_assets.derived_spaces import Derivation, model_space, read_derivation
 from holocron_assets.ports import Progress, Session, Store
 from holocron_assets.records import EmbeddingSpace, JobType
 from holocron_assets.runs import Origin, recorded_run
 from holocron_assets.stages.calling import EmbeddedBatch
-from holocron_assets.stages.embed import STAGE, EmbeddingReport, store_batch
+from holocron_assets.stages.canary import require_settled
+from holocron_assets.stages.embed import STAGE, EmbeddingReport, write_batch
 from holocron_assets.tables import embeddings, spaces, transforms
 from holocron_assets.tables.embeddings import ChunkKey, Position
 from holocron_assets.tables.transforms import LOOKED_UP_AT_ONCE, DerivableChunk
-from holocron_assets.transactions import read
+from holocron_assets.transactions import read, write
 from holocron_assets.vectors import faults
 
 _PAGE_CHUNKS = 65536
@@ -33,6 +35,7 @@ def derive_space(store: Store, space: EmbeddingSpace, origin: Origin, progress: 
     if waiting == 0:
         return report
     derivation = read(store, read_derivation, space)
+    require_settled(store, model_space(store, space))
     batches = _batches(store, derivation)
     first = next(batches, None)
     if first is not None:
@@ -47,7 +50,7 @@ def derive_space(store: Store, space: EmbeddingSpace, origin: Origin, progress: 
             began = time.monotonic()
             try:
                 for batch in chain([first], batches):
-                    store_batch(store, _transformed(store, derivation, batch), space, run, report)
+                    report.count(*write(store, _derive, derivation, batch, run.run_id))
                     progress(report.embedded + report.rejected, waiting)
             finally:
                 report.seconds = time.monotonic() - began
@@ -76,7 +79,15 @@ def _batches(store: Store, derivation: Derivation) -> Iterator[list[DerivableChu
         after = page[-1].position
 
 
-def _transformed(store: Store, derivation: Derivation, batch: list[DerivableChunk]) -> EmbeddedBatch:
+def _derive(
+    session: Session, derivation: Derivation, batch: list[DerivableChunk], run_id: uuid.UUID
+) -> tuple[EmbeddedBatch, int]:
+    """Read, transform and write in one transaction: a vector of the source that is replaced meanwhile is not used."""
+    done = _transformed(session, derivation, batch)
+    return done, write_batch(session, done, derivation.space.embedding_space_id, run_id)
+
+
+def _transformed(session: Session, derivation: Derivation, batch: list[DerivableChunk]) -> EmbeddedBatch:
     """What becomes of a batch; a damaged vector of the source counts as one that it lacks."""
     done = EmbeddedBatch()
     wanted: list[ChunkKey] = []
@@ -85,7 +96,7 @@ def _transformed(store: Store, derivation: Derivation, batch: list[DerivableChun
             wanted.append(one)
         else:
             done.rejected.append((one, f"{derivation.source.slug} has no vector of it: {one.reason}"))
-    chunks, vectors = read(store, transforms.list_vectors, derivation.source, wanted)
+    chunks, vectors = transforms.list_vectors(session, derivation.source, wanted)
     values = derivation.transform.apply(vectors)
     lost = {
         int(row): fault for fault, rows in faults(values, normalized=derivation.space.normalize).items() for row in rows

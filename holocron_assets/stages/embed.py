@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from holocron_assets.anchors import one_of_each_kind
+from holocron_assets.anchors import a_short_one, one_of_each_kind
 from holocron_assets.batching import batches
 from holocron_assets.clock import utc_now
 from holocron_assets.errors import ProviderError
@@ -51,6 +51,12 @@ class EmbeddingReport:
     seconds: float = 0.0
     #: why a derived space lacks chunks, where it does
     held_up: str | None = None
+
+    def count(self, batch: EmbeddedBatch, embedded: int) -> None:
+        """Count a batch that was written, `embedded` of it as new vectors."""
+        self.embedded += embedded
+        self.rejected += len(batch.rejected)
+        self.bytes_processed += batch.bytes_read
 
     @property
     def vectors_per_second(self) -> float:
@@ -100,6 +106,8 @@ def embed_space(
                     require_same_space(space, provider.describe())
                     if runtime != (runtime := dict(provider.runtime())):
                         require_unmoved(store, provider, space, canary, a_few)
+                    elif not space.model_digest:
+                        require_unmoved(store, provider, space, canary, a_short_one)
                     store_batch(store, embedded, space, run, report)
                     progress(report.embedded + report.rejected, waiting)
         finally:
@@ -177,12 +185,11 @@ def _worth_a_commit(answers: Iterable[EmbeddedBatch]) -> Iterator[EmbeddedBatch]
 
 def store_batch(store: Store, batch: EmbeddedBatch, space: EmbeddingSpace, run: Run, report: EmbeddingReport) -> None:
     """Commit what became of some chunks, and count it."""
-    report.embedded += write(store, _write_batch, batch, space.embedding_space_id, run.run_id)
-    report.rejected += len(batch.rejected)
-    report.bytes_processed += batch.bytes_read
+    report.count(batch, write(store, write_batch, batch, space.embedding_space_id, run.run_id))
 
 
-def _write_batch(session: Session, batch: EmbeddedBatch, space_id: uuid.UUID, run_id: uuid.UUID) -> int:
+def write_batch(session: Session, batch: EmbeddedBatch, space_id: uuid.UUID, run_id: uuid.UUID) -> int:
+    """Write what became of some chunks; returns how many vectors were new."""
     now = utc_now()
     embedded = 0
     if batch.accepted:

@@ -10,7 +10,7 @@ from holocron_assets.ports import EmbeddingProvider, ProviderCatalog, Session, S
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.settings import CanarySettings, Settings
 from holocron_assets.spaces import generation_of, require_same_model, space_of
-from holocron_assets.stages.canary import Answers, CanaryPolicy, insert_answers, measure
+from holocron_assets.stages.canary import Answers, CanaryPolicy, compare, insert_answers, measure
 from holocron_assets.tables import spaces
 from holocron_assets.transactions import read, write
 
@@ -72,8 +72,16 @@ def register_successor(
 ) -> EmbeddingSpace:
     """The space of what answers under the name of `old` now, registered where it is not yet."""
     described = provider.describe()
-    is_same_model = space_of(described, generation_of(old)).embedding_space_id == old.embedding_space_id
-    space = space_of(described, generation_of(old) + 1) if is_same_model else space_of(described)
+    known = read(store, spaces.list_spaces)
+    generations = [
+        one for one in known if space_of(described, generation_of(one)).embedding_space_id == one.embedding_space_id
+    ]
+    for one in generations:
+        # Two models that take turns behind one name are two spaces, and no more.
+        compared = compare(store, provider, one, policy)
+        if compared.anchors and compared.is_complete and not compared.moved:
+            return one
+    space = space_of(described, max((generation_of(one) for one in generations), default=0) + 1)
     if space.embedding_space_id not in {one.embedding_space_id for one in read(store, spaces.list_spaces)}:
         register(store, provider, space, policy)
     registered = read(store, spaces.list_spaces)

@@ -23,13 +23,15 @@ _COLUMNS = dict.fromkeys(("anchor_sha256", "kind", "content", "vector_sha256"), 
 class Canary:
     """When and by what the anchors of a space were embedded.
 
-    `repeatability` is the largest relative Euclidean distance between two answers of that day to one anchor.
+    `repeatability` is the largest relative Euclidean distance between two answers of that day to one anchor. While it
+    is not complete, the space holds vectors of this model beside those of another.
     """
 
     canary_id: uuid.UUID
     repeatability: float
     runtime: Mapping[str, str]
     recorded_utc: datetime
+    is_complete: bool = True
 
 
 def insert_canary(session: Session, canary: Canary, space_id: uuid.UUID) -> None:
@@ -41,7 +43,13 @@ def insert_canary(session: Session, canary: Canary, space_id: uuid.UUID) -> None
         repeatability=canary.repeatability,
         runtime_json=canonical_json(dict(canary.runtime)),
         now=canary.recorded_utc,
+        completed_utc=canary.recorded_utc if canary.is_complete else None,
     )
+
+
+def update_canary_completed(session: Session, canary_id: uuid.UUID, now: datetime) -> int:
+    """Record that the space holds vectors of this model only; returns 1 unless that was recorded before."""
+    return session.execute("update_canary_completed", canary_id=canary_id, now=now)
 
 
 def insert_anchors(session: Session, canary: Canary, anchors: Sequence[Anchor], vectors: NDArray[np.float32]) -> None:
@@ -63,6 +71,7 @@ def get_canary(session: Session, space_id: uuid.UUID) -> Canary | None:
             repeatability=row["repeatability"],
             runtime=json.loads(row["runtime_json"]),
             recorded_utc=row["recorded_utc"],
+            is_complete=row["completed_utc"] is not None,
         )
     return None
 

@@ -36,4 +36,4 @@ def get_last_throughput(session: Session, space_id: uuid.UUID) -> float | None:
     rows = session.rows("get_last_throughput", embedding_space_id=space_id)
     metrics = json.loads(rows[0]["metrics_json"] or "{}") if rows else {}
     milliseconds = metrics.get("api_duration_ms", 0)
-    return metrics["embeddings_created"] * 1000 / milliseconds if milliseconds else None
+    return metrics.get("embeddings_created", 0) * 1000 / milliseconds if milliseconds else None

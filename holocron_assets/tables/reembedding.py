@@ -70,8 +70,8 @@ class Reached:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reembedding:
-    """An earlier run that embedded a space again, sources whose id begins with `source_prefix`."""
+class EarlierRun:
+    """A run that embedded a space again, sources whose id begins with `source_prefix`, and how far it came."""
 
     status: str
     source_prefix: str
@@ -135,18 +135,30 @@ def delete_derived_embeddings(session: Session, derived_space_ids: Sequence[uuid
     return session.execute("delete_derived_embeddings", derived_space_ids=[str(one) for one in derived_space_ids])
 
 
+def delete_some_embeddings(session: Session, space_ids: Sequence[uuid.UUID], limit: int) -> int:
+    """Take up to `limit` embeddings of some spaces away, whatever they are of; returns how many."""
+    return session.execute("delete_some_embeddings", space_ids=[str(one) for one in space_ids], limit=limit)
+
+
 def delete_rejected_embeddings(session: Session) -> int:
     """Take the embeddings away that were just logged without a new vector; returns how many."""
     return session.execute("delete_rejected_embeddings")
 
 
-def get_last_reembedding(session: Session, space_id: uuid.UUID) -> Reembedding | None:
-    """The latest run that embedded a space again, if any did."""
-    for row in session.rows("get_last_reembedding", embedding_space_id=space_id):
-        options = json.loads(row["options_json"])
-        return Reembedding(
-            status=row["status"],
-            source_prefix=options["source"],
-            reached=Reached(**options.get("reached", {})),
-        )
-    return None
+def list_history_embeddings(session: Session, space_id: uuid.UUID, limit: int) -> list[Replacement]:
+    """Embeddings of contents that are not current, as what is taken away."""
+    rows = session.rows("list_history_embeddings", embedding_space_id=space_id, limit=limit)
+    return [Replacement(**row, new_vector_sha256=None) for row in rows]
+
+
+def list_reembeddings(session: Session, space_id: uuid.UUID, limit: int) -> list[EarlierRun]:
+    """The latest runs that embedded a space again, the newest first; not those of other programs."""
+    found = []
+    for row in session.rows("list_reembeddings", embedding_space_id=space_id, limit=limit):
+        try:
+            options = json.loads(row["options_json"] or "{}")
+            reached = Reached(**options.get("reached", {}))
+            found.append(EarlierRun(status=row["status"], source_prefix=options["source"], reached=reached))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            continue
+    return found

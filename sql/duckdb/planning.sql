@@ -37,6 +37,7 @@ from (
 -- Of the last run that embedded something in a space: how much, and how long the provider took.
 select r.metrics_json
 from vector.run r
-where r.embedding_space_id = :embedding_space_id and r.status = 'SUCCEEDED'
+join vector.job j on j.job_id = r.job_id
+where r.embedding_space_id = :embedding_space_id and r.status = 'SUCCEEDED' and j.job_type = 'EMBED_CHUNKS'
 order by r.started_utc desc
 limit 1;

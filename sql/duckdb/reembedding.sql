@@ -10,7 +10,8 @@ where e.embedding_space_id = :embedding_space_id
 
 -- name: list_current_embeddings
 -- The same ones, in storage order. No content and no vector here: a page of keys costs one pass over the keys.
-select c.rowid as position, c.chunk_id, e.input_content_sha256 as content_sha256, e.embedding_id, e.vector_sha256
+select c.rowid as position, c.chunk_id, e.input_content_sha256 as content_sha256, e.embedding_id,
+    e.vector_sha256
 from vector.chunk c
 join vector.embedding e on e.chunk_id = c.chunk_id and e.input_content_sha256 = c.content_sha256
 where e.embedding_space_id = :embedding_space_id
@@ -51,20 +52,42 @@ where embedding_space_id in (select unnest(cast(:derived_space_ids as uuid[])))
 delete from vector.embedding
 where embedding_id in (select cast(embedding_id as uuid) from staged_replacements where new_vector_sha256 is null);
 
--- name: get_last_reembedding
-select r.status, r.options_json
-from vector.run r
-join vector.job j on j.job_id = r.job_id
-where j.job_type = 'REEMBED_SPACE' and r.embedding_space_id = :embedding_space_id
-order by r.started_utc desc, r.run_id
-limit 1;
-
 -- name: list_sampled_embeddings
 -- Those of some chunks, in the same order.
-select c.rowid as position, c.chunk_id, e.input_content_sha256 as content_sha256, e.embedding_id, e.vector_sha256
+select c.rowid as position, c.chunk_id, e.input_content_sha256 as content_sha256, e.embedding_id,
+    e.vector_sha256
 from vector.chunk c
 join vector.embedding e on e.chunk_id = c.chunk_id and e.input_content_sha256 = c.content_sha256
 where e.embedding_space_id = :embedding_space_id
     and c.retired_utc is null
     and c.chunk_id in (select unnest(:chunk_ids))
 order by c.rowid;
+
+-- name: list_reembeddings
+select r.status, r.options_json
+from vector.run r
+join vector.job j on j.job_id = r.job_id
+where j.job_type = 'REEMBED_SPACE' and r.embedding_space_id = :embedding_space_id
+order by r.started_utc desc, r.run_id
+limit :limit;
+
+-- name: list_history_embeddings
+-- Of contents that their chunks no longer have, and of chunks that are no longer current.
+select e.embedding_id, e.vector_sha256 as old_vector_sha256
+from vector.embedding e
+where e.embedding_space_id = :embedding_space_id
+    and not exists (
+        select 1
+        from vector.chunk c
+        where c.chunk_id = e.chunk_id and c.content_sha256 = e.input_content_sha256 and c.retired_utc is null
+    )
+limit :limit;
+
+-- name: delete_some_embeddings
+delete from vector.embedding
+where embedding_id in (
+    select embedding_id
+    from vector.embedding
+    where embedding_space_id in (select unnest(cast(:space_ids as uuid[])))
+    limit :limit
+);

@@ -1,6 +1,8 @@
 -- name: insert_canary
-insert into vector.canary (canary_id, embedding_space_id, repeatability, runtime_json, recorded_utc)
-select :canary_id, :embedding_space_id, :repeatability, :runtime_json, :now
+insert into vector.canary (
+    canary_id, embedding_space_id, repeatability, runtime_json, recorded_utc, completed_utc
+)
+select :canary_id, :embedding_space_id, :repeatability, :runtime_json, :now, :completed_utc
 where not exists (select 1 from vector.canary where canary_id = :canary_id);
 
 -- name: insert_anchors
@@ -13,7 +15,7 @@ where not exists (
 
 -- name: get_canary
 -- The newest of a space.
-select top (1) canary_id, repeatability, runtime_json, recorded_utc
+select top (1) canary_id, repeatability, runtime_json, recorded_utc, completed_utc
 from vector.canary
 where embedding_space_id = :embedding_space_id
 order by recorded_utc desc, canary_id;
@@ -23,3 +25,8 @@ select kind, content, vector_binary as vector
 from vector.anchor
 where canary_id = :canary_id
 order by anchor_sha256;
+
+-- name: update_canary_completed
+update vector.canary
+set completed_utc = :now
+where canary_id = :canary_id and completed_utc is null;

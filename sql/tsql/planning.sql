@@ -51,5 +51,6 @@ from (
 -- Of the last run that embedded something in a space: how much, and how long the provider took.
 select top (1) r.metrics_json
 from vector.run as r
-where r.embedding_space_id = :embedding_space_id and r.status = 'SUCCEEDED'
+join vector.job as j on j.job_id = r.job_id
+where r.embedding_space_id = :embedding_space_id and r.status = 'SUCCEEDED' and j.job_type = N'EMBED_CHUNKS'
 order by r.started_utc desc;

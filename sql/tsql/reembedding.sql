@@ -6,18 +6,21 @@ join vector.embedding as e on e.chunk_id = c.chunk_id and e.input_content_sha256
 where e.embedding_space_id = :embedding_space_id
     and c.retired_utc is null
     and e.vector_binary is not null
-    and left(coalesce(c.source_id, N''), len(:source_prefix)) = :source_prefix
+    and concat(left(coalesce(c.source_id, N''), len(concat(:source_prefix, N'x')) - 1), N'x')
+        collate Latin1_General_BIN2 = concat(:source_prefix, N'x')
     and (:after is null or c.chunk_id > :after);
 
 -- name: list_current_embeddings
 -- The same ones, in order of their key. No content and no vector here: a page of keys costs one pass over the keys.
-select top (:limit) c.chunk_id as position, c.chunk_id, e.input_content_sha256 as content_sha256, e.embedding_id, e.vector_sha256
+select top (:limit) c.chunk_id as position, c.chunk_id, e.input_content_sha256 as content_sha256, e.embedding_id,
+    e.vector_sha256
 from vector.chunk as c
 join vector.embedding as e on e.chunk_id = c.chunk_id and e.input_content_sha256 = c.content_sha256
 where e.embedding_space_id = :embedding_space_id
     and c.retired_utc is null
     and e.vector_binary is not null
-    and left(coalesce(c.source_id, N''), len(:source_prefix)) = :source_prefix
+    and concat(left(coalesce(c.source_id, N''), len(concat(:source_prefix, N'x')) - 1), N'x')
+        collate Latin1_General_BIN2 = concat(:source_prefix, N'x')
     and (:after is null or c.chunk_id > :after)
 order by c.chunk_id;
 
@@ -57,16 +60,10 @@ where embedding_space_id in (
 delete from vector.embedding
 where embedding_id in (select embedding_id from #staged_replacements where new_vector_sha256 is null);
 
--- name: get_last_reembedding
-select top (1) r.status, r.options_json
-from vector.run as r
-join vector.job as j on j.job_id = r.job_id
-where j.job_type = N'REEMBED_SPACE' and r.embedding_space_id = :embedding_space_id
-order by r.started_utc desc, r.run_id;
-
 -- name: list_sampled_embeddings
 -- Those of some chunks, in the same order.
-select c.chunk_id as position, c.chunk_id, e.input_content_sha256 as content_sha256, e.embedding_id, e.vector_sha256
+select c.chunk_id as position, c.chunk_id, e.input_content_sha256 as content_sha256, e.embedding_id,
+    e.vector_sha256
 from vector.chunk as c
 join vector.embedding as e on e.chunk_id = c.chunk_id and e.input_content_sha256 = c.content_sha256
 where e.embedding_space_id = :embedding_space_id
@@ -76,3 +73,32 @@ where e.embedding_space_id = :embedding_space_id
         select value from openjson(cast(:chunk_ids as nvarchar(max))) with (value nvarchar(128) '$')
     )
 order by c.chunk_id;
+
+-- name: list_reembeddings
+select top (:limit) r.status, r.options_json
+from vector.run as r
+join vector.job as j on j.job_id = r.job_id
+where j.job_type = N'REEMBED_SPACE' and r.embedding_space_id = :embedding_space_id
+order by r.started_utc desc, r.run_id;
+
+-- name: list_history_embeddings
+-- Of contents that their chunks no longer have, and of chunks that are no longer current.
+select top (:limit) e.embedding_id, e.vector_sha256 as old_vector_sha256
+from vector.embedding as e
+where e.embedding_space_id = :embedding_space_id
+    and e.vector_binary is not null
+    and not exists (
+        select 1
+        from vector.chunk as c
+        where c.chunk_id = e.chunk_id and c.content_sha256 = e.input_content_sha256 and c.retired_utc is null
+    );
+
+-- name: delete_some_embeddings
+delete from vector.embedding
+where embedding_id in (
+    select top (:limit) e.embedding_id
+    from vector.embedding as e
+    where e.embedding_space_id in (
+        select value from openjson(cast(:space_ids as nvarchar(max))) with (value uniqueidentifier '$')
+    )
+);

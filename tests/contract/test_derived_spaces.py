@@ -15,9 +15,11 @@ from holocron_assets.identity import embedding_id, text_sha256, vector_sha256
 from holocron_assets.lineage import trace
 from holocron_assets.ports import EmbeddingProvider, Purpose
 from holocron_assets.records import EmbeddingSpace, SpaceIdentity, Vectors
-from holocron_assets.registry import find_state, probe, set_active
+from holocron_assets.registry import find_state, probe
 from holocron_assets.retrying import retry
 from holocron_assets.stages.canary import CanaryPolicy
+from holocron_assets.tables import spaces as space_table
+from holocron_assets.transactions import write
 from holocron_assets.verification.repair import repair
 from holocron_assets.verification.verify import verify
 from tests.conftest import Templates
@@ -140,7 +142,7 @@ def test_what_the_source_lacks_stays_pending(world: World, source: EmbeddingSpac
     assert fill(world, space).still_pending == report.still_pending
     assert runs(world) == before, "nothing could be done, so no run is recorded"
 
-    set_active(world.store, source.slug, is_active=False, dry_run=False)
+    write(world.store, space_table.update_space_activity, source.embedding_space_id, is_active=False)
     assert f"is inactive; `holocron spaces activate {source.slug}`" in str(fill(world, space).held_up)
 
     world.embed()

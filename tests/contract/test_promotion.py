@@ -1,18 +1,21 @@
 """Cutting searches over from one space to another, and back, on every store."""
 
 import threading
+import uuid
 from dataclasses import replace
 
 import pytest
 
 from holocron_assets.composition import InstalledProviders
 from holocron_assets.errors import ConfigurationError, HolocronError, NotReadyError
-from holocron_assets.promotion import Switch, promote, roll_back
+from holocron_assets.promotion import Switch, _last_promotion, _switch, _undo, promote, roll_back
 from holocron_assets.registry import list_states, set_active
 from holocron_assets.search import search
 from holocron_assets.settings import SpaceDeclaration
 from holocron_assets.stages.canary import CanaryPolicy
 from holocron_assets.stages.embed import embed_space
+from holocron_assets.tables import spaces
+from holocron_assets.transactions import read, write
 from tests.conftest import Templates
 from tests.moving import Catalog, Moving
 from tests.world import ORIGIN, World, page_row, prose, silent
@@ -48,6 +51,12 @@ def promoted(world: World, slug: str, alias: str = "default", *, dry_run: bool =
     return promote(world.store, world.providers, CanaryPolicy.of(world.settings), slug, alias, dry_run=dry_run)
 
 
+def switch_off(world: World, slug: str) -> None:
+    """As somebody does in the database, past what would be refused."""
+    (space,) = [state.space for state in list_states(world.store) if state.space.slug == slug]
+    write(world.store, spaces.update_space_activity, space.embedding_space_id, is_active=False)
+
+
 def searched(world: World) -> str:
     return world.search("alpha", top_k=1).space
 
@@ -58,7 +67,14 @@ def test_another_space_disturbs_no_search(world: World) -> None:
     assert searched(world) == first
     assert [state.aliases for state in list_states(world.store)] == [["default"], []]
 
+    for active in (False, True):
+        with pytest.raises(NotReadyError, match=f"searches use {first} while nothing is promoted"):
+            set_active(world.store, first, is_active=False, dry_run=active)
+    fill(world, second)
+    promoted(world, second)
     set_active(world.store, first, is_active=False, dry_run=False)
+    assert searched(world) == second
+    set_active(world.store, first, is_active=True, dry_run=False)
     assert searched(world) == second
 
 
@@ -126,7 +142,7 @@ def test_what_is_promoted_stays_active(world: World) -> None:
     with pytest.raises(NotReadyError, match=f"{second} is what the alias default means"):
         set_active(world.store, second, is_active=False, dry_run=False)
 
-    world.rows("update vector.embedding_space set is_active = false where dimensions = 64")
+    switch_off(world, second)
     with pytest.raises(ConfigurationError, match=f"the alias default means {second}, and that is inactive"):
         searched(world)
     assert promoted(world, first).is_change
@@ -175,6 +191,47 @@ def test_two_promotions_at_once_leave_one_meaning(world: World) -> None:
     for thread in threads:
         thread.join()
 
-    history = world.rows("select ordinal from vector.space_promotion order by ordinal")
-    assert [ordinal for (ordinal,) in history] == list(range(1, 3 - len(failures)))
-    assert searched(world) in (first, second)
+    history = world.rows("select ordinal, embedding_space_id from vector.space_promotion order by ordinal")
+    assert len(failures) <= 1
+    assert [ordinal for ordinal, _ in history] == list(range(1, 3 - len(failures)))
+    meant = {str(state.space.embedding_space_id): state.space.slug for state in list_states(world.store)}
+    assert searched(world) == meant[str(history[-1][1])]
+
+
+def test_a_promotion_is_undone_once(world: World) -> None:
+    """Two who undo the same promotion at once, or one whose first answer was lost, undo that one and no other."""
+    first, second = slugs(world)
+    fill(world, second)
+    for slug in (second, first, second):
+        promoted(world, slug)
+    last = read(world.store, _last_promotion, "default")
+
+    for _ in range(2):
+        assert write(world.store, _undo, last, dry_run=False).space.slug == first
+    assert searched(world) == first
+
+    promoted(world, second)
+    with pytest.raises(NotReadyError, match="promoted to the alias 'default' meanwhile"):
+        write(world.store, _undo, last, dry_run=False)
+    assert searched(world) == second
+
+
+def test_a_space_that_was_deactivated_meanwhile_is_not_promoted(world: World) -> None:
+    """What was looked at before the checks is looked at again in the transaction that switches."""
+    _, second = slugs(world)
+    fill(world, second)
+    (space,) = [state.space for state in list_states(world.store) if state.space.slug == second]
+    set_active(world.store, second, is_active=False, dry_run=False)
+
+    with pytest.raises(NotReadyError, match="deactivated meanwhile"):
+        write(world.store, _switch, space, "default", uuid.uuid4())
+
+
+def test_a_named_space_is_searched_whatever_an_alias_means(world: World) -> None:
+    """A broken alias is of no concern to who says which space is meant."""
+    first, second = slugs(world)
+    fill(world, second)
+    promoted(world, second)
+    switch_off(world, second)
+
+    assert world.search("alpha", top_k=1, space=first).space == first

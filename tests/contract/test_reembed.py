@@ -205,11 +205,23 @@ def test_an_interrupted_run_is_gone_on_with(world: World, model: Moving, space: 
     world.add(page_row("Another", 77, prose("another", 300)))
     world.extract()
     world.chunk()
-    with pytest.raises(ModelChangedError):
-        embed_space(world.store, lambda: model, space, policy, ORIGIN, silent)
+    asking = replace(world, providers=Catalog(model))
+    for turned in (0.3, 0.0):
+        model.turned = turned
+        with pytest.raises(NotReadyError, match=f"reembed {space.slug} --replace"):
+            embed_space(world.store, lambda: model, space, policy, ORIGIN, silent)
+        with pytest.raises(NotReadyError, match="being replaced"):
+            asking.search("topic", top_k=1)
+        with pytest.raises(NotReadyError, match="being replaced"):
+            promote(world.store, asking.providers, policy, space.slug, "default", dry_run=False)
+        assert "being replaced" in str(probe(world.store, asking.providers, policy, space.slug).mismatch)
+        with pytest.raises(ModelChangedError):
+            reembed(world, model, space)
+    model.turned = 0.3
 
     report = reembed(world, model, space, replace=True)
 
+    assert asking.search("topic", top_k=1).hits
     assert (report.resumed_after, report.compared, report.replaced) == (done, 9 - done, 9 - done)
     assert embed_space(world.store, lambda: model, space, policy, ORIGIN, silent).embedded == 1
 
@@ -254,6 +266,92 @@ def test_a_content_that_changed_meanwhile_is_left_to_embedding(
     world.chunk()
 
     assert reembed(world, model, space).compared == 8
+
+
+def test_the_old_model_back_makes_the_space_whole_again(world: World, model: Moving, space: EmbeddingSpace) -> None:
+    """After an interruption the replaced vectors are replaced back, and nothing is left of the other model."""
+    before = vectors(world, space)
+    model.turned = 0.3
+    interrupted(world, model, space, after=6, replace=True)
+    model.turned = 0.0
+
+    report = reembed(world, model, space, replace=True)
+
+    assert (report.resumed_after, report.compared) == (0, 9)
+    assert vectors(world, space) == before
+
+
+def test_history_does_not_come_back_with_an_old_models_vector(
+    world: World, model: Moving, space: EmbeddingSpace
+) -> None:
+    """A page that returns to an earlier text, and one that vanished and returns, are embedded anew."""
+    policy = CanaryPolicy.of(world.settings)
+    world.add(page_row("Page 1", 1, prose("edited", 300), revision=2, fetched_at=world.next_day()))
+    world.extract()
+    world.chunk()
+    embed_space(world.store, lambda: model, space, policy, ORIGIN, silent)
+    model.turned = 0.3
+    reembed(world, model, space, replace=True)
+
+    world.add(page_row("Page 1", 1, prose("topic 1", 300), revision=3, fetched_at=world.next_day()))
+    world.extract()
+    world.chunk()
+
+    assert embed_space(world.store, lambda: model, space, policy, ORIGIN, silent).embedded == 1
+    assert not reembed(world, model, space).replaced
+
+
+def test_a_model_that_moves_while_it_is_asked_stops(world: World, model: Moving, space: EmbeddingSpace) -> None:
+    """Under the same digest and version: found before more vectors are replaced; the space waits for another run."""
+    model.turned = 0.3
+    texts = set(contents(world).values())
+    done = 0
+
+    def move(self: Moving) -> None:
+        nonlocal done
+        done += len(texts.intersection(self.last))
+        self.turned = 0.9 if done >= 5 else 0.3
+
+    model.after = move
+    with pytest.raises(ModelChangedError, match="moved while it was asked"):
+        reembed(world, model, space, replace=True)
+    model.after = None
+    with pytest.raises(NotReadyError, match="being replaced"):
+        embed_more(world, model, space)
+
+    assert reembed(world, model, space, replace=True).compared == 9
+    assert embed_more(world, model, space) == 1
+
+
+def embed_more(world: World, model: Moving, space: EmbeddingSpace) -> int:
+    world.add(page_row("One more", 99, prose("one more", 300)))
+    world.extract()
+    world.chunk()
+    policy = CanaryPolicy.of(world.settings)
+    return embed_space(world.store, lambda: model, space, policy, ORIGIN, silent).embedded
+
+
+def test_a_look_in_between_loses_no_progress(world: World, model: Moving, space: EmbeddingSpace) -> None:
+    """Runs that came nowhere, and rows of other programs, do not hide how far an earlier one came."""
+    interrupted(world, model, space, after=6)
+    interrupted(world, model, space, after=0)
+    world.rows(
+        "update vector.run set options_json = null where run_id = (select min(run_id) from vector.run where "
+        "started_utc = (select max(started_utc) from vector.run))"
+    )
+
+    assert reembed(world, model, space).resumed_after > 0
+
+
+def test_an_empty_space_gets_the_anchors_of_now(world: World, model: Moving) -> None:
+    """A space that was registered and never filled has nothing to replace but its canary."""
+    empty = space_of(model.describe())
+    register(world.store, model, empty, CanaryPolicy.of(world.settings))
+    model.turned = 0.3
+
+    assert reembed(world, model, empty, replace=True).compared == 0
+
+    assert not compare(world.store, model, empty, CanaryPolicy.of(world.settings)).moved
 
 
 def test_a_sample_is_spread_evenly() -> None:

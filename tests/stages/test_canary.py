@@ -15,7 +15,7 @@ from holocron_assets.errors import ConfigurationError, ModelChangedError, Provid
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.registry import probe
 from holocron_assets.settings import CanarySettings
-from holocron_assets.spaces import options_of, space_of
+from holocron_assets.spaces import options_of, require_same_model, space_of
 from holocron_assets.stages.canary import CanaryPolicy
 from holocron_assets.stages.embed import EmbeddingReport, embed_space
 from holocron_assets.stages.register import register, register_spaces, register_successor
@@ -25,7 +25,7 @@ from holocron_assets.vectors import relative_distances
 from tests.moving import Catalog, Moving
 from tests.world import ORIGIN, World, page_row, prose, silent
 
-POLICY = CanaryPolicy(anchors=anchors(None))
+POLICY = CanaryPolicy()
 
 
 def registered(world: World, provider: Moving) -> EmbeddingSpace:
@@ -149,6 +149,70 @@ def test_a_noisy_model_is_allowed_its_noise(world: World) -> None:
     with pytest.raises(ModelChangedError):
         embed(world, noisy, space)
     assert embed(world, noisy, space, replace(POLICY, tolerance=1.0)).embedded
+
+
+def test_a_model_that_repeats_nothing_is_not_registered(world: World) -> None:
+    """A change could not be told from its noise, unless the settings say how much is of no account."""
+    noisy = Moving(noise=0.05)
+    space = space_of(noisy.describe())
+    with pytest.raises(ProviderError, match="Are there two behind one name"):
+        register(world.store, noisy, space, POLICY)
+
+    assert register(world.store, noisy, space, replace(POLICY, tolerance=1.5))
+
+
+def test_stored_vectors_stand_for_anchors_that_were_never_recorded(world: World) -> None:
+    """A space of an earlier version is measured only by the model whose vectors it holds."""
+    provider = Moving()
+    space = registered(world, provider)
+    embed(world, provider, space)
+    world.rows("delete from vector.anchor")
+    world.rows("delete from vector.canary")
+    world.add(page_row("Page 2", 2, prose("beta")))
+    world.extract()
+    world.chunk()
+    provider.turned = 0.3
+
+    with pytest.raises(ModelChangedError, match="vectors that it holds are not what its model answers now"):
+        embed(world, provider, space)
+    provider.turned = 0.0
+    assert embed(world, provider, space).embedded
+
+
+def test_without_a_digest_anchors_are_asked_before_each_commit(world: World) -> None:
+    """A model that is exchanged in mid-run, and of which the server tells nothing, stores nothing more."""
+    provider = Moving(batch_size=1, concurrency=1, digest="")
+    space = registered(world, provider)
+
+    def exchange(self: Moving) -> None:
+        if self.calls[-7:] == [1] * 7:
+            self.turned = 1.5
+
+    provider.calls.clear()
+    provider.after = exchange
+    with pytest.raises(ModelChangedError):
+        embed(world, provider, space)
+    assert world.rows("select count(*) from vector.embedding") == [(0,)]
+
+
+def test_two_models_that_take_turns_are_two_spaces(world: World) -> None:
+    """What answers as an earlier generation did is that generation, however often they change places."""
+    provider = Moving()
+    first = registered(world, provider)
+    provider.turned = 1.0
+    second = register_successor(world.store, provider, first, POLICY)
+    for turned, before, now in ((0.0, second, first), (1.0, first, second), (0.0, second, first)):
+        provider.turned = turned
+        assert register_successor(world.store, provider, before, POLICY).slug == now.slug
+
+
+def test_a_server_without_digests_that_changes_its_dimensions_is_another_model() -> None:
+    """Under the same options other dimensions are not registered silently; under other options they are."""
+    plain = replace(Moving().describe(), model_digest="")
+    small, large = (space_of(replace(plain, dimensions=n)) for n in (8, 16))
+    with pytest.raises(ModelChangedError, match="has 16 dimensions"):
+        require_same_model([small], large)
+    require_same_model([small], replace(large, preprocess_policy={"dimensions": 16}))
 
 
 def test_a_runtime_that_changes_in_mid_run_is_looked_at(world: World) -> None:

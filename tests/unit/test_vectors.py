@@ -54,3 +54,12 @@ def test_vectors_without_direction_are_left_out() -> None:
     vectors = {"zero": [0.0, 0.0], "none": [float("nan"), 1.0], "one": [1.0, 0.0]}
 
     assert [one.chunk_id for one in nearest(batches(vectors, 2), np.array([1, 0], np.float32), 5)] == ["one"]
+
+
+def test_a_vector_of_another_length_is_never_near() -> None:
+    """What was damaged in the store is left out of a search, which finds the others."""
+    batch = pa.record_batch(
+        {"chunk_id": ["short", "whole"], "vector": pa.array([[1.0], [1.0, 0.0]], pa.list_(pa.float32()))}
+    )
+    found = nearest([batch], np.array([1.0, 0.0], np.float32), 5)
+    assert [one.chunk_id for one in found] == ["whole"]

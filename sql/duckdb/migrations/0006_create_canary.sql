@@ -6,7 +6,8 @@ create table if not exists vector.canary (
     embedding_space_id uuid not null,
     repeatability double not null, -- the largest relative distance between two answers to one anchor
     runtime_json varchar not null,
-    recorded_utc timestamp not null
+    recorded_utc timestamp not null,
+    completed_utc timestamp -- null while the vectors of the space are being replaced by those of this model
 );
 
 create table if not exists vector.anchor (

@@ -7,7 +7,8 @@ if object_id(N'vector.canary', N'U') is null
         embedding_space_id uniqueidentifier not null references vector.embedding_space (embedding_space_id),
         repeatability float not null, -- the largest relative distance between two answers to one anchor
         runtime_json nvarchar(max) not null,
-        recorded_utc datetime2(7) not null
+        recorded_utc datetime2(7) not null,
+        completed_utc datetime2(7) null -- null while the vectors of the space are being replaced by those of this model
     );
 GO
 
