@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from holocron_assets.errors import (
     ConfigurationError,
@@ -394,3 +395,9 @@ def test_models_may_have_any_name(double: OpenAIDouble) -> None:
     double.models["nomic-ai/nomic-embed-text:v1.5"] = hashed(64)
 
     assert opened(double, "nomic-ai/nomic-embed-text:v1.5").describe().model_name == "nomic-ai/nomic-embed-text:v1.5"
+
+
+def test_a_servers_name_has_no_mark_in_it() -> None:
+    """What follows a `+` in a tag marks options, so a name that held one would be cut there."""
+    with pytest.raises(ValidationError, match="server_name"):
+        OpenAISettings(server_name="gateway+eu")
