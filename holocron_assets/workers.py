@@ -147,7 +147,8 @@ class _Worker:
         self._process.kill()
         self._process.wait()
         for pipe in (self._stdin, self._stdout, self._last_words):
-            with suppress(OSError):  # what was not sent yet has nobody to go to
+            # What was not sent yet has nobody to go to; and another thread may be closing it too.
+            with suppress(OSError, ValueError):
                 pipe.close()
 
     def wait_until_ready(self) -> None:
@@ -156,10 +157,12 @@ class _Worker:
         try:
             with self._ended_after(_START_SECONDS, timed_out):
                 said = pickle.load(self._stdout)  # noqa: S301 - from our own process
-        except (EOFError, OSError, pickle.UnpicklingError) as error:
+        except (EOFError, OSError, ValueError, pickle.UnpicklingError) as error:
             how = f"said nothing for {_START_SECONDS:g} s" if timed_out.is_set() else "ended while starting"
-            self._last_words.seek(0)
-            words = self._last_words.read().decode(errors="replace").strip().splitlines()
+            words: list[str] = []
+            with suppress(ValueError):  # closed meanwhile
+                self._last_words.seek(0)
+                words = self._last_words.read().decode(errors="replace").strip().splitlines()
             self.kill()
             raise WorkerStartError(
                 f"a worker process {how}: {words[-1] if words else 'without a word'}. No document is to blame, and "
@@ -176,7 +179,7 @@ class _Worker:
                 pickle.dump(batch, self._stdin, protocol=pickle.HIGHEST_PROTOCOL)
                 self._stdin.flush()
                 succeeded, answer = pickle.load(self._stdout)  # noqa: S301 - from our own process
-        except (EOFError, OSError, pickle.UnpicklingError) as error:
+        except (EOFError, OSError, ValueError, pickle.UnpicklingError) as error:  # ValueError: closed meanwhile
             self.kill()
             if timed_out.is_set():
                 raise _BatchFailedError(f"took longer than {self._limits.timeout_seconds:g} s") from error

@@ -91,6 +91,15 @@ class Templates:
 
     def fill(self, settings: Settings, name: str, fill: Callable[[], object]) -> None:
         """Bring the store of `settings` into the state called `name`, which `fill` makes."""
+        driver = sys.modules.get("pyodbc")
+        if settings.store_url.startswith("mssql") and isinstance(driver, Driver):
+            kept = self.folder / f"translated {name}"
+            if kept.exists():
+                driver.load(kept)
+            else:
+                fill()
+                driver.save(kept)
+            return
         if not settings.store_url.startswith("duckdb:"):
             fill()
             return

@@ -5,6 +5,7 @@ mean what their DuckDB counterparts mean; what only a server can prove (locks, c
 """
 
 import re
+import shutil
 import threading
 import uuid
 from collections import defaultdict
@@ -35,6 +36,7 @@ _SKIPPED = re.compile(r"\s*(set |if @@trancount|declare )", re.IGNORECASE)
 _VARIABLE = re.compile(r"\$(\w+)")
 _LOCKS: dict[str, threading.Lock] = defaultdict(threading.Lock)
 _PROCEDURES: dict[str, dict[str, Procedure]] = defaultdict(dict)
+_CONFIG: dict[str, str | bool | int | float | list[str]] = {"threads": 2, "memory_limit": "256MB"}
 _MACROS = """
 create or replace temp macro datalength(x) as length(x) * 2;
 create or replace temp macro isjson(x) as cast(json_valid(x) as int);
@@ -55,11 +57,28 @@ class Driver:
         self._folder = folder
         self._has_vectors = has_vectors
 
+    @property
+    def path(self) -> Path:
+        """The file that stands for the server."""
+        return self._folder / "emulated.duckdb"
+
+    def save(self, template: Path) -> None:
+        """Keep what the server holds now for tests that begin with it."""
+        with duckdb.connect(str(self.path), config=_CONFIG) as connection:
+            connection.execute("checkpoint")
+        shutil.copy(self.path, template)
+        _PROCEDURES[str(template)] = dict(_PROCEDURES[str(self.path)])
+
+    def load(self, template: Path) -> None:
+        """Begin with what was kept; nobody is connected yet."""
+        shutil.copy(template, self.path)
+        _PROCEDURES[str(self.path)] = dict(_PROCEDURES[str(template)])
+
     def drivers(self) -> list[str]:
         return ["ODBC Driver 18 for SQL Server"]
 
     def connect(self, connection_string: str, **_options: object) -> "Connection":
-        return Connection(self._folder / "emulated.duckdb", has_vectors=self._has_vectors)
+        return Connection(self.path, has_vectors=self._has_vectors)
 
 
 class Connection:
@@ -69,7 +88,7 @@ class Connection:
 
     def __init__(self, path: Path, *, has_vectors: bool) -> None:
         self.has_vectors = has_vectors
-        self._connection = duckdb.connect(str(path), config={"threads": 2, "memory_limit": "256MB"})
+        self._connection = duckdb.connect(str(path), config=_CONFIG)
         self._connection.execute(_MACROS)
         self._lock = _LOCKS[str(path)]
         self._holds = False
