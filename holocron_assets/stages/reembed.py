@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from holocron_assets.anchors import a_short_one, one_of_each_kind
+from holocron_assets.anchors import one_of_each_kind
 from holocron_assets.clock import utc_now
 from holocron_assets.derived_spaces import model_space
 from holocron_assets.errors import ModelChangedError, NotReadyError
@@ -105,13 +105,16 @@ def reembed_space(
         ensure_canary(store, provider, space, canary)
         anchors = compare(store, provider, space, canary)
         _require_allowed(space, anchors, source_prefix, replace=replace)
+        replaces_all = bool(anchors.moved) or not anchors.is_complete
+        tolerance = anchors.tolerance
         if anchors.moved:
             answers = measure(provider, space, canary)
             write(store, insert_answers, space, answers, uuid.uuid4(), is_complete=False)
-            while write(store, forget_derived, space):
-                pass
+            tolerance = canary.tolerance_of(answers.repeatability)
         with ProviderCalls(provider, space) as calls:
-            work = _Reembedding(store, space, provider, calls, canary, run, options, report)
+            work = _Reembedding(store, space, provider, calls, canary, run, options, report, tolerance=tolerance)
+            if replaces_all:
+                work.forget()
             try:
                 work.go_on(work.reached_by(earlier), progress)
             finally:
@@ -122,7 +125,7 @@ def reembed_space(
                     api_calls=calls.calls,
                     api_duration_ms=round(calls.seconds * 1000),
                 )
-        if anchors.moved or not anchors.is_complete:
+        if replaces_all:
             work.complete()
     return report
 
@@ -156,6 +159,8 @@ class _Reembedding:
         run: Run,
         options: Mapping[str, Any],
         report: ReembeddingReport,
+        *,
+        tolerance: float,
     ) -> None:
         self._store = store
         self._space = space
@@ -166,7 +171,14 @@ class _Reembedding:
         self._options = options
         self._report = report
         self._runtime = dict(provider.runtime())
-        self._tolerance = compare(store, provider, space, canary, a_short_one).tolerance
+        self._tolerance = tolerance
+
+    def forget(self) -> None:
+        """Nothing that is not current is replaced, so it must not come back: not derived vectors, and not history."""
+        while write(self._store, forget_derived, self._space):
+            pass
+        while write(self._store, forget_history, self._space, self._run.run_id):
+            pass
 
     def reached_by(self, earlier: Sequence[EarlierRun]) -> Reached:
         """Where an interrupted run came to; nowhere if the model answers otherwise now to what that run did."""
@@ -245,10 +257,9 @@ class _Reembedding:
             )
 
     def complete(self) -> None:
-        """The space is of one model again: everything current was replaced, and what is history goes."""
+        """The space is of one model again: everything current was replaced, and what became history meanwhile goes."""
         self._require_unmoved(list)
-        while write(self._store, forget_history, self._space, self._run.run_id):
-            pass
+        self.forget()
         write(self._store, self._record_complete)
 
     def _record_complete(self, session: Session) -> None:

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from holocron_assets.clock import utc_now
 from holocron_assets.derived_spaces import derived_from
@@ -21,7 +22,6 @@ _HISTORY_AT_ONCE = 1024
 
 def replace_vectors(session: Session, space: EmbeddingSpace, answers: Sequence[ChunkAnswer], run_id: uuid.UUID) -> None:
     """Store the vectors of `answers`, and both hashes; a text that is rejected loses its vector and is quarantined."""
-    now = utc_now()
     replacements = [
         Replacement(
             embedding_id=answer.chunk.embedding_id,
@@ -32,10 +32,7 @@ def replace_vectors(session: Session, space: EmbeddingSpace, answers: Sequence[C
     ]
     nothing = np.zeros(space.dimensions, np.float32)
     vectors = np.stack([nothing if answer.vector is None else answer.vector for answer in answers])
-    reembedding.insert_replacements(session, replacements, vectors, run_id, now)
-    reembedding.delete_derived_embeddings(session, derived_from(session, space.embedding_space_id))
-    reembedding.update_embedding_vectors(session, run_id)
-    reembedding.delete_rejected_embeddings(session)
+    _replace(session, space, replacements, vectors, run_id)
     rejected = [
         QuarantinedItem(
             item_type=ItemType.CHUNK,
@@ -49,7 +46,7 @@ def replace_vectors(session: Session, space: EmbeddingSpace, answers: Sequence[C
         if answer.vector is None
     ]
     if rejected:
-        quarantine.upsert_quarantined(session, rejected, run_id, now)
+        quarantine.upsert_quarantined(session, rejected, run_id, utc_now())
 
 
 def forget_derived(session: Session, space: EmbeddingSpace) -> int:
@@ -66,7 +63,18 @@ def forget_history(session: Session, space: EmbeddingSpace, run_id: uuid.UUID) -
     history = reembedding.list_history_embeddings(session, space.embedding_space_id, _HISTORY_AT_ONCE)
     if history:
         nothing = np.zeros((len(history), space.dimensions), np.float32)
-        reembedding.insert_replacements(session, history, nothing, run_id, utc_now())
-        reembedding.delete_derived_embeddings(session, derived_from(session, space.embedding_space_id))
-        reembedding.delete_rejected_embeddings(session)
+        _replace(session, space, history, nothing, run_id)
     return len(history)
+
+
+def _replace(
+    session: Session,
+    space: EmbeddingSpace,
+    replacements: Sequence[Replacement],
+    vectors: NDArray[np.float32],
+    run_id: uuid.UUID,
+) -> None:
+    reembedding.insert_replacements(session, replacements, vectors, run_id, utc_now())
+    reembedding.delete_derived_embeddings(session, derived_from(session, space.embedding_space_id))
+    reembedding.update_embedding_vectors(session, run_id)
+    reembedding.delete_rejected_embeddings(session)

@@ -20,7 +20,8 @@ from holocron_assets.stages.canary import CanaryPolicy, compare
 from holocron_assets.stages.embed import embed_space
 from holocron_assets.stages.reembed import ReembeddingReport, reembed_space
 from holocron_assets.stages.register import register
-from holocron_assets.tables.reembedding import EmbeddedChunk, Reached
+from holocron_assets.tables.reembedding import EmbeddedChunk, Reached, list_current_embeddings
+from holocron_assets.transactions import read
 from holocron_assets.verification.verify import verify
 from tests.conftest import Templates
 from tests.derived import derived, fill
@@ -296,6 +297,32 @@ def test_history_does_not_come_back_with_an_old_models_vector(
     world.add(page_row("Page 1", 1, prose("topic 1", 300), revision=3, fetched_at=world.next_day()))
     world.extract()
     world.chunk()
+
+    assert embed_space(world.store, lambda: model, space, policy, ORIGIN, silent).embedded == 1
+    assert not reembed(world, model, space).replaced
+
+
+def test_history_that_came_back_during_an_interruption_is_embedded_anew(
+    world: World, model: Moving, space: EmbeddingSpace
+) -> None:
+    """Where the interrupted run had passed its place already, the next does not look at it again."""
+    policy = CanaryPolicy.of(world.settings)
+    early = read(world.store, list_current_embeddings, space.embedding_space_id, "", after=None, limit=2)
+    texts = [contents(world)[one.chunk_id] for one in early]
+    number = next(n for n in range(1, 9) if any(f"about topic {n}:" in text for text in texts))
+    world.add(page_row(f"Page {number}", number, prose("edited", 300), revision=2, fetched_at=world.next_day()))
+    world.extract()
+    world.chunk()
+    embed_space(world.store, lambda: model, space, policy, ORIGIN, silent)
+    model.turned = 0.3
+    interrupted(world, model, space, after=6, replace=True)
+
+    world.add(
+        page_row(f"Page {number}", number, prose(f"topic {number}", 300), revision=3, fetched_at=world.next_day())
+    )
+    world.extract()
+    world.chunk()
+    assert reembed(world, model, space, replace=True).resumed_after
 
     assert embed_space(world.store, lambda: model, space, policy, ORIGIN, silent).embedded == 1
     assert not reembed(world, model, space).replaced
