@@ -2,7 +2,7 @@
 
 import click
 
-from holocron_assets.cli.output import json_option, print_json, say
+from holocron_assets.cli.output import dry_run_option, json_option, print_json, say
 from holocron_assets.composition import command_store
 from holocron_assets.derivation import SAMPLE, derive
 from holocron_assets.preflight import prepare
@@ -15,7 +15,7 @@ from holocron_assets.transforms import KINDS
 @click.option("--transform", "kind", type=click.Choice(list(KINDS)), required=True, help="What makes the new vectors.")
 @click.option("--dimensions", type=click.IntRange(min=1), help="How many pca and matryoshka leave.")
 @click.option("--sample", type=click.IntRange(min=1), help=f"How many vectors pca and int8 are fitted on: {SAMPLE:,}.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@dry_run_option
 @json_option
 def command(space: str, *, kind: str, dimensions: int | None, sample: int | None, dry_run: bool, as_json: bool) -> None:
     """Register a space that is derived from SPACE, fitted on vectors it has now. The next run fills it."""

@@ -6,13 +6,12 @@ from pathlib import Path
 
 import click
 
-from holocron_assets.artefacts.writing import when_run_ends
-from holocron_assets.cli.output import json_option, print_json, progress_bar, say, warn
+from holocron_assets.cli.origin import command_origin
+from holocron_assets.cli.output import json_option, print_json, progress_bar, say
 from holocron_assets.composition import command_store
 from holocron_assets.errors import ConfigurationError
 from holocron_assets.next_steps import EVERYTHING
 from holocron_assets.preflight import prepare
-from holocron_assets.runs import Origin, this_process
 from holocron_assets.settings import Settings, SqlSource, load_settings
 from holocron_assets.stages.ingest import IngestReport, ingest
 from holocron_assets.stages.ingest_rows import SqlSourceReport, ingest_sql_sources
@@ -49,8 +48,7 @@ def command(
     sources = _sources(settings, names)
     store = command_store(settings)
     prepare(store, settings)
-    on_end = when_run_ends(settings, warn)
-    origin = Origin(kind="cli", reference=f"holocron ingest {this_process()}", on_end=on_end)
+    origin = command_origin("ingest", settings)
     with progress_bar("records read", quiet=as_json) as progress:
         report = ingest(store, paths, origin, progress, lake=lake)
         rows = ingest_sql_sources(store, sources, origin, progress)

@@ -24,6 +24,7 @@ from rich.table import Table
 
 from holocron_assets.ports import Progress as ReportProgress
 
+dry_run_option = click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 
 

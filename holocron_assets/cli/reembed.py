@@ -4,11 +4,10 @@ from functools import partial
 
 import click
 
-from holocron_assets.artefacts.writing import when_run_ends
-from holocron_assets.cli.output import json_option, print_json, progress_bar, say, warn
+from holocron_assets.cli.origin import command_origin
+from holocron_assets.cli.output import json_option, print_json, progress_bar, say
 from holocron_assets.composition import command_store, installed_providers
 from holocron_assets.preflight import prepare
-from holocron_assets.runs import Origin, this_process
 from holocron_assets.settings import load_settings
 from holocron_assets.spaces import named_space
 from holocron_assets.stages.canary import CanaryPolicy
@@ -18,7 +17,7 @@ from holocron_assets.tables import planning, reembedding, spaces
 from holocron_assets.transactions import read
 
 
-@click.command()
+@click.command("reembed")
 @click.argument("space")
 @click.option("--source", "source_prefix", default="", metavar="PREFIX", help="Only sources whose id begins so.")
 @click.option("--replace", is_flag=True, help="Replace vectors that differ, instead of stopping.")
@@ -45,8 +44,7 @@ def command(space: str, *, source_prefix: str, replace: bool, dry_run: bool, as_
             say(f"{count:,} vectors of {chosen.slug} would be compared, in {time}.")
         return
     prepare(store, settings)
-    on_end = when_run_ends(settings, warn)
-    origin = Origin(kind="cli", reference=f"holocron spaces reembed {this_process()}", on_end=on_end)
+    origin = command_origin("spaces reembed", settings)
     opened = partial(installed_providers(settings).reopen, chosen)
     with progress_bar("vectors compared", quiet=as_json) as progress:
         report = reembed_space(

@@ -8,15 +8,13 @@ import yaml
 
 from holocron_assets import promotion, registry
 from holocron_assets.cli import FAILED, derive, reembed
-from holocron_assets.cli.output import console, json_option, print_json, rows_table, say
+from holocron_assets.cli.output import console, dry_run_option, json_option, print_json, rows_table, say
 from holocron_assets.composition import command_store, installed_providers
 from holocron_assets.preflight import prepare
 from holocron_assets.promotion import DEFAULT, Switch
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.settings import load_settings
 from holocron_assets.stages.canary import CanaryPolicy
-
-dry_run_option = click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 
 
 @click.group()
@@ -25,6 +23,7 @@ def command() -> None:
 
 
 command.add_command(derive.command)
+command.add_command(reembed.command)
 
 
 @command.command("list")
@@ -138,8 +137,6 @@ def deactivate(space: str, *, dry_run: bool, as_json: bool) -> None:
     """Leave SPACE out of runs and searches from now on; its vectors stay."""
     _set_active(space, is_active=False, dry_run=dry_run, as_json=as_json)
 
-
-command.add_command(reembed.command, "reembed")
 
 alias_option = click.option("--alias", default=DEFAULT, show_default=True, help="The name that searches use.")
 
