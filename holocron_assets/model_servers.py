@@ -11,7 +11,9 @@ from holocron_assets.environment import NO_SECRETS, local_ollama_url, named_olla
 LONGEST_SERVER_NAME = 87
 
 
-class _ModelServer(BaseModel):
+class ModelServerSettings(BaseModel):
+    """How many requests are with a server at once, and how large one is: texts, and characters."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     concurrency: PositiveInt = 4
@@ -26,7 +28,7 @@ class _ModelServer(BaseModel):
         return given
 
 
-class OllamaSettings(_ModelServer):
+class OllamaSettings(ModelServerSettings):
     """Where Ollama is and how it is spoken to."""
 
     base_url: str | None = Field(default_factory=lambda: named_ollama_url(os.environ), repr=False)
@@ -41,7 +43,7 @@ class OllamaSettings(_ModelServer):
         return self.base_url or local_ollama_url(os.environ)
 
 
-class OpenAISettings(_ModelServer):
+class OpenAISettings(ModelServerSettings):
     """Where OpenAI, or a server that speaks as it does, is and how it is spoken to; the key is no setting.
 
     `server_name` is the tag of the spaces that the server fills, where that is not to be its host.

@@ -16,6 +16,7 @@ from holocron_assets.ports import EmbeddingProvider, Purpose
 from holocron_assets.records import EmbeddingSpace, SpaceIdentity, Vectors
 from holocron_assets.settings import Settings
 from holocron_assets.spaces import plain_tag
+from holocron_assets.wrapped import WrappedProvider
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,24 +67,12 @@ def open_provider(
         return _Opened(provider, provider_class(model, options, *how))
 
 
-class _Opened(EmbeddingProvider):
+class _Opened(WrappedProvider):
     """A provider that raises errors of ours only, whatever the libraries below it raise."""
 
     def __init__(self, name: str, provider: EmbeddingProvider) -> None:
+        super().__init__(provider)
         self._name = name
-        self._provider = provider
-
-    @property
-    def batch_size(self) -> int:
-        return self._provider.batch_size
-
-    @property
-    def batch_characters(self) -> int:
-        return self._provider.batch_characters
-
-    @property
-    def concurrency(self) -> int:
-        return self._provider.concurrency
 
     def describe(self) -> SpaceIdentity:
         with _errors_of_ours(self._name):

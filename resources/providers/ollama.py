@@ -15,17 +15,16 @@ from pydantic import Field
 
 from holocron_assets.errors import InputRejectedError, ProviderError
 from holocron_assets.model_servers import OllamaSettings
-from holocron_assets.ports import EmbeddingProvider, Purpose
+from holocron_assets.ports import Purpose
 from holocron_assets.records import SpaceIdentity, Vectors
-from holocron_assets.vectors import NORM_TOLERANCE
 from resources.providers.json_server import Address, JsonServer, RefusedError
 from resources.providers.ollama_refusals import ContextOverflowError, meaning, missing
 from resources.providers.options import Options
+from resources.providers.served import PROBE, ServedProvider, is_normalized
 
 #: A model may read more; what chunks never need would only cost memory.
 _LONGEST_DEFAULT_CONTEXT = 8192
 _CONTEXT_WITHOUT_METADATA = 2048
-_PROBE = "why is the sky blue?"
 #: Until the server has counted some: English prose.
 _TOKENS_PER_CHARACTER = 0.25
 #: What the authors of a model say that queries and documents must begin with: nomic-embed-text, mxbai-embed-large and
@@ -52,7 +51,7 @@ class OllamaOptions(Options):
     dimensions: int | None = Field(default=None, ge=1, le=65_536)
 
 
-class Ollama(EmbeddingProvider):
+class Ollama(ServedProvider):
     """Embeds through `/api/embed`. `model` is a name as Ollama has it, with or without a tag."""
 
     def __init__(self, model: str, options: Mapping[str, Any], settings: OllamaSettings | None = None) -> None:
@@ -60,6 +59,7 @@ class Ollama(EmbeddingProvider):
         self._model = f"{self._name}:{self._tag}"
         self._options = OllamaOptions.read("ollama", options)
         self._settings = settings or OllamaSettings()
+        super().__init__(self._settings)
         self._server = JsonServer(
             Address.of("Ollama", self._settings.address()),
             timeout_seconds=self._settings.timeout_seconds,
@@ -69,19 +69,6 @@ class Ollama(EmbeddingProvider):
         self._described: SpaceIdentity | None = None
         self._weights = ""
         self._characters = self._tokens = 0
-
-    @property
-    def batch_size(self) -> int:
-        return self._settings.batch_size
-
-    @property
-    def batch_characters(self) -> int:
-        return self._settings.batch_characters
-
-    @property
-    def concurrency(self) -> int:
-        """One more than are with the server at once: it reads its answer meanwhile."""
-        return self._settings.concurrency + 1
 
     def describe(self) -> SpaceIdentity:
         """Asks the server which weights the name means now; whatever follows from them is asked once.
@@ -96,7 +83,8 @@ class Ollama(EmbeddingProvider):
             return self._described
 
     def runtime(self) -> Mapping[str, str]:
-        self.describe()
+        if self._described is None:
+            self.describe()
         version = self._answer(self._server.get, "api/version").get("version", "unknown")
         return {
             "engine": "ollama",
@@ -203,16 +191,13 @@ class Ollama(EmbeddingProvider):
                 f"{self._server.name}: {self._model} has {length} dimensions, and the space asks for "
                 f"{policy['dimensions']}. Correct the option `dimensions`."
             )
-        probe, _ = self._embedded([_PROBE], policy, truncate=False)
+        probe, _ = self._embedded([PROBE], policy, truncate=False)
         dimensions = probe.shape[1]
         if policy["dimensions"] is not None and dimensions != policy["dimensions"]:
             raise ProviderError(
                 f"{self._server.name} was asked for {policy['dimensions']} dimensions of {self._model} and gave "
                 f"{dimensions}: the model has no more, or Ollama is older than 0.11.11 and ignores it."
             )
-        norm = float(np.linalg.norm(probe[0].astype(np.float64)))
-        if not np.isfinite(norm) or norm == 0:
-            raise ProviderError(f"{self._server.name}: {self._model} embeds {_PROBE!r} as a vector of length {norm}")
         self._weights = ", ".join(re.findall(r"(?m)^FROM .*sha256-([0-9a-f]{64})", str(shown.get("modelfile") or "")))
         details = shown.get("details") or {}
         known = [details.get(key) for key in ("family", "parameter_size", "quantization_level")]
@@ -222,7 +207,7 @@ class Ollama(EmbeddingProvider):
             model_tag=self._tag,
             model_digest=digest,
             dimensions=dimensions,
-            normalize=abs(norm - 1) <= NORM_TOLERANCE,
+            normalize=is_normalized(probe[0], f"{self._server.name}: {self._model}"),
             distance_metric="cosine",
             preprocess_policy=policy,
             is_plain=policy == self._policy(OllamaOptions(), context_length),

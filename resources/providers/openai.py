@@ -18,14 +18,12 @@ from pydantic import Field
 from holocron_assets.environment import OPENAI_KEY, openai_key
 from holocron_assets.errors import ConfigurationError, InputRejectedError, ProviderError
 from holocron_assets.model_servers import LONGEST_SERVER_NAME, OpenAISettings
-from holocron_assets.ports import EmbeddingProvider, Purpose
+from holocron_assets.ports import Purpose
 from holocron_assets.records import SpaceIdentity, Vectors
-from holocron_assets.vectors import NORM_TOLERANCE
 from resources.providers.json_server import Address, JsonServer, RefusedError, said
 from resources.providers.openai_refusals import WHERE, meaning
 from resources.providers.options import Options
-
-_PROBE = "why is the sky blue?"
+from resources.providers.served import PROBE, ServedProvider, is_normalized
 
 
 class OpenAIOptions(Options):
@@ -36,13 +34,14 @@ class OpenAIOptions(Options):
     dimensions: int | None = Field(default=None, ge=1, le=65_536)
 
 
-class OpenAI(EmbeddingProvider):
+class OpenAI(ServedProvider):
     """Embeds through `/embeddings` below the base URL. `model` is a name as the server has it."""
 
     def __init__(self, model: str, options: Mapping[str, Any], settings: OpenAISettings | None = None) -> None:
         self._model = model
         self._options = OpenAIOptions.read("openai", options)
         self._settings = settings or OpenAISettings()
+        super().__init__(self._settings)
         address = Address.of("openai", self._settings.base_url)
         key = _key(address)
         self._has_key = key is not None
@@ -58,19 +57,6 @@ class OpenAI(EmbeddingProvider):
         #: numbers packed, of which a server need not write, nor we read, the digits
         self._encoding = "base64"
         self._served_as = ""
-
-    @property
-    def batch_size(self) -> int:
-        return self._settings.batch_size
-
-    @property
-    def batch_characters(self) -> int:
-        return self._settings.batch_characters
-
-    @property
-    def concurrency(self) -> int:
-        """One more than are with the server at once: it reads its answer meanwhile."""
-        return self._settings.concurrency + 1
 
     def describe(self) -> SpaceIdentity:
         """Has a sentence embedded, once: nothing else tells of a model. Raises `ProviderError` where that fails."""
@@ -98,16 +84,13 @@ class OpenAI(EmbeddingProvider):
                 f"{self._server.name} was asked for {self._options.dimensions} dimensions of {self._model} and gave "
                 f"{dimensions}: leave the option `dimensions` out."
             )
-        norm = float(np.linalg.norm(probe[0].astype(np.float64)))
-        if not np.isfinite(norm) or norm == 0:
-            raise ProviderError(f"{self._server.name}: {self._model} embeds {_PROBE!r} as a vector of length {norm}")
         return SpaceIdentity(
             provider="openai",
             model_name=self._model,
             model_tag=self._tag,
             model_digest="",
             dimensions=dimensions,
-            normalize=abs(norm - 1) <= NORM_TOLERANCE,
+            normalize=is_normalized(probe[0], f"{self._server.name}: {self._model}"),
             distance_metric="cosine",
             preprocess_policy=self._options.model_dump(),
             is_plain=self._options == OpenAIOptions(),
@@ -116,15 +99,15 @@ class OpenAI(EmbeddingProvider):
     def _probe(self) -> NDArray[np.float32]:
         """The one vector of a harmless sentence; a server that refuses to pack numbers writes them from then on."""
         try:
-            return self._embedded([_PROBE])
+            return self._embedded([PROBE])
         except InputRejectedError:
             self._encoding = "float"
         try:
-            return self._embedded([_PROBE])
+            return self._embedded([PROBE])
         except InputRejectedError as error:
             words = str(error).rstrip(".")
             raise ProviderError(
-                f"{words}. That was its answer to {_PROBE!r}: is {self._model} an embedding model, and do the space's "
+                f"{words}. That was its answer to {PROBE!r}: is {self._model} an embedding model, and do the space's "
                 "options suit it?"
             ) from error
 
