@@ -64,11 +64,12 @@ def space_of_alias(session: Session, registered: Sequence[EmbeddingSpace], alias
 
 
 def aliases_of(session: Session, registered: Sequence[EmbeddingSpace]) -> dict[uuid.UUID, list[str]]:
-    """The aliases of every space that has one; of `default` also where it is only the oldest active space."""
-    aliases = {space.embedding_space_id: promoted_to(session, space) for space in registered}
-    oldest = next((space.embedding_space_id for space in registered if space.is_active), None)
-    if oldest and not any(DEFAULT in names for names in aliases.values()):
-        aliases[oldest].append(DEFAULT)
+    """The aliases that mean a space, for each; `default` means the oldest active one where none was promoted to it."""
+    history = promotions.list_promotions(session)
+    aliases: dict[uuid.UUID, list[str]] = {space.embedding_space_id: [] for space in registered}
+    for alias in sorted({one.alias for one in history} | {DEFAULT}):
+        if space := _meant(history, registered, alias):
+            aliases[space.embedding_space_id].append(alias)
     return aliases
 
 
@@ -112,9 +113,7 @@ def roll_back(store: Store, alias: str, *, dry_run: bool) -> Switch:
 
 def _switch(session: Session, space: EmbeddingSpace, alias: str, promotion_id: uuid.UUID) -> Switch:
     switch = _preview(session, space, alias)
-    if not any(
-        one.embedding_space_id == space.embedding_space_id and one.is_active for one in spaces.list_spaces(session)
-    ):
+    if space.embedding_space_id not in {one.embedding_space_id for one in spaces.list_spaces(session) if one.is_active}:
         raise NotReadyError(f"{space.slug} was deactivated meanwhile")
     if switch.lacking:
         raise NotReadyError(
