@@ -1,17 +1,18 @@
 """The transform between a derived space and its source: reading it, and a provider that applies it to queries."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from holocron_assets.errors import TransformError
 from holocron_assets.ports import EmbeddingProvider, ProviderCatalog, Purpose, Session, Store
 from holocron_assets.records import EmbeddingSpace, SpaceIdentity, Vectors
-from holocron_assets.spaces import derived_identity, identity_of, space_of
+from holocron_assets.spaces import derived_identity, identity_of, space_of, transforms_of
 from holocron_assets.tables import spaces, transforms
 from holocron_assets.transactions import read
 from holocron_assets.transforms import Transform, load
 from holocron_assets.vectors import require_valid
+from holocron_assets.wrapped import WrappedProvider
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,9 +62,18 @@ def open_space(store: Store, providers: ProviderCatalog, space: EmbeddingSpace) 
 
 def model_space(store: Store, space: EmbeddingSpace) -> EmbeddingSpace:
     """The space of the model whose vectors `space` is made of, through whatever lies between; most often itself."""
-    while space.transform_ref is not None:
-        space = read(store, read_derivation, space).source
-    return space
+    return space if space.transform_ref is None else read(store, _model_space, space)
+
+
+def _model_space(session: Session, space: EmbeddingSpace) -> EmbeddingSpace:
+    known = {one.embedding_space_id: one for one in spaces.list_spaces(session)}
+    made_of = {key: known.get(one.source_space_id) for key, one in transforms.list_transforms(session).items()}
+    source: EmbeddingSpace | None = space
+    for _ in transforms_of(space.transform_ref):
+        source = made_of.get(source.embedding_space_id) if source else None
+    if source is None or source.transform_ref is not None:
+        raise _lost(space, "what is stored does not lead to the space of a model")
+    return source
 
 
 def derived_from(session: Session, space_id: uuid.UUID) -> list[uuid.UUID]:
@@ -77,30 +87,15 @@ def derived_from(session: Session, space_id: uuid.UUID) -> list[uuid.UUID]:
     return found
 
 
-class _Transformed(EmbeddingProvider):
+class _Transformed(WrappedProvider):
     """A provider whose vectors are transformed, each as it would be in any other batch."""
 
     def __init__(self, provider: EmbeddingProvider, derivation: Derivation) -> None:
-        self._provider = provider
+        super().__init__(provider)
         self._derivation = derivation
-
-    @property
-    def batch_size(self) -> int:
-        return self._provider.batch_size
-
-    @property
-    def batch_characters(self) -> int:
-        return self._provider.batch_characters
-
-    @property
-    def concurrency(self) -> int:
-        return self._provider.concurrency
 
     def describe(self) -> SpaceIdentity:
         return derived(self._provider.describe(), self._derivation.transform)
-
-    def runtime(self) -> Mapping[str, str]:
-        return self._provider.runtime()
 
     def embed(self, texts: Sequence[str], purpose: Purpose = Purpose.DOCUMENT) -> Vectors:
         vectors = self._provider.embed(texts, purpose)

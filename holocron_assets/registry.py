@@ -9,7 +9,7 @@ from holocron_assets.ports import EmbeddingProvider, ProviderCatalog, Session, S
 from holocron_assets.promotion import aliases_of, default_space, promoted_to
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.spaces import named_space, require_same_space, space_of
-from holocron_assets.stages.canary import CanaryPolicy, compare, told
+from holocron_assets.stages.canary import CanaryPolicy, compare, told, unsettled
 from holocron_assets.stages.register import register
 from holocron_assets.tables import embeddings, overview, spaces, transforms
 from holocron_assets.tables.transforms import StoredTransform
@@ -75,7 +75,7 @@ def _states(session: Session) -> list[SpaceState]:
         states.append(
             SpaceState(
                 space=space,
-                aliases=aliases.get(space.embedding_space_id, []),
+                aliases=aliases[space.embedding_space_id],
                 vectors=vectors.get(space.embedding_space_id, 0),
                 lacking=backlog.pending,
                 quarantined=backlog.quarantined,
@@ -118,12 +118,7 @@ def probe(store: Store, providers: ProviderCatalog, policy: CanaryPolicy, wanted
     except SpaceMismatchError as error:
         return Probe(space=space, runtime=runtime, mismatch=str(error))  # no anchor was asked for
     if not compared.is_complete:
-        return Probe(
-            space=space,
-            runtime=runtime,
-            mismatch=f"the vectors of {model.slug} are being replaced; finish with "
-            f"`holocron spaces reembed {model.slug} --replace`",
-        )
+        return Probe(space=space, runtime=runtime, mismatch=str(unsettled(model)))
     if not compared.anchors:
         return Probe(space=space, runtime=runtime, mismatch=None)
     return Probe(

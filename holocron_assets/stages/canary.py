@@ -211,10 +211,15 @@ def require_settled(store: Store, space: EmbeddingSpace) -> None:
     """Raise `NotReadyError` while vectors of a space are being replaced by those of another model."""
     canary = read(store, canaries.get_canary, space.embedding_space_id)
     if canary is not None and not canary.is_complete:
-        raise NotReadyError(
-            f"space {space.slug}: its vectors are being replaced, and those of two models are never used together. "
-            f"Finish with `holocron spaces reembed {space.slug} --replace`."
-        )
+        raise unsettled(space)
+
+
+def unsettled(space: EmbeddingSpace) -> NotReadyError:
+    """What to say of a space whose vectors are being replaced."""
+    return NotReadyError(
+        f"space {space.slug}: its vectors are being replaced, and those of two models are never used together. "
+        f"Finish with `holocron spaces reembed {space.slug} --replace`."
+    )
 
 
 def require_unmoved(
@@ -224,8 +229,9 @@ def require_unmoved(
 
     `NotReadyError` while the vectors of the space are being replaced.
     """
-    require_settled(store, space)
     comparison = compare(store, provider, space, policy, choose)
+    if not comparison.is_complete:
+        raise unsettled(space)
     if comparison.moved:
         raise ModelChangedError(
             f"space {space.slug}: its model answers otherwise than when it was registered, under the same digest. "
@@ -262,19 +268,17 @@ def _in_batches(anchors: Sequence[Anchor], provider: EmbeddingProvider) -> Itera
 
 def _embedded(calls: ProviderCalls, parts: Iterable[Sequence[Anchor]]) -> dict[str, NDArray[np.float32]]:
     """The vectors of those texts that are taken."""
-    texts: dict[str, str] = {}
+    contents = [
+        [
+            ChunkContent(chunk_id=key, content=one.text, content_sha256=key)
+            for one in part
+            for key in [text_sha256(one.text)]
+        ]
+        for part in parts
+    ]
+    texts = {one.content_sha256: one.content for part in contents for one in part}
     vectors: dict[str, NDArray[np.float32]] = {}
-
-    def contents() -> Iterator[list[ChunkContent]]:
-        for part in parts:
-            hashes = [text_sha256(one.text) for one in part]
-            texts.update(zip(hashes, (one.text for one in part), strict=True))
-            yield [
-                ChunkContent(chunk_id=key, content=one.text, content_sha256=key)
-                for key, one in zip(hashes, part, strict=True)
-            ]
-
-    for answer in calls.embedded(contents()):
+    for answer in calls.embedded(contents):
         if answer.accepted:
             taken = [texts[one.content_sha256] for one in answer.accepted]
             vectors |= dict(zip(taken, np.concatenate(answer.vectors), strict=True))

@@ -108,7 +108,7 @@ def embed_space(
                         require_unmoved(store, provider, space, canary, a_few)
                     elif not space.model_digest:
                         require_unmoved(store, provider, space, canary, a_short_one)
-                    store_batch(store, embedded, space, run, report)
+                    report.count(embedded, write(store, write_batch, embedded, space.embedding_space_id, run.run_id))
                     progress(report.embedded + report.rejected, waiting)
         finally:
             _count(run, report, calls)
@@ -181,11 +181,6 @@ def _worth_a_commit(answers: Iterable[EmbeddedBatch]) -> Iterator[EmbeddedBatch]
         raise
     if gathered:
         yield gathered
-
-
-def store_batch(store: Store, batch: EmbeddedBatch, space: EmbeddingSpace, run: Run, report: EmbeddingReport) -> None:
-    """Commit what became of some chunks, and count it."""
-    report.count(batch, write(store, write_batch, batch, space.embedding_space_id, run.run_id))
 
 
 def write_batch(session: Session, batch: EmbeddedBatch, space_id: uuid.UUID, run_id: uuid.UUID) -> int:

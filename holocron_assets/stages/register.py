@@ -82,7 +82,7 @@ def register_successor(
         if compared.anchors and compared.is_complete and not compared.moved:
             return one
     space = space_of(described, max((generation_of(one) for one in generations), default=0) + 1)
-    if space.embedding_space_id not in {one.embedding_space_id for one in read(store, spaces.list_spaces)}:
+    if space.embedding_space_id not in {one.embedding_space_id for one in known}:
         register(store, provider, space, policy)
     registered = read(store, spaces.list_spaces)
     return next(one for one in registered if one.embedding_space_id == space.embedding_space_id)
