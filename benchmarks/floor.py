@@ -17,8 +17,9 @@ import pyarrow as pa
 
 from holocron_assets.chunking import POLICIES, cut
 from holocron_assets.extraction.examination import examine
-from holocron_assets.identity import chunk_id, text_sha256, vector_sha256
+from holocron_assets.identity import chunk_id, text_sha256
 from holocron_assets.records import RawRecord, RecordKey
+from holocron_assets.vectors import vector_sha256
 from resources.providers import open_provider
 
 _BATCH_CHUNKS = 4096

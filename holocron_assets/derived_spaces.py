@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from holocron_assets.errors import TransformError
 from holocron_assets.ports import EmbeddingProvider, ProviderCatalog, Purpose, Session, Store
-from holocron_assets.records import EmbeddingSpace, SpaceIdentity, Vectors
+from holocron_assets.records import EmbeddingSpace, SpaceIdentity
 from holocron_assets.spaces import derived_identity, identity_of, space_of, transforms_of
 from holocron_assets.tables import spaces, transforms
 from holocron_assets.transactions import read
 from holocron_assets.transforms import Transform, load
-from holocron_assets.vectors import require_valid
+from holocron_assets.vectors import Vectors, require_valid
 from holocron_assets.wrapped import WrappedProvider
 
 

@@ -11,9 +11,6 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 #: Fixed for ever: every store, and every process that races another, derives the same ids from it.
 NAMESPACE = uuid.UUID("6f1d1c4e-7c0b-5f35-9d0e-3a1f0a4a7b11")
 
@@ -28,11 +25,6 @@ def canonical_json(value: Any) -> str:
 def text_sha256(text: str) -> str:
     """SHA-256 of the UTF-8 text as lower-case hex; no normalisation of any kind."""
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def vector_sha256(vector: NDArray[np.float32]) -> str:
-    """SHA-256 of the vector's little-endian float32 bytes."""
-    return hashlib.sha256(np.ascontiguousarray(vector, dtype="<f4").tobytes()).hexdigest()
 
 
 def payload_sha256(payload: str) -> str:

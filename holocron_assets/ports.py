@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from holocron_assets.records import EmbeddingSpace, SpaceIdentity, Vectors
+from holocron_assets.records import EmbeddingSpace, SpaceIdentity
+from holocron_assets.vectors import Vectors
 
 
 class Session(Protocol):

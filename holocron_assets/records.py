@@ -11,9 +11,6 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 
 class Outcome(StrEnum):
     """What examining one ingest record found."""
@@ -173,15 +170,6 @@ class EmbeddingSpace:
     transform_ref: str | None
     description: str | None = None
     is_active: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Vectors:
-    """What a provider returns for n texts: float32 vectors of shape (n, dimensions), in the texts' order."""
-
-    values: NDArray[np.float32]
-    #: tokens (or the provider's own unit) of each text that did not fit and were not embedded, shape (n,)
-    truncated_tokens: NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,6 @@
 """What a vector must be before it is stored, and which of many are nearest to one. Pure."""
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -13,6 +14,20 @@ from holocron_assets.records import EmbeddingSpace
 #: How far the length of a normalised vector may be from 1: float32 rounding over a few thousand
 #: dimensions stays below 1e-4, a vector that was never normalised does not.
 NORM_TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vectors:
+    """What a provider returns for n texts: float32 vectors of shape (n, dimensions), in the texts' order."""
+
+    values: NDArray[np.float32]
+    #: tokens (or the provider's own unit) of each text that did not fit and were not embedded, shape (n,)
+    truncated_tokens: NDArray[np.int32]
+
+
+def vector_sha256(vector: NDArray[np.float32]) -> str:
+    """SHA-256 of the vector's little-endian float32 bytes: a frozen rule, as those of `holocron_assets.identity`."""
+    return hashlib.sha256(np.ascontiguousarray(vector, dtype="<f4").tobytes()).hexdigest()
 
 
 def require_valid(vectors: NDArray[np.float32], space: EmbeddingSpace, count: int) -> None:

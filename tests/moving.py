@@ -8,7 +8,8 @@ import numpy as np
 
 from holocron_assets.errors import InputRejectedError
 from holocron_assets.ports import EmbeddingProvider, ProviderCatalog, Purpose
-from holocron_assets.records import EmbeddingSpace, SpaceIdentity, Vectors
+from holocron_assets.records import EmbeddingSpace, SpaceIdentity
+from holocron_assets.vectors import Vectors
 from resources.providers import open_provider
 
 

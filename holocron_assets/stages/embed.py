@@ -12,7 +12,7 @@ from holocron_assets.anchors import a_short_one, one_of_each_kind
 from holocron_assets.batching import batches
 from holocron_assets.clock import utc_now
 from holocron_assets.errors import ProviderError
-from holocron_assets.identity import embedding_id, vector_sha256
+from holocron_assets.identity import embedding_id
 from holocron_assets.ports import EmbeddingProvider, Progress, Session, Store
 from holocron_assets.records import Embedding, EmbeddingSpace, ItemType, JobType, QuarantinedItem
 from holocron_assets.runs import Origin, Run, record_options, recorded_run
@@ -22,6 +22,7 @@ from holocron_assets.stages.canary import CanaryPolicy, ensure_canary, require_u
 from holocron_assets.tables import embeddings, quarantine
 from holocron_assets.tables.embeddings import ChunkContent, Position
 from holocron_assets.transactions import read, write
+from holocron_assets.vectors import vector_sha256
 
 STAGE = "embed"
 

@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 
 from holocron_assets.clock import utc_now
 from holocron_assets.derived_spaces import derived_from
-from holocron_assets.identity import vector_sha256
 from holocron_assets.ports import Session
 from holocron_assets.records import EmbeddingSpace, ItemType, QuarantinedItem
 from holocron_assets.stages.comparing import ChunkAnswer
 from holocron_assets.stages.embed import STAGE
 from holocron_assets.tables import quarantine, reembedding
 from holocron_assets.tables.reembedding import Replacement
+from holocron_assets.vectors import vector_sha256
 
 #: In one transaction.
 _HISTORY_AT_ONCE = 1024

@@ -11,10 +11,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from holocron_assets.anchors import Anchor
-from holocron_assets.identity import canonical_json, text_sha256, vector_sha256
+from holocron_assets.identity import canonical_json, text_sha256
 from holocron_assets.ports import Session
 from holocron_assets.tables.staging import TEXT, table_of, vector_column
-from holocron_assets.vectors import rows_of
+from holocron_assets.vectors import rows_of, vector_sha256
 
 _COLUMNS = dict.fromkeys(("anchor_sha256", "kind", "content", "vector_sha256"), TEXT)
 

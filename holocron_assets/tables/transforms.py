@@ -11,11 +11,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from holocron_assets.identity import canonical_json, embedding_id, vector_sha256
+from holocron_assets.identity import canonical_json, embedding_id
 from holocron_assets.ports import Session
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.tables.embeddings import ChunkKey, Position
-from holocron_assets.vectors import faults, rows_of
+from holocron_assets.vectors import faults, rows_of, vector_sha256
 
 #: For more keys than these DuckDB reads the whole table (`dynamic_or_filter_threshold`).
 LOOKED_UP_AT_ONCE = 2048

@@ -11,12 +11,12 @@ import numpy as np
 import pyarrow as pa
 
 from holocron_assets.chunking import POLICIES
-from holocron_assets.identity import chunk_id, embedding_id, text_sha256, vector_sha256
+from holocron_assets.identity import chunk_id, embedding_id, text_sha256
 from holocron_assets.ports import Session
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.tables import checks
 from holocron_assets.tables.checks import LISTED, Written
-from holocron_assets.vectors import faults, rows_of
+from holocron_assets.vectors import faults, rows_of, vector_sha256
 from holocron_assets.verification.finding import Finding
 
 

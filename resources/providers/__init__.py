@@ -13,9 +13,10 @@ from typing import Any
 
 from holocron_assets.errors import ConfigurationError, HolocronError, ProviderError
 from holocron_assets.ports import EmbeddingProvider, Purpose
-from holocron_assets.records import EmbeddingSpace, SpaceIdentity, Vectors
+from holocron_assets.records import EmbeddingSpace, SpaceIdentity
 from holocron_assets.settings import Settings
 from holocron_assets.spaces import plain_tag
+from holocron_assets.vectors import Vectors
 from holocron_assets.wrapped import WrappedProvider
 
 

@@ -15,7 +15,8 @@ from pydantic import Field
 from holocron_assets.errors import InputRejectedError
 from holocron_assets.identity import text_sha256
 from holocron_assets.ports import EmbeddingProvider, Purpose
-from holocron_assets.records import SpaceIdentity, Vectors
+from holocron_assets.records import SpaceIdentity
+from holocron_assets.vectors import Vectors
 from resources.providers.options import Options, require_model
 
 MODEL = "ngram"

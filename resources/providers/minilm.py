@@ -19,7 +19,8 @@ from pydantic import Field, field_validator
 from holocron_assets.errors import InputRejectedError
 from holocron_assets.ports import EmbeddingProvider, Purpose
 from holocron_assets.processors import usable_processors
-from holocron_assets.records import SpaceIdentity, Vectors
+from holocron_assets.records import SpaceIdentity
+from holocron_assets.vectors import Vectors
 from resources.providers.minilm_files import PACKAGE, TOKENIZER_SHA256, ModelFiles, find_model_files
 from resources.providers.minilm_graph import DIMENSIONS, minilm_graph
 from resources.providers.options import Options, require_model

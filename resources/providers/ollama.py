@@ -16,7 +16,8 @@ from pydantic import Field
 from holocron_assets.errors import InputRejectedError, ProviderError
 from holocron_assets.model_servers import OllamaSettings
 from holocron_assets.ports import Purpose
-from holocron_assets.records import SpaceIdentity, Vectors
+from holocron_assets.records import SpaceIdentity
+from holocron_assets.vectors import Vectors
 from resources.providers.json_server import Address, JsonServer, RefusedError
 from resources.providers.ollama_refusals import ContextOverflowError, meaning, missing
 from resources.providers.options import Options

@@ -19,7 +19,8 @@ from holocron_assets.environment import OPENAI_KEY, openai_key
 from holocron_assets.errors import ConfigurationError, InputRejectedError, ProviderError
 from holocron_assets.model_servers import LONGEST_SERVER_NAME, OpenAISettings
 from holocron_assets.ports import Purpose
-from holocron_assets.records import SpaceIdentity, Vectors
+from holocron_assets.records import SpaceIdentity
+from holocron_assets.vectors import Vectors
 from resources.providers.json_server import Address, JsonServer, RefusedError, said
 from resources.providers.openai_refusals import WHERE, meaning
 from resources.providers.options import Options

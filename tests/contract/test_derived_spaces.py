@@ -11,15 +11,16 @@ from holocron_assets.derived_spaces import open_space
 from holocron_assets.errors import (
     InputRejectedError,
 )
-from holocron_assets.identity import embedding_id, text_sha256, vector_sha256
+from holocron_assets.identity import embedding_id, text_sha256
 from holocron_assets.lineage import trace
 from holocron_assets.ports import EmbeddingProvider, Purpose
-from holocron_assets.records import EmbeddingSpace, SpaceIdentity, Vectors
+from holocron_assets.records import EmbeddingSpace, SpaceIdentity
 from holocron_assets.registry import find_state, probe
 from holocron_assets.retrying import retry
 from holocron_assets.stages.canary import CanaryPolicy
 from holocron_assets.tables import spaces as space_table
 from holocron_assets.transactions import write
+from holocron_assets.vectors import Vectors, vector_sha256
 from holocron_assets.verification.repair import repair
 from holocron_assets.verification.verify import verify
 from tests.conftest import Templates

@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 
 from holocron_assets.errors import ModelChangedError, NotReadyError, ProviderUnavailableError
-from holocron_assets.identity import vector_sha256
 from holocron_assets.ports import Purpose
 from holocron_assets.promotion import promote
-from holocron_assets.records import EmbeddingSpace, Vectors
+from holocron_assets.records import EmbeddingSpace
 from holocron_assets.registry import probe
 from holocron_assets.spaces import space_of
 from holocron_assets.stages.canary import CanaryPolicy, compare
@@ -22,6 +21,7 @@ from holocron_assets.stages.reembed import ReembeddingReport, reembed_space
 from holocron_assets.stages.register import register
 from holocron_assets.tables.reembedding import EmbeddedChunk, Reached, list_current_embeddings
 from holocron_assets.transactions import read
+from holocron_assets.vectors import Vectors, vector_sha256
 from holocron_assets.verification.verify import verify
 from tests.conftest import Templates
 from tests.derived import derived, fill

@@ -14,7 +14,7 @@ import pytest
 
 from holocron_assets.chunking import POLICIES
 from holocron_assets.errors import SchemaError, StoreBusyError, StoreError
-from holocron_assets.identity import embedding_id, text_sha256, vector_sha256
+from holocron_assets.identity import embedding_id, text_sha256
 from holocron_assets.intake.rows import record_of
 from holocron_assets.ports import Session
 from holocron_assets.records import (
@@ -41,7 +41,7 @@ from holocron_assets.tables import (
     spaces,
 )
 from holocron_assets.tables.ingest_records import FetchedRecord
-from holocron_assets.vectors import nearest
+from holocron_assets.vectors import nearest, vector_sha256
 from holocron_assets.verification import keys
 from resources.stores import open_store
 from resources.stores.base import SqlStore

@@ -12,9 +12,9 @@ import pytest
 
 from holocron_assets.anchors import anchors
 from holocron_assets.ports import Purpose
-from holocron_assets.records import Vectors
 from holocron_assets.settings import SpaceDeclaration, SqlSource
 from holocron_assets.tables import spaces as space_table
+from holocron_assets.vectors import Vectors
 from resources.providers import PROVIDERS, Entry
 from resources.providers.hashing import ByteNgrams
 from tests.graph.conftest import Graph

@@ -20,12 +20,13 @@ from holocron_assets.errors import (
     VectorError,
 )
 from holocron_assets.ports import Purpose
-from holocron_assets.records import EmbeddingSpace, Vectors
+from holocron_assets.records import EmbeddingSpace
 from holocron_assets.spaces import require_same_space
 from holocron_assets.stages.derive import derive_space
 from holocron_assets.stages.embed import EmbeddingReport
 from holocron_assets.tables import spaces
 from holocron_assets.transactions import read
+from holocron_assets.vectors import Vectors
 from resources.providers.hashing import ByteNgrams
 from tests.conftest import Templates
 from tests.derived import breaks, broken, derived, fill, registered, runs, six_pages, vectors_of

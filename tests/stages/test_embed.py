@@ -19,11 +19,12 @@ from holocron_assets.errors import (
     SpaceMismatchError,
 )
 from holocron_assets.ports import EmbeddingProvider, Purpose
-from holocron_assets.records import SpaceIdentity, Vectors
+from holocron_assets.records import SpaceIdentity
 from holocron_assets.spaces import space_of
 from holocron_assets.stages.canary import CanaryPolicy
 from holocron_assets.stages.embed import embed_space
 from holocron_assets.tables import quarantine, spaces
+from holocron_assets.vectors import Vectors
 from resources.providers import open_provider
 from tests.world import ORIGIN, World, page_row, prose, silent
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from holocron_assets.errors import ConfigurationError
-from holocron_assets.identity import vector_sha256
 from holocron_assets.spaces import space_of
+from holocron_assets.vectors import vector_sha256
 from resources.providers.hashing import ByteNgrams
 
 
