@@ -22,7 +22,8 @@ from holocron_assets.composition import installed_providers, step_store
 from holocron_assets.model_servers import OllamaSettings
 from holocron_assets.ports import Store
 from holocron_assets.runs import Origin
-from holocron_assets.settings import Settings, SpaceDeclaration
+from holocron_assets.sections import SpaceDeclaration
+from holocron_assets.settings import Settings
 from holocron_assets.stages.canary import CanaryPolicy
 from holocron_assets.stages.embed import embed_space
 from holocron_assets.stages.register import register_spaces

@@ -12,7 +12,8 @@ from sqlalchemy import make_url
 
 from holocron_assets.composition import InstalledProviders
 from holocron_assets.environment import SQLSERVER_VARIABLES
-from holocron_assets.settings import ExtractionSettings, Settings, SpaceDeclaration
+from holocron_assets.sections import ExtractionSettings, SpaceDeclaration
+from holocron_assets.settings import Settings
 from resources.stores import STORES, open_store
 from resources.stores.base import SqlStore
 from tests.scratch_database import scratch_database

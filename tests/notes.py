@@ -1,7 +1,7 @@
 """A table of the user's own, and the SQL source that reads it."""
 
 from holocron_assets.ports import Session
-from holocron_assets.settings import SqlSource
+from holocron_assets.sections import SqlSource
 from holocron_assets.stages.ingest_rows import SqlSourceReport, ingest_sql_sources
 from tests.world import ORIGIN, World, raw, silent
 

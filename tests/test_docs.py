@@ -15,7 +15,8 @@ from holocron_assets.cli import COMMANDS, main
 from holocron_assets.definitions import ASSETS, CHECKS
 from holocron_assets.extraction import EXTRACTORS
 from holocron_assets.model_servers import OllamaSettings, OpenAISettings
-from holocron_assets.settings import Settings, SpaceDeclaration, SqlSource
+from holocron_assets.sections import SpaceDeclaration, SqlSource
+from holocron_assets.settings import Settings
 from resources.providers import PROVIDERS, open_provider
 from resources.stores.base import SqlStore
 from tests.contract.test_provider import MODELS

@@ -12,7 +12,8 @@ from holocron_assets.composition import command_store
 from holocron_assets.errors import ConfigurationError
 from holocron_assets.next_steps import EVERYTHING
 from holocron_assets.preflight import prepare
-from holocron_assets.settings import Settings, SqlSource, load_settings
+from holocron_assets.sections import SqlSource
+from holocron_assets.settings import Settings, load_settings
 from holocron_assets.stages.ingest import IngestReport, ingest
 from holocron_assets.stages.ingest_rows import SqlSourceReport, ingest_sql_sources
 from holocron_assets.stages.lake import TABLE

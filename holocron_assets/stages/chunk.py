@@ -12,7 +12,7 @@ from holocron_assets.identity import canonical_json, chunk_id, text_sha256
 from holocron_assets.ports import Progress, Session, Store
 from holocron_assets.records import Chunk, ChunkedSource, JobType
 from holocron_assets.runs import Origin, Run, recorded_run
-from holocron_assets.settings import GuardSettings
+from holocron_assets.sections import GuardSettings
 from holocron_assets.tables import chunks, sources
 from holocron_assets.tables.chunks import ChunkChanges, ChunkingBacklog, PendingText
 from holocron_assets.transactions import read, write

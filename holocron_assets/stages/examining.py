@@ -16,8 +16,8 @@ from holocron_assets.extraction.resource import resource_key
 from holocron_assets.ports import Store
 from holocron_assets.processors import usable_processors
 from holocron_assets.records import Examination, RawRecord, RecordKey
+from holocron_assets.sections import ExtractionSettings
 from holocron_assets.selection import PageClass, Selection
-from holocron_assets.settings import ExtractionSettings
 from holocron_assets.tables import ingest_records, page_classes
 from holocron_assets.transactions import read
 from holocron_assets.workers import WorkerLimits, WorkerPool

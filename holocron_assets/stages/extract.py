@@ -14,8 +14,8 @@ from holocron_assets.ports import Progress, Session, Store
 from holocron_assets.records import Examination, ItemType, JobType, Outcome, QuarantinedItem, RecordKey
 from holocron_assets.resolution import ResolutionRule, resolve
 from holocron_assets.runs import Origin, Run, recorded_run
+from holocron_assets.sections import ExtractionSettings, SourceSettings
 from holocron_assets.selection import Selection
-from holocron_assets.settings import ExtractionSettings, SourceSettings
 from holocron_assets.stages.examining import Examiner
 from holocron_assets.tables import ingest_records, page_classes, quarantine, sources
 from holocron_assets.transactions import read, write

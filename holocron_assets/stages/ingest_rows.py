@@ -20,7 +20,7 @@ from holocron_assets.intake.rows import RowError, record_of
 from holocron_assets.ports import Progress, Session, Store
 from holocron_assets.records import IngestRecord, JobType
 from holocron_assets.runs import Origin, recorded_run
-from holocron_assets.settings import SqlSource
+from holocron_assets.sections import SqlSource
 from holocron_assets.stages.ingest import STAGE
 from holocron_assets.tables import ingest_records
 from holocron_assets.transactions import write

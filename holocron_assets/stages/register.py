@@ -8,7 +8,8 @@ from holocron_assets.clock import utc_now
 from holocron_assets.errors import HolocronError, SpaceMismatchError, StoreError
 from holocron_assets.ports import EmbeddingProvider, ProviderCatalog, Session, Store
 from holocron_assets.records import EmbeddingSpace
-from holocron_assets.settings import CanarySettings, Settings
+from holocron_assets.sections import CanarySettings
+from holocron_assets.settings import Settings
 from holocron_assets.spaces import generation_of, require_same_model, space_of
 from holocron_assets.stages.canary import Answers, CanaryPolicy, compare, insert_answers, measure
 from holocron_assets.tables import spaces

@@ -14,7 +14,8 @@ from typing import Any
 from sqlalchemy.pool import QueuePool
 
 from holocron_assets.errors import ConfigurationError, StoreBusyError, TransientError
-from holocron_assets.settings import Settings, SqlServerSettings
+from holocron_assets.sections import SqlServerSettings
+from holocron_assets.settings import Settings
 from resources.stores.base import SqlStore
 from resources.stores.sqlserver_errors import named_errors
 from resources.stores.sqlserver_session import SqlServerSession

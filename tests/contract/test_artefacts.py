@@ -19,7 +19,7 @@ from holocron_assets.clock import utc_now
 from holocron_assets.errors import ArtefactError, InputError, StoreUnavailableError
 from holocron_assets.records import JobType
 from holocron_assets.runs import recorded_run
-from holocron_assets.settings import LakeSettings
+from holocron_assets.sections import LakeSettings
 from holocron_assets.stages.ingest import ingest
 from holocron_assets.tables import runs
 from holocron_assets.transactions import write

@@ -11,7 +11,7 @@ from holocron_assets.errors import ConfigurationError, HolocronError, NotReadyEr
 from holocron_assets.promotion import Switch, _last_promotion, _switch, _undo, promote, roll_back
 from holocron_assets.registry import list_states, set_active
 from holocron_assets.search import search
-from holocron_assets.settings import SpaceDeclaration
+from holocron_assets.sections import SpaceDeclaration
 from holocron_assets.stages.canary import CanaryPolicy
 from holocron_assets.stages.embed import embed_space
 from holocron_assets.tables import spaces

@@ -8,7 +8,7 @@ import pytest
 
 from holocron_assets.errors import ConfigurationError
 from holocron_assets.planning import plan
-from holocron_assets.settings import SourceSettings
+from holocron_assets.sections import SourceSettings
 from holocron_assets.status import status_of
 from tests.world import World, page_row, prose, silent
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from holocron_assets.composition import InstalledProviders
-from holocron_assets.settings import LakeSettings
+from holocron_assets.sections import LakeSettings
 from tests.graph.conftest import Graph
 from tests.world import page_row, prose
 

@@ -12,7 +12,7 @@ import pytest
 
 from holocron_assets.anchors import anchors
 from holocron_assets.ports import Purpose
-from holocron_assets.settings import SpaceDeclaration, SqlSource
+from holocron_assets.sections import SpaceDeclaration, SqlSource
 from holocron_assets.tables import spaces as space_table
 from holocron_assets.vectors import Vectors
 from resources.providers import PROVIDERS, Entry

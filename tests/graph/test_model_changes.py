@@ -4,7 +4,7 @@ import dagster as dg
 import pytest
 
 from holocron_assets.planning import plan
-from holocron_assets.settings import CanarySettings
+from holocron_assets.sections import CanarySettings
 from tests.graph.conftest import Graph
 from tests.moving import Catalog, Moving
 from tests.world import page_row, prose, silent

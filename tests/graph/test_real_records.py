@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from holocron_assets.settings import SpaceDeclaration
+from holocron_assets.sections import SpaceDeclaration
 from tests.graph.conftest import Graph
 
 RECORDS = Path(__file__).parents[2].parent / "shared" / "corpus" / "wiki_records.ndjson.gz"

@@ -14,7 +14,7 @@ from holocron_assets.anchors import Anchor, anchors, one_of_each_kind
 from holocron_assets.errors import ConfigurationError, ModelChangedError, ProviderError
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.registry import probe
-from holocron_assets.settings import CanarySettings
+from holocron_assets.sections import CanarySettings
 from holocron_assets.spaces import options_of, require_same_model, space_of
 from holocron_assets.stages.canary import CanaryPolicy
 from holocron_assets.stages.embed import EmbeddingReport, embed_space

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from holocron_assets.errors import ConfigurationError, MassChangeError
-from holocron_assets.settings import ChunkingSettings, GuardSettings, Settings
+from holocron_assets.sections import ChunkingSettings, GuardSettings
+from holocron_assets.settings import Settings
 from holocron_assets.stages.chunk import chunks_of
 from tests.world import World, missing_row, page_row, prose
 

@@ -3,7 +3,7 @@
 import pytest
 
 from holocron_assets.errors import MassChangeError, StoreBusyError
-from holocron_assets.settings import SqlSource
+from holocron_assets.sections import SqlSource
 from holocron_assets.stages.ingest_rows import ingest_sql_sources
 from resources.stores import open_store
 from resources.stores.base import SqlStore

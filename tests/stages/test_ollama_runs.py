@@ -9,7 +9,8 @@ import pytest
 from holocron_assets.composition import InstalledProviders
 from holocron_assets.errors import ProviderUnavailableError, SpaceMismatchError
 from holocron_assets.model_servers import OllamaSettings
-from holocron_assets.settings import Settings, SpaceDeclaration, load_settings
+from holocron_assets.sections import SpaceDeclaration
+from holocron_assets.settings import Settings, load_settings
 from holocron_assets.stages.register import register_spaces
 from tests.ollama_double import OllamaDouble
 from tests.world import World, page_row, prose

@@ -8,7 +8,7 @@ import pytest
 from holocron_assets.composition import InstalledProviders
 from holocron_assets.errors import ProviderError, ProviderUnavailableError, SpaceMismatchError
 from holocron_assets.model_servers import OpenAISettings
-from holocron_assets.settings import SpaceDeclaration
+from holocron_assets.sections import SpaceDeclaration
 from tests.http_double import answer
 from tests.openai_double import OpenAIDouble, error
 from tests.world import World, page_row, prose
