@@ -16,9 +16,10 @@ from resources.providers import PROVIDERS, model_of, open_provider
 from resources.stores import open_store
 
 #: How long a session waits for a store that another process holds. A step of a run can afford to wait;
-#: a person cannot, and is told who holds it.
+#: a person cannot, and is told who holds it; a sensor comes again soon.
 STEP_WAIT_SECONDS = 120.0
 COMMAND_WAIT_SECONDS = 15.0
+SENSOR_WAIT_SECONDS = 0.0
 
 
 class InstalledProviders:
@@ -53,6 +54,11 @@ def command_store(settings: Settings) -> Store:
 def step_store(settings: Settings) -> Store:
     """The store as a step of a Dagster run uses it."""
     return open_store(settings, wait_seconds=STEP_WAIT_SECONDS)
+
+
+def sensor_store(settings: Settings) -> Store:
+    """The store as a sensor looks at it."""
+    return open_store(settings, wait_seconds=SENSOR_WAIT_SECONDS)
 
 
 def installed_providers(settings: Settings) -> ProviderCatalog:

@@ -11,7 +11,7 @@ from holocron_assets.assets.embeddings import embeddings, embeddings_checks
 from holocron_assets.assets.extracted_texts import extracted_texts, extracted_texts_checks
 from holocron_assets.assets.ingest_records import ingest_records, ingest_records_checks
 from holocron_assets.assets.space_embeddings import space_embeddings, space_embeddings_checks
-from holocron_assets.composition import installed_providers, step_store
+from holocron_assets.composition import installed_providers, sensor_store, step_store
 from holocron_assets.extraction import current_extractors
 from holocron_assets.identity import canonical_json
 from holocron_assets.ports import ProviderCatalog, Store
@@ -54,6 +54,9 @@ def build_defs(
         asset_checks=CHECKS,
         resources={
             "store": dg.ResourceDefinition(store_of_run, description=f"The store at {store.name}"),
+            "sensor_store": dg.ResourceDefinition.hardcoded_resource(
+                sensor_store(settings), "The same store, for sensors: they do not wait while another process holds it"
+            ),
             "providers": dg.ResourceDefinition.hardcoded_resource(
                 providers or installed_providers(settings), "Embedding providers, opened when a space needs one"
             ),
