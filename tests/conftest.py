@@ -129,6 +129,7 @@ def store(empty_store: SqlStore, settings: Settings, templates: Templates) -> Sq
 
 
 @pytest.fixture
-def world(store: SqlStore, settings: Settings) -> World:
-    """Everything between records and vectors, without Dagster."""
-    return World(store=store, settings=settings, providers=InstalledProviders(settings))
+def world(store: SqlStore, settings: Settings) -> Iterator[World]:
+    """Everything between records and vectors, without Dagster; in a store that is kept open, as a run keeps it."""
+    with store.kept_open():
+        yield World(store=store, settings=settings, providers=InstalledProviders(settings))

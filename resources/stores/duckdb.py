@@ -28,7 +28,7 @@ from holocron_assets.processors import usable_processors
 from holocron_assets.settings import Settings
 from resources.queries import Query, load_queries
 from resources.stores.base import SqlStore
-from resources.stores.duckdb_reader import Answers, KeptReader, StoreFile
+from resources.stores.duckdb_file import Answers, KeptFile, StoreFile
 
 _HOLDER = re.compile(r"\(PID (\d+)\)")
 #: What DuckDB says where this process has the file already, through another store.
@@ -138,7 +138,7 @@ class DuckDBStore(SqlStore):
         self._file = StoreFile(path, config)
         # Two sessions of one process would share DuckDB's instance, and conflict on writes instead of waiting.
         self._one_at_a_time = threading.Lock()
-        self._reader = KeptReader(self._file, self._one_at_a_time)
+        self._kept = KeptFile(self._file, self._one_at_a_time)
 
     @property
     def name(self) -> str:
@@ -164,28 +164,21 @@ class DuckDBStore(SqlStore):
             raise StoreBusyError(f"{self.name} is held by another thread of this process")
         try:
             with _named_errors(self.name):
-                if write:
-                    self._reader.make_way()
-                    self._open(deadline, read_only=False)
-                else:
-                    self._reader.take(partial(self._open, deadline, read_only=True))
+                self._kept.take(partial(self._open, deadline, read_only=not write), write=write)
                 try:
-                    with _transaction(self._file) as connection:
-                        yield DuckDBSession(connection, self._reader.answers, reads_only=not write)
+                    with _transaction(self._file, write=write) as connection:
+                        yield DuckDBSession(connection, self._kept.answers, reads_only=not write)
                 except BaseException:
-                    self._reader.let_go()
+                    self._kept.let_go()
                     raise
-                if write:
-                    self._file.close()
-                else:
-                    self._reader.put_down()
+                self._kept.put_down()
         finally:
             self._one_at_a_time.release()
 
     @contextmanager
     def kept_open(self) -> Iterator[None]:
         """See `holocron_assets.ports.Store`."""
-        with self._reader.kept():
+        with self._kept.kept():
             yield
 
     def _open(self, deadline: float, *, read_only: bool) -> None:
@@ -237,10 +230,10 @@ def _bound(query: Query, index: int, parameters: dict[str, Any]) -> list[Any]:
 
 
 @contextmanager
-def _transaction(file: StoreFile) -> Iterator[duckdb.DuckDBPyConnection]:
+def _transaction(file: StoreFile, *, write: bool) -> Iterator[duckdb.DuckDBPyConnection]:
     connection = file.connection()
     try:
-        connection.begin()
+        connection.execute("begin transaction" if write else "begin transaction read only")
         yield connection
         connection.commit()
     except BaseException:

@@ -1,6 +1,7 @@
-"""The store's file while it is open, and keeping it open from one session that only reads to the next."""
+"""The store's file while it is open, and keeping it open from one session to the next."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,8 +13,10 @@ import duckdb
 Answers = dict[str, list[dict[str, Any]]]
 
 #: A run that has not written asks one question after the other, with Dagster's own work between them. One that has
-#: may embed between two readings, and others wait for the file meanwhile.
-_IDLE_SECONDS, _IDLE_SECONDS_AFTER_A_WRITE = 1.0, 0.2
+#: may embed between two sessions, and others wait for the file meanwhile: it is kept for the next moment only.
+_IDLE_SECONDS, _IDLE_SECONDS_AFTER_A_WRITE = 1.0, 0.05
+#: However close upon each other the sessions of a run that writes follow.
+_LONGEST_SECONDS_TO_WRITE = 0.5
 
 
 class StoreFile:
@@ -27,7 +30,7 @@ class StoreFile:
         self._path = path
         self._config = dict(config)
         self._instance: duckdb.DuckDBPyConnection | None = None
-        self.is_open = False
+        self.is_open = self.is_writable = False
 
     def open(self, *, read_only: bool) -> None:
         """Attach it; raises DuckDB's own errors."""
@@ -35,7 +38,7 @@ class StoreFile:
             self._instance = duckdb.connect(":memory:", config=self._config)
         place = str(self._path).replace("'", "''")
         self._instance.execute(f"attach '{place}' as store" + (" (read_only)" if read_only else ""))
-        self.is_open = True
+        self.is_open, self.is_writable = True, not read_only
 
     def connection(self) -> duckdb.DuckDBPyConnection:
         """A connection of its own for one session, to be closed before the file is."""
@@ -49,7 +52,7 @@ class StoreFile:
         """Let others have it, whatever state it is in. What was committed and is not written to it is in its log."""
         if self._instance is None or not self.is_open:
             return
-        self.is_open = False
+        self.is_open = self.is_writable = False
         try:
             self._instance.execute("detach store")
         except duckdb.Error:
@@ -57,12 +60,13 @@ class StoreFile:
             self._instance = None
 
 
-class KeptReader:
-    """Keeps the file open for the reading sessions of a run that follow close upon each other.
+class KeptFile:
+    """Keeps the file open for the sessions of a run that follow close upon each other.
 
-    While it is kept no process can write, so figures that were computed stay right, in `answers`. For the same reason
-    it is let go when nobody has used it for a moment: the run may be computing, or waiting for its turn behind the very
-    run that wants to write. `lock` is held by whoever has a session; everything but `kept` is called by that one.
+    While it is kept no other process can write, so figures that were computed stay right until this one does, in
+    `answers`. For the same reason it is let go when nobody has used it for a moment: the run may be computing, or
+    waiting for its turn behind the very run that wants to write. `lock` is held by whoever has a session; everything
+    but `kept` is called by that one.
     """
 
     def __init__(self, file: StoreFile, lock: threading.Lock) -> None:
@@ -70,13 +74,14 @@ class KeptReader:
         self._file = file
         self._lock = lock
         self._is_wanted = False
-        self._idle_seconds = _IDLE_SECONDS
+        self._has_written = False
+        self._opened_at = 0.0
         self._timer: threading.Timer | None = None
 
     @contextmanager
     def kept(self) -> Iterator[None]:
-        """Keep what is opened for reading inside."""
-        self._is_wanted, self._idle_seconds = True, _IDLE_SECONDS
+        """Keep what is opened inside."""
+        self._is_wanted, self._has_written = True, False
         try:
             yield
         finally:
@@ -84,26 +89,31 @@ class KeptReader:
                 self._is_wanted = False
                 self.let_go()
 
-    def take(self, open_file: Callable[[], None]) -> None:
+    def take(self, open_file: Callable[[], None], *, write: bool) -> None:
         """Have the file open for one session, which puts it down again."""
         self._cancel_timer()
+        if write and not self._file.is_writable:
+            self._file.close()
         if not self._file.is_open:
             open_file()
-            self.answers = {} if self._is_wanted else None
+            self._opened_at = time.monotonic()
+            self.answers = None
+        if write:
+            self._has_written = True
+            self.answers = None
+        elif self.answers is None and self._is_wanted:
+            self.answers = {}
 
     def put_down(self) -> None:
         """The session is over."""
-        if not self._is_wanted:
+        held = time.monotonic() - self._opened_at
+        if not self._is_wanted or (self._file.is_writable and held > _LONGEST_SECONDS_TO_WRITE):
             self.let_go()
             return
-        self._timer = threading.Timer(self._idle_seconds, self._let_go_if_idle)
+        idle_seconds = _IDLE_SECONDS_AFTER_A_WRITE if self._has_written else _IDLE_SECONDS
+        self._timer = threading.Timer(idle_seconds, self._let_go_if_idle)
         self._timer.daemon = True
         self._timer.start()
-
-    def make_way(self) -> None:
-        """The run writes: close the file, and from now on keep it open for a moment only."""
-        self._idle_seconds = _IDLE_SECONDS_AFTER_A_WRITE
-        self.let_go()
 
     def let_go(self) -> None:
         """Close the file, whoever wanted to keep it; the next session opens it again."""
