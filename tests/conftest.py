@@ -12,7 +12,7 @@ from sqlalchemy import make_url
 
 from holocron_assets.composition import InstalledProviders
 from holocron_assets.environment import SQLSERVER_VARIABLES
-from holocron_assets.sections import ExtractionSettings, SpaceDeclaration
+from holocron_assets.sections import DuckDBSettings, ExtractionSettings, SpaceDeclaration
 from holocron_assets.settings import Settings
 from resources.stores import STORES, open_store
 from resources.stores.base import SqlStore
@@ -68,11 +68,12 @@ def store_url(backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture
 def settings(store_url: str, tmp_path: Path) -> Settings:
-    """Settings of a fresh store, with one worker and a small hashing space."""
+    """Settings of a fresh store, with one thread, one worker and a small hashing space."""
     return Settings(
         base_dir=tmp_path,
         store_url=store_url,
         ingest=(),
+        duckdb=DuckDBSettings(threads=1),
         extraction=ExtractionSettings(workers=1),
         spaces=(SpaceDeclaration(provider="hashing", model="ngram", options={"dimensions": 32}),),
     )

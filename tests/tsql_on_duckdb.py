@@ -36,7 +36,7 @@ _SKIPPED = re.compile(r"\s*(set |if @@trancount|declare )", re.IGNORECASE)
 _VARIABLE = re.compile(r"\$(\w+)")
 _LOCKS: dict[str, threading.Lock] = defaultdict(threading.Lock)
 _PROCEDURES: dict[str, dict[str, Procedure]] = defaultdict(dict)
-_CONFIG: dict[str, str | bool | int | float | list[str]] = {"threads": 2, "memory_limit": "256MB"}
+_CONFIG: dict[str, str | bool | int | float | list[str]] = {"threads": 1, "memory_limit": "256MB"}
 _MACROS = """
 create or replace temp macro datalength(x) as length(x) * 2;
 create or replace temp macro isjson(x) as cast(json_valid(x) as int);
