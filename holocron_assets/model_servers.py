@@ -1,11 +1,13 @@
 """Sections of the settings that say where servers that embed are, and how they are spoken to: they change no vector."""
 
 import os
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
 from holocron_assets.environment import NO_SECRETS, local_ollama_url, named_ollama_url, named_secret, openai_url
+from holocron_assets.errors import ConfigurationError
 
 #: A space's tag is at most 100 characters long, and may end in `+` and a mark of 12.
 LONGEST_SERVER_NAME = 87
@@ -33,9 +35,7 @@ class OllamaSettings(ModelServerSettings):
 
     base_url: str | None = Field(default_factory=lambda: named_ollama_url(os.environ), repr=False)
     model: str = Field(default_factory=lambda: os.environ.get("OLLAMA_EMBED_MODEL") or "nomic-embed-text")
-    timeout_seconds: PositiveFloat = Field(
-        default_factory=lambda: os.environ.get("OLLAMA_TIMEOUT_SECONDS") or 120.0, validate_default=True
-    )
+    timeout_seconds: PositiveFloat = Field(default_factory=lambda: _ollama_timeout(os.environ))
     keep_alive: str | int = "5m"
 
     def address(self) -> str:
@@ -52,3 +52,15 @@ class OpenAISettings(ModelServerSettings):
     base_url: str = Field(default_factory=lambda: openai_url(os.environ), repr=False)
     server_name: Annotated[str, Field(pattern=r"^[^+\s]+$", max_length=LONGEST_SERVER_NAME)] | None = None
     timeout_seconds: PositiveFloat = 120.0
+
+
+def _ollama_timeout(environment: Mapping[str, str]) -> float:
+    """Seconds, as the variable of other programs says."""
+    given = environment.get("OLLAMA_TIMEOUT_SECONDS") or "120"
+    try:
+        seconds = float(given)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise ConfigurationError(f"OLLAMA_TIMEOUT_SECONDS is {given!r}: it must be a number of seconds above 0")
+    return seconds

@@ -20,7 +20,8 @@ from holocron_assets.transactions import read, write
 class SpaceState:
     """A registered space, its aliases, its vectors, also those of history, and the current chunks that it lacks.
 
-    `transform` says how it is derived from another one, where it is; `source` is that one's slug.
+    Those that are quarantined in it are no lack: they are counted apart. `transform` says how it is derived from
+    another one, where it is; `source` is that one's slug.
     """
 
     space: EmbeddingSpace
@@ -77,7 +78,7 @@ def _states(session: Session) -> list[SpaceState]:
                 space=space,
                 aliases=aliases[space.embedding_space_id],
                 vectors=vectors.get(space.embedding_space_id, 0),
-                lacking=backlog.pending,
+                lacking=backlog.pending - backlog.quarantined,
                 quarantined=backlog.quarantined,
                 transform=transform,
                 source=slugs.get(transform.source_space_id) if transform else None,

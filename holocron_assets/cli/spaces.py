@@ -71,7 +71,7 @@ def describe(space: str, *, as_json: bool) -> None:
         "active": "yes" if shown.is_active else "no",
         "aliases": ", ".join(state.aliases) or "none",
         "vectors": f"{state.vectors:,}",
-        "current chunks lacking": f"{state.lacking:,}, {state.quarantined:,} of them quarantined",
+        "current chunks lacking": f"{state.lacking:,}, and {state.quarantined:,} are quarantined",
         **{f"policy {key}": value for key, value in shown.preprocess_policy.items()},
     }.items():
         say(f"  {name}: {value}")

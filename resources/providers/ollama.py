@@ -187,13 +187,13 @@ class Ollama(ServedProvider):
         context_length = about.get(f"{architecture}.context_length")
         policy = self._policy(self._options, context_length)
         length = about.get(f"{architecture}.embedding_length")
-        if isinstance(length, int) and policy["dimensions"] is not None and policy["dimensions"] > length:
-            raise ProviderError(
-                f"{self._server.name}: {self._model} has {length} dimensions, and the space asks for "
-                f"{policy['dimensions']}. Correct the option `dimensions`."
-            )
         probe, _ = self._embedded([PROBE], policy, truncate=False)
         dimensions = probe.shape[1]
+        if policy["dimensions"] is None and isinstance(length, int) and dimensions != length:
+            raise ProviderError(
+                f"{self._server.name}: {self._model} has {length} dimensions by its metadata and embeds in "
+                f"{dimensions}. If that is as it should be, say so by the space's option `dimensions: {dimensions}`."
+            )
         if policy["dimensions"] is not None and dimensions != policy["dimensions"]:
             raise ProviderError(
                 f"{self._server.name} was asked for {policy['dimensions']} dimensions of {self._model} and gave "

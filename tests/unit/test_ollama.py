@@ -39,7 +39,7 @@ def opened(double: OllamaDouble, model: str = "all-minilm", **options: Any) -> O
 
 
 def test_the_identity_is_what_the_server_says(double: OllamaDouble) -> None:
-    """Name and tag apart, the manifest's digest, the dimension of a real vector, and the context that is asked for."""
+    """Name and tag apart, the manifest's digest, the dimensions, and the context that is asked for."""
     double.models["nomic-embed-text:v1.5"] = Model(
         encoder=hashed(64), embedding_length=64, digest="sha256:" + "c" * 64, context_length=2048
     )
@@ -138,12 +138,21 @@ def test_older_words_for_a_long_text_are_known(double: OllamaDouble, said: str) 
 def test_fewer_dimensions_are_asked_for_and_checked(double: OllamaDouble) -> None:
     """`dimensions` is sent, and a server that ignores it is found out before anything is stored."""
     assert opened(double, dimensions=8).describe().dimensions == 8
-    with pytest.raises(ProviderError, match="has 32 dimensions, and the space asks for 64"):
+    with pytest.raises(ProviderError, match=r"asked for 64 dimensions of .* gave 32: the model has no"):
         opened(double, dimensions=64).describe()
 
     double.ignores_dimensions = True
     with pytest.raises(ProviderError, match=r"asked for 8 dimensions .* gave 32.*0\.11\.11"):
         opened(double, dimensions=8).describe()
+
+
+def test_dimensions_are_the_servers_and_a_vector_must_have_them(double: OllamaDouble) -> None:
+    """Where the metadata and a real vector disagree, the user says which it is."""
+    double.models["odd:latest"] = Model(encoder=hashed(64), embedding_length=96)
+    with pytest.raises(ProviderError, match=r"96 dimensions by its metadata and embeds in 64.*`dimensions: 64`"):
+        opened(double, "odd").describe()
+
+    assert opened(double, "odd", dimensions=64).describe().dimensions == 64
 
 
 def test_a_missing_model_names_the_command(double: OllamaDouble) -> None:

@@ -99,3 +99,11 @@ def test_the_lake_is_where_the_environment_says(folder: Path, monkeypatch: pytes
 
     monkeypatch.setenv("HOLOCRON_LAKE__ROOT", "ours")
     assert load_settings().lake.root == "ours"
+
+
+@pytest.mark.parametrize("given", ["abc", "0", "-1", "nan", "inf"])
+def test_a_timeout_of_another_program_is_blamed_by_its_name(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`OLLAMA_TIMEOUT_SECONDS` must be seconds."""
+    monkeypatch.setenv("OLLAMA_TIMEOUT_SECONDS", given)
+    with pytest.raises(ConfigurationError, match=f"OLLAMA_TIMEOUT_SECONDS is '{given}'"):
+        load_settings()
