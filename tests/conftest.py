@@ -112,8 +112,10 @@ class Templates:
             shutil.copy(template, path)
             return
         fill()
-        if path.exists():
-            shutil.copy(path, template)
+        # Whoever kept the file open has let it go when another can have it.
+        with open_store(settings, wait_seconds=60).session():
+            pass
+        shutil.copy(path, template)
 
 
 @pytest.fixture(scope="session")

@@ -58,7 +58,8 @@ class DuckDBSession:
         asked = repr((query, sorted(parameters.items())))
         if asked not in self._answers:
             self._answers[asked] = self._rows(query, parameters)
-        return self._answers[asked]
+        # A caller may do with its rows what it likes.
+        return [dict(row) for row in self._answers[asked]]
 
     def _rows(self, query: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
         cursor = self._run(self._queries[query], parameters)

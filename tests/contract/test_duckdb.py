@@ -61,6 +61,8 @@ def test_a_store_that_is_kept_open_computes_figures_once(store: SqlStore, monkey
             assert overview.get_counts(session).records == 0
         with store.session(write=False) as session:
             monkeypatch.setattr(session, "_rows", None)
+            (asked,) = session.rows("get_counts")
+            asked.clear()
             assert overview.get_counts(session).records == 0
 
     with store.session(write=False) as session:

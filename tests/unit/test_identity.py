@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holocron_assets import identity
+from holocron_assets import identity, vectors
 
 SPACE = uuid.UUID("00000000-0000-0000-0000-000000000001")
 
@@ -46,9 +46,9 @@ def test_vector_hash_is_of_little_endian_float32() -> None:
     values = [0.1, -0.25, 1.0]
     expected = hashlib.sha256(np.array(values, "<f4").tobytes()).hexdigest()
 
-    assert expected == identity.vector_sha256(np.array(values, np.float32))
-    assert expected == identity.vector_sha256(np.array([*values, 9.0], np.float32)[:3])
-    assert expected == identity.vector_sha256(np.array(values, ">f4"))
+    assert expected == vectors.vector_sha256(np.array(values, np.float32))
+    assert expected == vectors.vector_sha256(np.array([*values, 9.0], np.float32)[:3])
+    assert expected == vectors.vector_sha256(np.array(values, ">f4"))
 
 
 @pytest.mark.parametrize(
