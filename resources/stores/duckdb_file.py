@@ -14,9 +14,9 @@ Answers = dict[str, list[dict[str, Any]]]
 
 #: A run that has not written asks one question after the other, with Dagster's own work between them. One that has
 #: may embed between two sessions, and others wait for the file meanwhile: it is kept for the next moment only.
-_IDLE_SECONDS, _IDLE_SECONDS_AFTER_A_WRITE = 1.0, 0.05
-#: However close upon each other the sessions of a run that writes follow.
-_LONGEST_SECONDS_TO_WRITE = 0.5
+_IDLE_SECONDS, _IDLE_SECONDS_AFTER_A_WRITE = 1.0, 0.01
+#: However close upon each other the sessions of a run that writes follow, after so long there is a pause for others.
+_LONGEST_SECONDS_TO_WRITE, _PAUSE_SECONDS = 0.25, 0.025
 
 
 class StoreFile:
@@ -76,6 +76,7 @@ class KeptFile:
         self._is_wanted = False
         self._has_written = False
         self._opened_at = 0.0
+        self._paused_at = 0.0
         self._timer: threading.Timer | None = None
 
     @contextmanager
@@ -95,6 +96,7 @@ class KeptFile:
         if write and not self._file.is_writable:
             self._file.close()
         if not self._file.is_open:
+            time.sleep(max(0.0, self._paused_at + _PAUSE_SECONDS - time.monotonic()))
             open_file()
             self._opened_at = time.monotonic()
             self.answers = None
@@ -106,8 +108,11 @@ class KeptFile:
 
     def put_down(self) -> None:
         """The session is over."""
-        held = time.monotonic() - self._opened_at
-        if not self._is_wanted or (self._file.is_writable and held > _LONGEST_SECONDS_TO_WRITE):
+        now = time.monotonic()
+        is_too_long = self._file.is_writable and now - self._opened_at > _LONGEST_SECONDS_TO_WRITE
+        if is_too_long:
+            self._paused_at = now
+        if is_too_long or not self._is_wanted:
             self.let_go()
             return
         idle_seconds = _IDLE_SECONDS_AFTER_A_WRITE if self._has_written else _IDLE_SECONDS

@@ -222,6 +222,21 @@ def test_a_store_that_is_kept_open_is_let_go_when_idle(store: SqlStore) -> None:
             session.rows("count_migration_logs")
 
 
+def test_a_run_that_writes_all_the_time_lets_others_write(store: SqlStore) -> None:
+    """However short its pauses are, another process gets its turn between them."""
+    until = time.monotonic() + 25
+    with (
+        store.kept_open(),
+        subprocess.Popen([sys.executable, "-c", PATIENT_WRITER, store.name], env=environment()) as other,
+    ):
+        while other.poll() is None and time.monotonic() < until:
+            with store.session() as session:
+                session.execute("create_migration_log")
+            time.sleep(0.002)
+    assert other.returncode == 0
+    assert time.monotonic() < until
+
+
 def test_a_store_is_let_go_when_it_is_no_longer_kept_open(store: SqlStore) -> None:
     """A run that only read leaves nothing open."""
     with store.kept_open(), store.session(write=False) as session:
