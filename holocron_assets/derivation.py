@@ -8,17 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holocron_assets.clock import utc_now
-from holocron_assets.derived_spaces import derived
+from holocron_assets.derived_spaces import derived, model_space
 from holocron_assets.errors import ConfigurationError
 from holocron_assets.identity import embedding_id, text_sha256
 from holocron_assets.ports import Session, Store
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.spaces import identity_of, named_space, space_of
+from holocron_assets.stages.model_guard import require_settled
 from holocron_assets.tables import spaces, transforms
 from holocron_assets.tables.embeddings import ChunkKey
 from holocron_assets.tables.transforms import LOOKED_UP_AT_ONCE, StoredTransform
 from holocron_assets.transactions import read, write
 from holocron_assets.transforms import KINDS, Transform, artefact_sha256
+from holocron_assets.vectors import vector_sha256
 
 #: How many vectors a transform is fitted on, unless it is said otherwise.
 SAMPLE = 20_000
@@ -41,9 +43,10 @@ def derive(
     """Fit a transform on a sample of a space's vectors and register the space that it makes; `dry_run` only looks.
 
     The next run fills it. Raises `ConfigurationError` for what cannot be: an unknown space, more dimensions than it
-    has, or too few vectors.
+    has, or too few vectors; `NotReadyError` while the source's vectors are being replaced.
     """
     source = named_space(read(store, spaces.list_spaces), wanted)
+    require_settled(store, model_space(store, source))
     drawn = _Sample(store, source)
     transform, told = _fitted(source, drawn, kind, dimensions, sample)
     artefact = transform.artefact()
@@ -73,6 +76,7 @@ class _Sample:
         self._store = store
         self._space = space
         self._drawn: list[ChunkKey] = []
+        self._hashes: list[str] = []
 
     def vectors(self, count: int) -> Iterator[NDArray[np.float32]]:
         """At most `count`, in batches; fewer where there are fewer, or some are damaged."""
@@ -81,6 +85,7 @@ class _Sample:
             part = chunks[first : first + LOOKED_UP_AT_ONCE]
             present, vectors = read(self._store, transforms.list_vectors, self._space, part)
             self._drawn += present
+            self._hashes += map(vector_sha256, vectors)
             yield vectors
 
     def described(self) -> Mapping[str, Any]:
@@ -91,6 +96,7 @@ class _Sample:
             "vectors": len(ids),
             "chosen": "current chunks, the first in order of chunk_id",
             "embedding_ids_sha256": text_sha256("\n".join(ids)),
+            "vectors_sha256": text_sha256("\n".join(self._hashes)),
         }
 
 

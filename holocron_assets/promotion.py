@@ -16,7 +16,8 @@ from holocron_assets.next_steps import EVERYTHING
 from holocron_assets.ports import ProviderCatalog, Session, Store
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.spaces import named_space, require_same_space
-from holocron_assets.stages.canary import CanaryPolicy, require_model_unmoved
+from holocron_assets.stages.canary import CanaryPolicy
+from holocron_assets.stages.model_guard import require_model_unmoved
 from holocron_assets.tables import embeddings, promotions, spaces
 from holocron_assets.tables.checks import Written
 from holocron_assets.tables.promotions import Promotion

@@ -9,7 +9,8 @@ from holocron_assets.ports import EmbeddingProvider, ProviderCatalog, Session, S
 from holocron_assets.promotion import aliases_of, default_space, promoted_to
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.spaces import named_space, require_same_space, space_of
-from holocron_assets.stages.canary import CanaryPolicy, compare, told, unsettled
+from holocron_assets.stages.canary import CanaryPolicy, compare, told
+from holocron_assets.stages.model_guard import unsettled
 from holocron_assets.stages.register import register
 from holocron_assets.tables import embeddings, overview, spaces, transforms
 from holocron_assets.tables.transforms import StoredTransform

@@ -10,7 +10,8 @@ from holocron_assets.ports import ProviderCatalog, Purpose, Session, Store
 from holocron_assets.promotion import DEFAULT, space_of_alias
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.spaces import named_space, require_same_space
-from holocron_assets.stages.canary import CanaryPolicy, require_model_unmoved
+from holocron_assets.stages.canary import CanaryPolicy
+from holocron_assets.stages.model_guard import require_model_unmoved
 from holocron_assets.tables import embeddings, spaces
 from holocron_assets.transactions import read
 from holocron_assets.vectors import nearest, require_valid
@@ -61,6 +62,8 @@ def search(
     require_same_space(chosen, provider.describe())
     require_model_unmoved(store, providers, chosen, canary, a_short_one)
     vectors = provider.embed([query], Purpose.QUERY)
+    # The name may have come to mean another model since it was looked at.
+    require_same_space(chosen, provider.describe())
     require_valid(vectors.values, chosen, 1)
     with store.session(write=False) as session:
         asked = vectors.values[0]

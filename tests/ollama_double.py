@@ -105,7 +105,9 @@ def _error(status: int, said: str) -> Answer:
 if __name__ == "__main__":
     spread = np.random.default_rng(0).normal(size=(4096, 384))
     spread /= np.linalg.norm(spread, axis=1, keepdims=True)
-    model = Model(encoder=lambda texts: spread[[hash(text) % 4096 for text in texts]].astype(np.float32))
+    model = Model(
+        encoder=lambda texts: spread[[hash(text) % 4096 for text in texts]].astype(np.float32), embedding_length=384
+    )
     with OllamaDouble(
         models={"all-minilm:latest": model}, seconds_per_request=float(sys.argv[1]), parallel=1
     ) as double:

@@ -53,6 +53,12 @@ def one_of_each_kind(known: Sequence[Anchor], turn: int) -> list[Anchor]:
     return [members[turn % len(members)] for members in kinds.values()]
 
 
+def one_in_turn(known: Sequence[Anchor], turn: int) -> list[Anchor]:
+    """One, of another kind for each `turn`; after as many turns as there are kinds each was looked at."""
+    kinds = len({anchor.kind for anchor in known})
+    return one_of_each_kind(known, turn // max(kinds, 1))[turn % max(kinds, 1) :][:1]
+
+
 def _read(path: Path) -> list[Anchor]:
     try:
         # Not `splitlines`: JSON may hold the other marks that Unicode ends lines with.

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from holocron_assets.anchors import Anchor, anchors, one_of_each_kind
 from holocron_assets.batching import batches
 from holocron_assets.clock import utc_now
-from holocron_assets.derived_spaces import model_space
-from holocron_assets.errors import ModelChangedError, NotReadyError, ProviderError
+from holocron_assets.errors import ModelChangedError, ProviderError
 from holocron_assets.identity import text_sha256
-from holocron_assets.ports import EmbeddingProvider, ProviderCatalog, Session, Store
+from holocron_assets.ports import EmbeddingProvider, Session, Store
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.settings import Settings
+from holocron_assets.spaces import require_same_space
 from holocron_assets.stages.calling import ProviderCalls
 from holocron_assets.stages.comparing import answers_to
 from holocron_assets.tables import canaries
@@ -89,6 +89,7 @@ class Comparison:
     runtime_then: Mapping[str, str]
     runtime_now: Mapping[str, str]
     is_complete: bool = True
+    canary_id: uuid.UUID | None = None
 
     @property
     def moved(self) -> int:
@@ -99,8 +100,9 @@ class Comparison:
 def measure(provider: EmbeddingProvider, space: EmbeddingSpace, policy: CanaryPolicy) -> Answers:
     """Embed the anchors in batches, without those that the model does not take, and two of each kind alone once more.
 
-    Raises `ProviderError` when it takes none, or answers so differently each time that it could be any model, and
-    `ConfigurationError` when the user's own anchors cannot be read.
+    Raises `SpaceMismatchError` when the provider serves another space by then, `ProviderError` when it takes none, or
+    answers so differently each time that it could be any model, and `ConfigurationError` when the user's own anchors
+    cannot be read.
     """
     wanted = anchors(policy.own_anchors)
     with ProviderCalls(provider, space) as calls:
@@ -118,6 +120,8 @@ def measure(provider: EmbeddingProvider, space: EmbeddingSpace, policy: CanaryPo
             "length apart; a model that changed could not be told from it. Are there two behind one name? If that is "
             "how it is, set `canary.tolerance` in holocron.yaml."
         )
+    # A name may have come to mean another model while this was asked.
+    require_same_space(space, provider.describe())
     return Answers(
         anchors=taken,
         vectors=np.stack([together[one.text] for one in taken]),
@@ -196,49 +200,8 @@ def compare(
         runtime_then=canary.runtime,
         runtime_now=dict(provider.runtime()),
         is_complete=canary.is_complete,
+        canary_id=canary.canary_id,
     )
-
-
-def require_model_unmoved(
-    store: Store, providers: ProviderCatalog, space: EmbeddingSpace, policy: CanaryPolicy, choose: Choice
-) -> None:
-    """The same of the model that a space's queries are embedded by; a derived space has no anchors of its own."""
-    model = model_space(store, space)
-    require_unmoved(store, providers.reopen(model), model, policy, choose)
-
-
-def require_settled(store: Store, space: EmbeddingSpace) -> None:
-    """Raise `NotReadyError` while vectors of a space are being replaced by those of another model."""
-    canary = read(store, canaries.get_canary, space.embedding_space_id)
-    if canary is not None and not canary.is_complete:
-        raise unsettled(space)
-
-
-def unsettled(space: EmbeddingSpace) -> NotReadyError:
-    """What to say of a space whose vectors are being replaced."""
-    return NotReadyError(
-        f"space {space.slug}: its vectors are being replaced, and those of two models are never used together. "
-        f"Finish with `holocron spaces reembed {space.slug} --replace`."
-    )
-
-
-def require_unmoved(
-    store: Store, provider: EmbeddingProvider, space: EmbeddingSpace, policy: CanaryPolicy, choose: Choice
-) -> None:
-    """Embed some anchors again; raises `ModelChangedError` that says how far from the registered ones they are.
-
-    `NotReadyError` while the vectors of the space are being replaced.
-    """
-    comparison = compare(store, provider, space, policy, choose)
-    if not comparison.is_complete:
-        raise unsettled(space)
-    if comparison.moved:
-        raise ModelChangedError(
-            f"space {space.slug}: its model answers otherwise than when it was registered, under the same digest. "
-            f"{told(comparison)}. Its vectors were kept and nothing was embedded. Bring the old runtime back, or "
-            f"replace them with `holocron spaces reembed {space.slug} --replace`, or have what answers now registered "
-            "beside it: `canary.on_change: register` in holocron.yaml."
-        )
 
 
 def told(comparison: Comparison) -> str:

@@ -10,8 +10,8 @@ from holocron_assets.ports import Progress, Session, Store
 from holocron_assets.records import EmbeddingSpace, JobType
 from holocron_assets.runs import Origin, recorded_run
 from holocron_assets.stages.calling import EmbeddedBatch
-from holocron_assets.stages.canary import require_settled
 from holocron_assets.stages.embed import STAGE, EmbeddingReport, write_batch
+from holocron_assets.stages.model_guard import require_canary, require_settled
 from holocron_assets.tables import embeddings, spaces, transforms
 from holocron_assets.tables.embeddings import ChunkKey, Position
 from holocron_assets.tables.transforms import LOOKED_UP_AT_ONCE, DerivableChunk
@@ -35,7 +35,8 @@ def derive_space(store: Store, space: EmbeddingSpace, origin: Origin, progress: 
     if waiting == 0:
         return report
     derivation = read(store, read_derivation, space)
-    require_settled(store, model_space(store, space))
+    model = model_space(store, space)
+    canary_id = require_settled(store, model)
     batches = _batches(store, derivation)
     first = next(batches, None)
     if first is not None:
@@ -50,7 +51,7 @@ def derive_space(store: Store, space: EmbeddingSpace, origin: Origin, progress: 
             began = time.monotonic()
             try:
                 for batch in chain([first], batches):
-                    report.count(*write(store, _derive, derivation, batch, run.run_id))
+                    report.count(*write(store, _derive, derivation, batch, model, canary_id, run.run_id))
                     progress(report.embedded + report.rejected, waiting)
             finally:
                 report.seconds = time.monotonic() - began
@@ -80,9 +81,15 @@ def _batches(store: Store, derivation: Derivation) -> Iterator[list[DerivableChu
 
 
 def _derive(
-    session: Session, derivation: Derivation, batch: list[DerivableChunk], run_id: uuid.UUID
+    session: Session,
+    derivation: Derivation,
+    batch: list[DerivableChunk],
+    model: EmbeddingSpace,
+    canary_id: uuid.UUID | None,
+    run_id: uuid.UUID,
 ) -> tuple[EmbeddedBatch, int]:
     """Read, transform and write in one transaction: a vector of the source that is replaced meanwhile is not used."""
+    require_canary(session, model, canary_id)
     done = _transformed(session, derivation, batch)
     return done, write_batch(session, done, derivation.space.embedding_space_id, run_id)
 

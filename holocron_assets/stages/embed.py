@@ -8,18 +8,19 @@ from functools import partial
 
 import numpy as np
 
-from holocron_assets.anchors import a_short_one, one_of_each_kind
+from holocron_assets.anchors import one_in_turn, one_of_each_kind
 from holocron_assets.batching import batches
 from holocron_assets.clock import utc_now
-from holocron_assets.errors import ProviderError
+from holocron_assets.errors import ModelChangedError, ProviderError, ProviderUnavailableError
 from holocron_assets.identity import embedding_id
 from holocron_assets.ports import EmbeddingProvider, Progress, Session, Store
 from holocron_assets.records import Embedding, EmbeddingSpace, ItemType, JobType, QuarantinedItem
 from holocron_assets.runs import Origin, Run, record_options, recorded_run
 from holocron_assets.spaces import require_same_space
 from holocron_assets.stages.calling import EmbeddedBatch, ProviderCalls
-from holocron_assets.stages.canary import CanaryPolicy, ensure_canary, require_unmoved
-from holocron_assets.tables import embeddings, quarantine
+from holocron_assets.stages.canary import CanaryPolicy, ensure_canary
+from holocron_assets.stages.model_guard import require_canary, require_unmoved
+from holocron_assets.tables import canaries, embeddings, quarantine, reembedding
 from holocron_assets.tables.embeddings import ChunkContent, Position
 from holocron_assets.transactions import read, write
 from holocron_assets.vectors import vector_sha256
@@ -83,6 +84,8 @@ def embed_space(
     report.quarantined = backlog.quarantined
     waiting = backlog.pending - backlog.quarantined
     if waiting == 0:
+        if read(store, _is_held_to_nothing, space):
+            ensure_canary(store, open_provider(), space, canary)
         return report
     with recorded_run(store, origin, JobType.EMBED_CHUNKS, stage=STAGE, space=space) as run:
         report.run_id = run.run_id
@@ -90,9 +93,8 @@ def embed_space(
         require_same_space(space, provider.describe())
         runtime = dict(provider.runtime())
         record_options(store, run, {"batch_size": provider.batch_size, "runtime": runtime})
-        a_few = partial(one_of_each_kind, turn=run.run_id.int)
-        ensure_canary(store, provider, space, canary)
-        require_unmoved(store, provider, space, canary, a_few)
+        turn = run.run_id.int
+        canary_id = require_unmoved(store, provider, space, canary, partial(one_of_each_kind, turn=turn))
         calls = ProviderCalls(provider, space)
         try:
             with calls:
@@ -105,11 +107,11 @@ def embed_space(
                 for embedded in _worth_a_commit(calls.embedded(batches_to_embed)):
                     # What was embedded until now is of this space only if the provider still serves it.
                     require_same_space(space, provider.describe())
-                    if runtime != (runtime := dict(provider.runtime())):
-                        require_unmoved(store, provider, space, canary, a_few)
-                    elif not space.model_digest:
-                        require_unmoved(store, provider, space, canary, a_short_one)
-                    report.count(embedded, write(store, write_batch, embedded, space.embedding_space_id, run.run_id))
+                    is_same = runtime == (runtime := dict(provider.runtime()))
+                    turn += 1
+                    choose = partial(one_in_turn if is_same else one_of_each_kind, turn=turn)
+                    _require_unmoved_in_run(report, partial(require_unmoved, store, provider, space, canary, choose))
+                    report.count(embedded, write(store, _commit, embedded, space, canary_id, run.run_id))
                     progress(report.embedded + report.rejected, waiting)
         finally:
             _count(run, report, calls)
@@ -182,6 +184,38 @@ def _worth_a_commit(answers: Iterable[EmbeddedBatch]) -> Iterator[EmbeddedBatch]
         raise
     if gathered:
         yield gathered
+
+
+def _is_held_to_nothing(session: Session, space: EmbeddingSpace) -> bool:
+    """Whether a space has vectors and no canary: another program filled it, or an earlier version."""
+    key = space.embedding_space_id
+    if canaries.get_canary(session, key) is not None:
+        return False
+    return bool(reembedding.list_current_embeddings(session, key, "", after=None, limit=1))
+
+
+def _require_unmoved_in_run(report: EmbeddingReport, require: Callable[[], object]) -> None:
+    """Say what a move in the middle of a run leaves behind: one anchor at a time is looked at."""
+    try:
+        require()
+    except ProviderUnavailableError:
+        # It went away since it answered; its digest, where it tells one, was looked at after that.
+        if not report.space.model_digest:
+            raise
+    except ModelChangedError as error:
+        if not report.embedded:
+            raise
+        raise ModelChangedError(
+            f"{error} Of the {report.embedded} vectors that this run stored before, some may be of the other model: "
+            f"when the old runtime is back, `holocron spaces reembed {report.space.slug}` finds them."
+        ) from error
+
+
+def _commit(
+    session: Session, batch: EmbeddedBatch, space: EmbeddingSpace, canary_id: uuid.UUID | None, run_id: uuid.UUID
+) -> int:
+    require_canary(session, space, canary_id)
+    return write_batch(session, batch, space.embedding_space_id, run_id)
 
 
 def write_batch(session: Session, batch: EmbeddedBatch, space_id: uuid.UUID, run_id: uuid.UUID) -> int:

@@ -13,7 +13,7 @@ from holocron_assets.records import EmbeddingSpace, ItemType, QuarantinedItem
 from holocron_assets.stages.comparing import ChunkAnswer
 from holocron_assets.stages.embed import STAGE
 from holocron_assets.tables import quarantine, reembedding
-from holocron_assets.tables.reembedding import Replacement
+from holocron_assets.tables.reembedding import EmbeddedChunk, Replacement
 from holocron_assets.vectors import vector_sha256
 
 #: In one transaction.
@@ -49,6 +49,15 @@ def replace_vectors(session: Session, space: EmbeddingSpace, answers: Sequence[C
         quarantine.upsert_quarantined(session, rejected, run_id, utc_now())
 
 
+def forget_vectors(session: Session, space: EmbeddingSpace, chunks: Sequence[EmbeddedChunk], run_id: uuid.UUID) -> None:
+    """Take away the vectors of chunks whose content is another by now: the old one may come back."""
+    removals = [
+        Replacement(embedding_id=one.embedding_id, old_vector_sha256=one.vector_sha256, new_vector_sha256=None)
+        for one in chunks
+    ]
+    _take_away(session, space, removals, run_id)
+
+
 def forget_derived(session: Session, space: EmbeddingSpace) -> int:
     """Take away some of what spaces that are derived from this one hold; returns how many, 0 when there is no more."""
     derived = derived_from(session, space.embedding_space_id)
@@ -62,9 +71,12 @@ def forget_history(session: Session, space: EmbeddingSpace, run_id: uuid.UUID) -
     """
     history = reembedding.list_history_embeddings(session, space.embedding_space_id, _HISTORY_AT_ONCE)
     if history:
-        nothing = np.zeros((len(history), space.dimensions), np.float32)
-        _replace(session, space, history, nothing, run_id)
+        _take_away(session, space, history, run_id)
     return len(history)
+
+
+def _take_away(session: Session, space: EmbeddingSpace, removals: Sequence[Replacement], run_id: uuid.UUID) -> None:
+    _replace(session, space, removals, np.zeros((len(removals), space.dimensions), np.float32), run_id)
 
 
 def _replace(

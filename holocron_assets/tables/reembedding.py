@@ -71,10 +71,14 @@ class Reached:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EarlierRun:
-    """A run that embedded a space again, sources whose id begins with `source_prefix`, and how far it came."""
+    """A run that embedded a space again, sources whose id begins with `source_prefix`, and how far it came.
+
+    `canary_id` is what the model was held to; empty for a run of an earlier version.
+    """
 
     status: str
     source_prefix: str
+    canary_id: str
     reached: Reached
 
 
@@ -158,7 +162,8 @@ def list_reembeddings(session: Session, space_id: uuid.UUID, limit: int) -> list
         try:
             options = json.loads(row["options_json"] or "{}")
             reached = Reached(**options.get("reached", {}))
-            found.append(EarlierRun(status=row["status"], source_prefix=options["source"], reached=reached))
+            earlier = {"source_prefix": options["source"], "canary_id": options.get("canary_id", "")}
+            found.append(EarlierRun(status=row["status"], reached=reached, **earlier))
         except (ValueError, KeyError, TypeError, AttributeError):
             continue
     return found

@@ -134,7 +134,7 @@ class JsonServer:
             raise ProviderUnavailableError(
                 f"{self.name} cannot be reached: {error}. Is it running, and is its base URL right?"
             ) from None
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:  # broken off, or not in the encoding that it says
             raise ProviderUnavailableError(
                 f"{self.name} broke off: {type(error).__name__}: {self.shown(str(error))}"
             ) from None

@@ -15,8 +15,8 @@ Answers = dict[str, list[dict[str, Any]]]
 #: A run that has not written asks one question after the other, with Dagster's own work between them. One that has
 #: may embed between two sessions, and others wait for the file meanwhile: it is kept for the next moment only.
 _IDLE_SECONDS, _IDLE_SECONDS_AFTER_A_WRITE = 1.0, 0.01
-#: However close upon each other the sessions of a run that writes follow, after so long there is a pause for others.
-_LONGEST_SECONDS_TO_WRITE, _PAUSE_SECONDS = 0.25, 0.025
+#: However close upon each other a run's sessions follow, after so long there is a pause, in which others get the file.
+_LONGEST_SECONDS, _PAUSE_SECONDS = 1.0, 0.1
 
 
 class StoreFile:
@@ -109,7 +109,7 @@ class KeptFile:
     def put_down(self) -> None:
         """The session is over."""
         now = time.monotonic()
-        is_too_long = self._file.is_writable and now - self._opened_at > _LONGEST_SECONDS_TO_WRITE
+        is_too_long = now - self._opened_at > _LONGEST_SECONDS
         if is_too_long:
             self._paused_at = now
         if is_too_long or not self._is_wanted:

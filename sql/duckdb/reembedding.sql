@@ -50,7 +50,13 @@ where embedding_space_id in (select unnest(cast(:derived_space_ids as uuid[])))
 
 -- name: delete_rejected_embeddings
 delete from vector.embedding
-where embedding_id in (select cast(embedding_id as uuid) from staged_replacements where new_vector_sha256 is null);
+where exists (
+    select 1
+    from staged_replacements s
+    where cast(s.embedding_id as uuid) = vector.embedding.embedding_id
+        and s.new_vector_sha256 is null
+        and s.old_vector_sha256 = vector.embedding.vector_sha256
+);
 
 -- name: list_sampled_embeddings
 -- Those of some chunks, in the same order.

@@ -17,7 +17,8 @@ from holocron_assets.registry import probe
 from holocron_assets.spaces import space_of
 from holocron_assets.stages.canary import CanaryPolicy, compare
 from holocron_assets.stages.embed import embed_space
-from holocron_assets.stages.reembed import ReembeddingReport, reembed_space
+from holocron_assets.stages.reembed import reembed_space
+from holocron_assets.stages.reembedding_run import ReembeddingReport
 from holocron_assets.stages.register import register
 from holocron_assets.tables.reembedding import EmbeddedChunk, Reached, list_current_embeddings
 from holocron_assets.transactions import read
@@ -34,7 +35,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses between attempts are not what is tested."""
     monkeypatch.setattr("holocron_assets.stages.calling._RETRY_SECONDS", ())
     monkeypatch.setattr("holocron_assets.stages.calling._PART_RETRY_SECONDS", ())
-    monkeypatch.setattr("holocron_assets.stages.reembed._MOST_AT_ONCE", 4)
+    monkeypatch.setattr("holocron_assets.stages.reembedding_run._MOST_AT_ONCE", 4)
 
 
 @pytest.fixture
@@ -123,7 +124,7 @@ def test_another_model_is_never_embedded_into_a_space(world: World, model: Movin
 def test_what_anchors_do_not_tell_stops_at_the_first_that_differ(
     world: World, model: Moving, space: EmbeddingSpace
 ) -> None:
-    """A damaged vector is found, named and left; with `replace` it alone is made anew and both hashes are kept."""
+    """A vector of another model is found, named and left; with `replace` it is made anew and both hashes are kept."""
     (chunk_id, good), *_ = sorted(vectors(world, space).items())
     damage(world, chunk_id, space)
     assert vectors(world, space)[chunk_id] != good
@@ -144,8 +145,8 @@ def test_what_anchors_do_not_tell_stops_at_the_first_that_differ(
     assert all(finding.holds for finding in verify(world.store).findings)
 
 
-def damage(world: World, chunk_id: str, space: EmbeddingSpace) -> None:
-    """Store another unit vector, with its right hash, as if another model had made it."""
+def damage(world: World, chunk_id: str, space: EmbeddingSpace, *, digest: str = "") -> None:
+    """Store another unit vector, with its right hash, as if another model had made it; or with this one."""
     vector = np.zeros(32, np.float32)
     vector[5] = 1.0
     numbers = "[" + ", ".join(str(float(one)) for one in vector) + "]"
@@ -155,7 +156,7 @@ def damage(world: World, chunk_id: str, space: EmbeddingSpace) -> None:
         binary = f"convert(varbinary(max), '{vector.tobytes().hex()}', 2)"
         change = f"vector_json = '{numbers}', vector_binary = {binary}"
     world.rows(
-        f"update vector.embedding set {change}, vector_sha256 = '{vector_sha256(vector)}' "
+        f"update vector.embedding set {change}, vector_sha256 = '{digest or vector_sha256(vector)}' "
         f"where chunk_id = '{chunk_id}' and embedding_space_id = '{space.embedding_space_id}'"
     )
 
@@ -328,6 +329,143 @@ def test_history_that_came_back_during_an_interruption_is_embedded_anew(
     assert not reembed(world, model, space).replaced
 
 
+class OnlyChunks(Moving):
+    """A model that moved for the chunks of the store, and for no anchor."""
+
+    moved: frozenset[str] = frozenset()
+
+    def embed(self, texts: Sequence[str], purpose: Purpose = Purpose.DOCUMENT) -> Vectors:
+        turned, self.turned = self.turned, self.turned if self.moved.intersection(texts) else 0.0
+        try:
+            return super().embed(texts, purpose)
+        finally:
+            self.turned = turned
+
+
+@pytest.fixture
+def sly(world: World, space: EmbeddingSpace) -> OnlyChunks:
+    """Answers otherwise than it did, and no anchor tells."""
+    model = OnlyChunks(batch_size=1, concurrency=1, turned=0.3)
+    model.moved = frozenset(contents(world).values())
+    return model
+
+
+def test_a_move_that_no_anchor_shows_replaces_the_whole_space_or_nothing(
+    world: World, sly: OnlyChunks, space: EmbeddingSpace
+) -> None:
+    """A sound vector that differs is of another model, and so may be all: nothing is used until all are replaced."""
+    with pytest.raises(NotReadyError, match=r"no anchor shows it.*leave --source out"):
+        reembed(world, sly, space, replace=True, source_prefix="mediawiki:otherwiki:")
+    assert not world.rows("select * from vector.embedding_replacement")
+
+    interrupted(world, sly, space, after=9, replace=True)  # one window of four is asked twice
+    asking = replace(world, providers=Catalog(sly))
+    with pytest.raises(NotReadyError, match="being replaced"):
+        asking.search("topic", top_k=1)
+    report = reembed(world, sly, space, replace=True)
+
+    assert report.resumed_after + report.compared == 9
+    assert asking.search("topic", top_k=1).hits
+    assert not reembed(world, sly, space).replaced
+
+
+def test_what_was_compared_before_the_model_moved_is_compared_again(
+    world: World, model: Moving, sly: OnlyChunks, space: EmbeddingSpace
+) -> None:
+    """A replacement goes on from nothing that was done while another model answered."""
+    interrupted(world, model, space, after=6)
+
+    report = reembed(world, sly, space, replace=True)
+
+    assert (report.resumed_after, report.compared, report.replaced) == (0, 9, 9)
+
+
+def test_a_text_that_changes_and_changes_back_meanwhile_is_embedded_anew(
+    world: World, model: Moving, space: EmbeddingSpace
+) -> None:
+    """While its place is passed it has another content, so nothing is compared; its old vector goes all the same."""
+    policy = CanaryPolicy.of(world.settings)
+    late = read(world.store, list_current_embeddings, space.embedding_space_id, "", after=None, limit=9)[-2:]
+    number = next(n for n in range(1, 9) if any(f"topic {n}:" in contents(world)[one.chunk_id] for one in late))
+    texts = set(contents(world).values())
+    seen: list[str] = []
+
+    def edit(topic: str, revision: int) -> None:
+        page = page_row(f"Page {number}", number, prose(topic, 300), revision=revision, fetched_at=world.next_day())
+        world.add(page)
+        world.extract()
+        world.chunk()
+
+    def edit_twice(asked: Moving) -> None:
+        was = len(seen)
+        seen.extend(texts.intersection(asked.last))
+        if not was and seen:
+            edit("changed", 2)
+        elif len(seen) == 8:
+            asked.after = None
+            edit(f"topic {number}", 3)
+
+    model.turned, model.batch_size, model.after = 0.3, 1, edit_twice
+    report = reembed(world, model, space, replace=True)
+
+    assert report.compared == 8
+    assert embed_space(world.store, lambda: model, space, policy, ORIGIN, silent).embedded == 1
+    assert not reembed(world, model, space).replaced
+
+
+def test_a_batch_that_was_embedded_before_a_replacement_is_not_stored_after_it(
+    world: World, model: Moving, space: EmbeddingSpace
+) -> None:
+    """Whoever compared with the canary of before knows nothing of the model that the space is held to now."""
+    policy = CanaryPolicy.of(world.settings)
+    world.add(page_row("Another", 77, prose("another", 300)))
+    world.extract()
+    world.chunk()
+    old = Moving(batch_size=2, concurrency=1)
+    texts = set(contents(world).values())
+
+    def replaced_meanwhile(asked: Moving) -> None:
+        if texts.intersection(asked.last):
+            asked.after = None
+            model.turned = 0.3
+            reembed(world, model, space, replace=True)
+
+    old.after = replaced_meanwhile
+    with pytest.raises((ModelChangedError, NotReadyError)):
+        embed_space(world.store, lambda: old, space, policy, ORIGIN, silent)
+
+    assert embed_space(world.store, lambda: model, space, policy, ORIGIN, silent).embedded == 1
+    assert not reembed(world, model, space).replaced
+
+
+def test_the_later_of_two_replacements_counts(world: World, model: Moving, space: EmbeddingSpace) -> None:
+    """One that began before another moved the space on stores nothing more, and does not call the other's work done."""
+    texts = set(contents(world).values())
+    other = Moving(batch_size=2, concurrency=1, turned=0.9)
+
+    def other_begins(asked: Moving) -> None:
+        if texts.intersection(asked.last):
+            asked.after = None
+            interrupted(world, other, space, after=4, replace=True)
+
+    model.turned, model.after = 0.3, other_begins
+    with pytest.raises(ModelChangedError):
+        reembed(world, model, space, replace=True)
+    with pytest.raises(NotReadyError, match="being replaced"):
+        embed_more(world, other, space)
+
+    reembed(world, other, space, replace=True)
+    assert not reembed(world, other, space).replaced
+
+
+def test_nothing_is_derived_from_vectors_of_two_models(world: World, model: Moving, space: EmbeddingSpace) -> None:
+    """While a space is replaced no transform is fitted on it."""
+    model.turned = 0.3
+    interrupted(world, model, space, after=6, replace=True)
+    with pytest.raises(NotReadyError, match="being replaced"):
+        derived(world, space, "pca", 4)
+
+
 def test_a_model_that_moves_while_it_is_asked_stops(world: World, model: Moving, space: EmbeddingSpace) -> None:
     """Under the same digest and version: found before more vectors are replaced; the space waits for another run."""
     model.turned = 0.3
@@ -408,7 +546,7 @@ def test_what_is_derived_from_a_replaced_vector_is_made_anew(
     fill(world, second)
     (chunk_id, good), *_ = sorted(vectors(world, space).items())
     before = {one.slug: vectors(world, one) for one in (first, second)}
-    damage(world, chunk_id, space)
+    damage(world, chunk_id, space, digest="0" * 64)
 
     reembed(world, model, space, replace=True)
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from holocron_assets.anchors import Anchor, anchors, one_of_each_kind
-from holocron_assets.errors import ConfigurationError, ModelChangedError, ProviderError
+from holocron_assets.anchors import Anchor, anchors, one_in_turn, one_of_each_kind
+from holocron_assets.errors import ConfigurationError, ModelChangedError, ProviderError, SpaceMismatchError
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.registry import probe
 from holocron_assets.sections import CanarySettings
@@ -337,3 +337,63 @@ def test_anchors_are_one_json_object_a_line() -> None:
     path = Path(__file__).parents[2] / "holocron_assets" / "anchors" / "bundled.ndjson"
     entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     assert all(set(entry) == {"kind", "text"} for entry in entries)
+
+
+def test_a_space_without_a_canary_is_measured_though_nothing_waits(world: World) -> None:
+    """Also a space in which everything is embedded is held to its model from the next run, or search, on."""
+    provider = Moving()
+    space = registered(world, provider)
+    embed(world, provider, space)
+    for asks in (
+        lambda: embed(world, provider, space),
+        lambda: replace(world, providers=Catalog(provider)).search("alpha", top_k=1),
+    ):
+        world.rows("delete from vector.anchor")
+        world.rows("delete from vector.canary")
+        provider.turned = 0.3
+        with pytest.raises(ModelChangedError, match="vectors that it holds are not what its model answers now"):
+            asks()
+        provider.turned = 0.0
+        asks()
+        assert len(canary_vectors(world, space)[1]) == 64
+
+
+def test_a_name_that_means_another_model_while_it_is_registered_is_refused(world: World) -> None:
+    """A space is never registered with the anchors of another model."""
+
+    def pulled_anew(asked: Moving) -> None:
+        asked.digest = "f" * 64
+
+    provider = Moving(after=pulled_anew)
+    with pytest.raises(SpaceMismatchError):
+        register(world.store, provider, space_of(provider.describe()), POLICY)
+    assert not read(world.store, spaces.list_spaces)
+
+
+def test_a_move_in_mid_run_is_seen_at_a_commit_although_the_digest_stays(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One anchor is asked before each commit, of another kind each time; what was stored before is told of."""
+    monkeypatch.setattr("holocron_assets.stages.embed._COMMIT_CHUNKS", 4)
+    provider = Moving(batch_size=1, concurrency=1)
+    for number in range(40):
+        world.add(page_row(f"More {number}", 100 + number, prose(f"more {number}", 300)))
+    space = registered(world, provider)
+    provider.calls.clear()
+
+    def move(asked: Moving) -> None:
+        asked.turned = 0.9 if len(asked.calls) > 20 else 0.0
+
+    provider.after = move
+    with pytest.raises(ModelChangedError, match=r"some may be of the other model: .* `holocron spaces reembed"):
+        embed(world, provider, space)
+
+
+def test_every_kind_of_anchor_has_its_turn() -> None:
+    """After as many turns as there are kinds, one of each was asked; after some more, all."""
+    bundled = anchors(None)
+    kinds = len({anchor.kind for anchor in bundled})
+
+    assert len({one_in_turn(bundled, turn)[0].kind for turn in range(7, 7 + kinds)}) == kinds
+    assert {one_in_turn(bundled, turn)[0] for turn in range(kinds * 18)} == set(bundled)
+    assert one_in_turn([], 3) == []
