@@ -1,0 +1,225 @@
+-- Dispatching the queue: jobs are taken, finished and given up by kinds, never one by one. Jobs of one kind have the
+-- same type and space, and their input says the same of what a run needs to know. A job is the queue's unless
+-- `$.origin` of its input names another.
+
+-- name: list_waiting_work
+-- What may be taken now, by kind: `place` is where its first job stands in the queue. `is_exhausted`: no claim ever
+-- takes these, because they have no attempt left.
+with waiting as (
+    select
+        j.job_type, j.embedding_space_id,
+        coalesce(case when json_valid(j.input_json) then json_type(j.input_json) end = 'OBJECT', false) as is_object,
+        case when json_valid(j.input_json) then json_extract_string(j.input_json, '$.space') end as space,
+        case when json_valid(j.input_json) then json_extract_string(j.input_json, '$.source') end as source_prefix,
+        case when json_valid(j.input_json) then json_extract_string(j.input_json, '$.replace') end as replaces,
+        j.attempt_count >= j.max_attempts as is_exhausted,
+        row_number() over (order by j.priority desc, j.available_utc, j.created_utc, j.job_id) as place
+    from vector.job j
+    where j.status = 'NEW'
+        and j.available_utc <= :now
+        and coalesce(case when json_valid(j.input_json) then json_extract_string(j.input_json, '$.origin') end, 'queue')
+            = 'queue'
+)
+select
+    w.job_type, w.embedding_space_id, w.is_object, w.space, w.source_prefix, w.replaces, w.is_exhausted,
+    count(*) as jobs, min(w.place) as place
+from waiting w
+group by w.job_type, w.embedding_space_id, w.is_object, w.space, w.source_prefix, w.replaces, w.is_exhausted
+order by min(w.place)
+limit :limit;
+
+-- name: list_claimed_work
+-- What one dispatcher has claimed, by claim and kind; its workers' ids begin with `:claims`.
+with claimed as (
+    select
+        j.job_type, j.embedding_space_id,
+        coalesce(case when json_valid(j.input_json) then json_type(j.input_json) end = 'OBJECT', false) as is_object,
+        case when json_valid(j.input_json) then json_extract_string(j.input_json, '$.space') end as space,
+        case when json_valid(j.input_json) then json_extract_string(j.input_json, '$.source') end as source_prefix,
+        case when json_valid(j.input_json) then json_extract_string(j.input_json, '$.replace') end as replaces,
+        j.locked_by, j.locked_utc
+    from vector.job j
+    where j.status = 'RUNNING' and starts_with(j.locked_by, :claims)
+)
+select
+    c.job_type, c.embedding_space_id, c.is_object, c.space, c.source_prefix, c.replaces, c.locked_by, count(*) as jobs,
+    min(c.locked_utc) as locked_utc
+from claimed c
+group by c.job_type, c.embedding_space_id, c.is_object, c.space, c.source_prefix, c.replaces, c.locked_by
+order by min(c.locked_utc), c.locked_by;
+
+-- name: count_stale_jobs
+-- Of whatever worker; `recover_stale_jobs` brings them back.
+select count(*) as n
+from vector.job j
+where j.status = 'RUNNING'
+    and j.locked_utc < cast(:now as timestamp) - to_seconds(:stale_seconds)
+    and coalesce(case when json_valid(j.input_json) then json_extract_string(j.input_json, '$.origin') end, 'queue')
+        = 'queue';
+
+-- name: claim_jobs
+-- The jobs of one kind that wait, the first of them, become this worker's.
+update vector.job
+set status = 'RUNNING', locked_by = :worker_id, locked_utc = :now, attempt_count = attempt_count + 1
+where job_id in (
+    select j.job_id
+    from vector.job j
+    where j.status = 'NEW'
+        and j.available_utc <= :now
+        and j.attempt_count < j.max_attempts
+        and coalesce(case when json_valid(j.input_json) then json_extract_string(j.input_json, '$.origin') end, 'queue')
+            = 'queue'
+        and j.job_type = :job_type
+        and j.embedding_space_id is not distinct from :embedding_space_id
+        and coalesce(case when json_valid(j.input_json) then json_type(j.input_json) end = 'OBJECT', false)
+            = :is_object
+        and case when json_valid(j.input_json) then json_extract_string(j.input_json, '$.space') end
+            is not distinct from :space
+        and case when json_valid(j.input_json) then json_extract_string(j.input_json, '$.source') end
+            is not distinct from :source_prefix
+        and case when json_valid(j.input_json) then json_extract_string(j.input_json, '$.replace') end
+            is not distinct from :replaces
+    order by j.priority desc, j.available_utc, j.created_utc, j.job_id
+    limit :limit
+);
+
+-- name: fail_waiting_jobs
+-- The jobs of one kind that wait are given up, because nobody can do them.
+update vector.job
+set status = 'DEADLETTER', last_error = left(:error, 4000)
+where job_id in (
+    select j.job_id
+    from vector.job j
+    where j.status = 'NEW'
+        and j.available_utc <= :now
+        and (j.attempt_count >= j.max_attempts) = :is_exhausted
+        and coalesce(case when json_valid(j.input_json) then json_extract_string(j.input_json, '$.origin') end, 'queue')
+            = 'queue'
+        and j.job_type = :job_type
+        and j.embedding_space_id is not distinct from :embedding_space_id
+        and coalesce(case when json_valid(j.input_json) then json_type(j.input_json) end = 'OBJECT', false)
+            = :is_object
+        and case when json_valid(j.input_json) then json_extract_string(j.input_json, '$.space') end
+            is not distinct from :space
+        and case when json_valid(j.input_json) then json_extract_string(j.input_json, '$.source') end
+            is not distinct from :source_prefix
+        and case when json_valid(j.input_json) then json_extract_string(j.input_json, '$.replace') end
+            is not distinct from :replaces
+    order by j.priority desc, j.available_utc, j.created_utc, j.job_id
+    limit :limit
+);
+
+-- name: renew_claim
+-- The worker of all these jobs still lives.
+update vector.job
+set locked_utc = :now
+where status = 'RUNNING' and locked_by = :worker_id;
+
+-- name: complete_claim
+-- The jobs of a claim succeeded; from now on they are locked by the run that did them, for whoever asks.
+update vector.job
+set status = 'SUCCEEDED', last_error = null, locked_by = :done_by
+where status = 'RUNNING' and locked_by = :worker_id;
+
+-- name: fail_claim
+-- As `fail_job`, for all jobs of a claim.
+update vector.job
+set
+    status = case when :status = 'FAILED' and attempt_count < max_attempts then 'NEW' else 'DEADLETTER' end,
+    available_utc = case
+        when :status = 'FAILED' and attempt_count < max_attempts
+            then cast(:now as timestamp) + to_seconds(:backoff_seconds * attempt_count)
+        else available_utc
+    end,
+    locked_by = case when :status = 'FAILED' and attempt_count < max_attempts then null else :done_by end,
+    locked_utc = case when :status = 'FAILED' and attempt_count < max_attempts then null else locked_utc end,
+    last_error = left(:error, 4000)
+where status = 'RUNNING' and locked_by = :worker_id;
+
+-- name: fail_unread_jobs
+-- Those of a claim that name a source which its run could not read, or did not find.
+update vector.job as j
+set status = 'DEADLETTER', locked_by = :done_by, last_error = left(u.error, 4000)
+from (
+    select
+        q.job_id,
+        case
+            when x.source_id is null then concat('no record names the source ', q.source_id)
+            else concat(
+                'the newest record of ', q.source_id, ' cannot be read, ', v.reason,
+                '. When that is mended, requeue the job'
+            )
+        end as error
+    from (
+        select
+            job_id,
+            case when json_valid(input_json) then json_extract_string(input_json, '$.source_id') end as source_id
+        from vector.job
+        where status = 'RUNNING' and locked_by = :worker_id
+    ) q
+    left join vector.source_registry x on x.source_id = q.source_id
+    left join vector.vw_source_candidates v on v.source_id = q.source_id and v.state = 'error'
+    where q.source_id is not null and (x.source_id is null or v.state = 'error')
+) u
+where u.job_id = j.job_id;
+
+-- name: count_jobs
+-- The queue's, by status and type.
+select j.status, j.job_type, count(*) as n
+from vector.job j
+where coalesce(case when json_valid(j.input_json) then json_extract_string(j.input_json, '$.origin') end, 'queue')
+    = 'queue'
+group by j.status, j.job_type
+order by j.status, j.job_type;
+
+-- name: end_waiting_job
+-- Only what waits: a job that runs is its worker's.
+update vector.job
+set status = 'DEADLETTER', last_error = :error
+where job_id = :job_id
+    and status = 'NEW'
+    and coalesce(case when json_valid(input_json) then json_extract_string(input_json, '$.origin') end, 'queue')
+        = 'queue';
+
+-- name: release_dead_jobs
+-- Dead letters wait again, with all their attempts: those named, or all that were not cancelled. Of those with one key
+-- only the newest does, and none whose key lives again.
+update vector.job
+set
+    status = 'NEW', attempt_count = 0, max_attempts = case when max_attempts < 1 then 1 else max_attempts end,
+    available_utc = :now, locked_by = null, locked_utc = null
+where job_id in (
+    select d.job_id
+    from (
+        select
+            j.job_id, j.job_type, j.dedupe_key,
+            row_number() over (
+                partition by j.job_type, coalesce(j.dedupe_key, cast(j.job_id as varchar))
+                order by j.created_utc desc, j.job_id
+            ) as age
+        from (
+            select
+                j.job_id, j.job_type, j.created_utc, j.last_error,
+                case when json_valid(j.input_json) then json_extract_string(j.input_json, '$.dedupe_key') end
+                    as dedupe_key
+            from vector.job j
+            where j.status = 'DEADLETTER'
+                and coalesce(
+                    case when json_valid(j.input_json) then json_extract_string(j.input_json, '$.origin') end, 'queue'
+                ) = 'queue'
+        ) j
+        where case
+            when :job_ids is null then coalesce(j.last_error, '') <> :cancelled
+            else j.job_id in (select unnest(cast(:job_ids as uuid[])))
+        end
+    ) d
+    where d.age = 1
+        and not exists (
+            select 1
+            from vector.job l
+            where l.status in ('NEW', 'RUNNING')
+                and l.job_type = d.job_type
+                and case when json_valid(l.input_json) then json_extract_string(l.input_json, '$.dedupe_key') end
+                    = d.dedupe_key
+        )
+);

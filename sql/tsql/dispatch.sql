@@ -1,0 +1,319 @@
+-- Dispatching the queue: jobs are taken, finished and given up by kinds, never one by one. Jobs of one kind have the
+-- same type and space, and their input says the same of what a run needs to know. A job is the queue's unless
+-- `$.origin` of its input names another.
+
+-- name: list_waiting_work
+-- What may be taken now, by kind: `place` is where its first job stands in the queue. `is_exhausted`: no claim ever
+-- takes these, because they have no attempt left.
+with waiting as (
+    select
+        j.job_type, j.embedding_space_id,
+        cast(
+            case
+                when isjson(j.input_json) = 1
+                    and charindex(N'{', j.input_json) between 1 and charindex(N'[', concat(j.input_json, N'[')) then 1
+                else 0
+            end as bit
+        ) as is_object,
+        case
+            when isjson(j.input_json) = 1
+                then coalesce(
+                    json_value(j.input_json, '$.space'), cast(json_query(j.input_json, '$.space') as nvarchar(max))
+                )
+        end collate Latin1_General_100_BIN2 as space,
+        case
+            when isjson(j.input_json) = 1
+                then coalesce(
+                    json_value(j.input_json, '$.source'), cast(json_query(j.input_json, '$.source') as nvarchar(max))
+                )
+        end collate Latin1_General_100_BIN2 as source_prefix,
+        case
+            when isjson(j.input_json) = 1
+                then coalesce(
+                    json_value(j.input_json, '$.replace'), cast(json_query(j.input_json, '$.replace') as nvarchar(max))
+                )
+        end collate Latin1_General_100_BIN2 as replaces,
+        cast(case when j.attempt_count >= j.max_attempts then 1 else 0 end as bit) as is_exhausted,
+        row_number() over (order by j.priority desc, j.available_utc, j.created_utc, j.job_id) as place
+    from vector.job as j
+    where j.status = 'NEW'
+        and j.available_utc <= :now
+        and coalesce(case when isjson(j.input_json) = 1 then json_value(j.input_json, '$.origin') end, N'queue')
+            = N'queue'
+)
+select top (:limit)
+    w.job_type, w.embedding_space_id, w.is_object, w.space, w.source_prefix, w.replaces, w.is_exhausted,
+    count(*) as jobs, min(w.place) as place
+from waiting as w
+group by w.job_type, w.embedding_space_id, w.is_object, w.space, w.source_prefix, w.replaces, w.is_exhausted
+order by min(w.place);
+
+-- name: list_claimed_work
+-- What one dispatcher has claimed, by claim and kind; its workers' ids begin with `:claims`.
+with claimed as (
+    select
+        j.job_type, j.embedding_space_id,
+        cast(
+            case
+                when isjson(j.input_json) = 1
+                    and charindex(N'{', j.input_json) between 1 and charindex(N'[', concat(j.input_json, N'[')) then 1
+                else 0
+            end as bit
+        ) as is_object,
+        case
+            when isjson(j.input_json) = 1
+                then coalesce(
+                    json_value(j.input_json, '$.space'), cast(json_query(j.input_json, '$.space') as nvarchar(max))
+                )
+        end collate Latin1_General_100_BIN2 as space,
+        case
+            when isjson(j.input_json) = 1
+                then coalesce(
+                    json_value(j.input_json, '$.source'), cast(json_query(j.input_json, '$.source') as nvarchar(max))
+                )
+        end collate Latin1_General_100_BIN2 as source_prefix,
+        case
+            when isjson(j.input_json) = 1
+                then coalesce(
+                    json_value(j.input_json, '$.replace'), cast(json_query(j.input_json, '$.replace') as nvarchar(max))
+                )
+        end collate Latin1_General_100_BIN2 as replaces,
+        j.locked_by, j.locked_utc
+    from vector.job as j
+    where j.status = 'RUNNING' and j.locked_by like concat(:claims, N'%')
+)
+select
+    c.job_type, c.embedding_space_id, c.is_object, c.space, c.source_prefix, c.replaces, c.locked_by, count(*) as jobs,
+    min(c.locked_utc) as locked_utc
+from claimed as c
+group by c.job_type, c.embedding_space_id, c.is_object, c.space, c.source_prefix, c.replaces, c.locked_by
+order by min(c.locked_utc), c.locked_by;
+
+-- name: count_stale_jobs
+-- Of whatever worker; `recover_stale_jobs` brings them back.
+select count(*) as n
+from vector.job as j
+where j.status = 'RUNNING'
+    and j.locked_utc < dateadd(second, 0 - cast(:stale_seconds as int), cast(:now as datetime2(7)))
+    and coalesce(case when isjson(j.input_json) = 1 then json_value(j.input_json, '$.origin') end, N'queue') = N'queue';
+
+-- name: claim_jobs
+-- The jobs of one kind that wait, the first of them, become this worker's; a row that is locked just now is another's.
+with next_jobs as (
+    select top (:limit) j.status, j.locked_by, j.locked_utc, j.attempt_count
+    from vector.job as j with (readpast, updlock, rowlock)
+    where j.status = 'NEW'
+        and j.available_utc <= :now
+        and j.attempt_count < j.max_attempts
+        and coalesce(case when isjson(j.input_json) = 1 then json_value(j.input_json, '$.origin') end, N'queue')
+            = N'queue'
+        and j.job_type = :job_type
+        and exists (select j.embedding_space_id intersect select cast(:embedding_space_id as uniqueidentifier))
+        and case
+            when isjson(j.input_json) = 1
+                and charindex(N'{', j.input_json) between 1 and charindex(N'[', concat(j.input_json, N'[')) then 1
+            else 0
+        end = :is_object
+        and exists (
+            select
+                case
+                    when isjson(j.input_json) = 1
+                        then coalesce(
+                            json_value(j.input_json, '$.space'), cast(json_query(j.input_json, '$.space') as nvarchar(max))
+                        )
+                end collate Latin1_General_100_BIN2
+            intersect select cast(:space as nvarchar(max)) collate Latin1_General_100_BIN2
+        )
+        and exists (
+            select
+                case
+                    when isjson(j.input_json) = 1
+                        then coalesce(
+                            json_value(j.input_json, '$.source'), cast(json_query(j.input_json, '$.source') as nvarchar(max))
+                        )
+                end collate Latin1_General_100_BIN2
+            intersect select cast(:source_prefix as nvarchar(max)) collate Latin1_General_100_BIN2
+        )
+        and exists (
+            select
+                case
+                    when isjson(j.input_json) = 1
+                        then coalesce(
+                            json_value(j.input_json, '$.replace'), cast(json_query(j.input_json, '$.replace') as nvarchar(max))
+                        )
+                end collate Latin1_General_100_BIN2
+            intersect select cast(:replaces as nvarchar(max)) collate Latin1_General_100_BIN2
+        )
+    order by j.priority desc, j.available_utc, j.created_utc, j.job_id
+)
+update next_jobs
+set status = 'RUNNING', locked_by = :worker_id, locked_utc = :now, attempt_count = attempt_count + 1;
+
+-- name: fail_waiting_jobs
+-- The jobs of one kind that wait are given up, because nobody can do them.
+with next_jobs as (
+    select top (:limit) j.status, j.last_error
+    from vector.job as j with (readpast, updlock, rowlock)
+    where j.status = 'NEW'
+        and j.available_utc <= :now
+        and case when j.attempt_count >= j.max_attempts then 1 else 0 end = :is_exhausted
+        and coalesce(case when isjson(j.input_json) = 1 then json_value(j.input_json, '$.origin') end, N'queue')
+            = N'queue'
+        and j.job_type = :job_type
+        and exists (select j.embedding_space_id intersect select cast(:embedding_space_id as uniqueidentifier))
+        and case
+            when isjson(j.input_json) = 1
+                and charindex(N'{', j.input_json) between 1 and charindex(N'[', concat(j.input_json, N'[')) then 1
+            else 0
+        end = :is_object
+        and exists (
+            select
+                case
+                    when isjson(j.input_json) = 1
+                        then coalesce(
+                            json_value(j.input_json, '$.space'), cast(json_query(j.input_json, '$.space') as nvarchar(max))
+                        )
+                end collate Latin1_General_100_BIN2
+            intersect select cast(:space as nvarchar(max)) collate Latin1_General_100_BIN2
+        )
+        and exists (
+            select
+                case
+                    when isjson(j.input_json) = 1
+                        then coalesce(
+                            json_value(j.input_json, '$.source'), cast(json_query(j.input_json, '$.source') as nvarchar(max))
+                        )
+                end collate Latin1_General_100_BIN2
+            intersect select cast(:source_prefix as nvarchar(max)) collate Latin1_General_100_BIN2
+        )
+        and exists (
+            select
+                case
+                    when isjson(j.input_json) = 1
+                        then coalesce(
+                            json_value(j.input_json, '$.replace'), cast(json_query(j.input_json, '$.replace') as nvarchar(max))
+                        )
+                end collate Latin1_General_100_BIN2
+            intersect select cast(:replaces as nvarchar(max)) collate Latin1_General_100_BIN2
+        )
+    order by j.priority desc, j.available_utc, j.created_utc, j.job_id
+)
+update next_jobs
+set status = 'DEADLETTER', last_error = left(:error, 4000);
+
+-- name: renew_claim
+-- The worker of all these jobs still lives.
+update vector.job
+set locked_utc = :now
+where status = 'RUNNING' and locked_by = :worker_id;
+
+-- name: complete_claim
+-- The jobs of a claim succeeded; from now on they are locked by the run that did them, for whoever asks.
+update vector.job
+set status = 'SUCCEEDED', last_error = null, locked_by = :done_by
+where status = 'RUNNING' and locked_by = :worker_id;
+
+-- name: fail_claim
+-- As `fail_job`, for all jobs of a claim.
+update vector.job
+set
+    status = case when :status = 'FAILED' and attempt_count < max_attempts then 'NEW' else 'DEADLETTER' end,
+    available_utc = case
+        when :status = 'FAILED' and attempt_count < max_attempts
+            then dateadd(second, :backoff_seconds * attempt_count, cast(:now as datetime2(7)))
+        else available_utc
+    end,
+    locked_by = case when :status = 'FAILED' and attempt_count < max_attempts then null else :done_by end,
+    locked_utc = case when :status = 'FAILED' and attempt_count < max_attempts then null else locked_utc end,
+    last_error = left(:error, 4000)
+where status = 'RUNNING' and locked_by = :worker_id;
+
+-- name: fail_unread_jobs
+-- Those of a claim that name a source which its run could not read, or did not find.
+update j
+set status = 'DEADLETTER', locked_by = :done_by, last_error = left(u.error, 4000)
+from vector.job as j
+join (
+    select
+        q.job_id,
+        case
+            when x.source_id is null then concat(N'no record names the source ', q.source_id)
+            else concat(
+                N'the newest record of ', q.source_id, N' cannot be read, ', v.reason,
+                N'. When that is mended, requeue the job'
+            )
+        end as error
+    from (
+        select
+            job_id,
+            case when isjson(input_json) = 1 then json_value(input_json, '$.source_id') end as source_id
+        from vector.job
+        where status = 'RUNNING' and locked_by = :worker_id
+    ) as q
+    left join vector.source_registry as x on x.source_id = q.source_id
+    left join vector.vw_source_candidates as v on v.source_id = q.source_id and v.state = N'error'
+    where q.source_id is not null and (x.source_id is null or v.state = N'error')
+) as u on u.job_id = j.job_id
+where j.status = 'RUNNING';
+
+-- name: count_jobs
+-- The queue's, by status and type.
+select j.status, j.job_type, count(*) as n
+from vector.job as j
+where coalesce(case when isjson(j.input_json) = 1 then json_value(j.input_json, '$.origin') end, N'queue') = N'queue'
+group by j.status, j.job_type
+order by j.status, j.job_type;
+
+-- name: end_waiting_job
+-- Only what waits: a job that runs is its worker's.
+update vector.job
+set status = 'DEADLETTER', last_error = :error
+where job_id = :job_id
+    and status = 'NEW'
+    and coalesce(case when isjson(input_json) = 1 then json_value(input_json, '$.origin') end, N'queue') = N'queue';
+
+-- name: release_dead_jobs
+-- Dead letters wait again, with all their attempts: those named, or all that were not cancelled. Of those with one key
+-- only the newest does, and none whose key lives again.
+update vector.job
+set
+    status = 'NEW', attempt_count = 0, max_attempts = case when max_attempts < 1 then 1 else max_attempts end,
+    available_utc = :now, locked_by = null, locked_utc = null
+where job_id in (
+    select d.job_id
+    from (
+        select
+            k.job_id, k.job_type, k.dedupe_key,
+            row_number() over (
+                partition by k.job_type, coalesce(k.dedupe_key, cast(cast(k.job_id as nvarchar(36)) as varbinary(max)))
+                order by k.created_utc desc, k.job_id
+            ) as age
+        from (
+            select
+                j.job_id, j.job_type, j.created_utc, j.last_error,
+                cast(
+                    case when isjson(j.input_json) = 1 then json_value(j.input_json, '$.dedupe_key') end
+                    as varbinary(max)
+                ) as dedupe_key
+            from vector.job as j
+            where j.status = 'DEADLETTER'
+                and coalesce(case when isjson(j.input_json) = 1 then json_value(j.input_json, '$.origin') end, N'queue')
+                    = N'queue'
+        ) as k
+        where (:job_ids is null and coalesce(k.last_error, N'') <> :cancelled)
+            or k.job_id in (
+                select value from openjson(cast(:job_ids as nvarchar(max))) with (value uniqueidentifier '$')
+            )
+    ) as d
+    where d.age = 1
+        and not exists (
+            select 1
+            from vector.job as l
+            where l.status in ('NEW', 'RUNNING')
+                and l.job_type = d.job_type
+                and cast(
+                    case when isjson(l.input_json) = 1 then json_value(l.input_json, '$.dedupe_key') end
+                    as varbinary(max)
+                ) = d.dedupe_key
+        )
+);
