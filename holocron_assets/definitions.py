@@ -16,6 +16,7 @@ from holocron_assets.extraction import current_extractors
 from holocron_assets.identity import canonical_json
 from holocron_assets.ports import ProviderCatalog, Store
 from holocron_assets.recovery import recovering_in_process_executor
+from holocron_assets.sensors.queued_jobs import queued_jobs
 from holocron_assets.settings import Settings, load_settings
 
 ASSETS = [ingest_records, extracted_texts, chunks, embedding_spaces, embeddings, space_embeddings]
@@ -25,6 +26,9 @@ CHECKS = [
     chunks_checks,
     embeddings_checks,
     space_embeddings_checks,
+]
+SENSORS = [
+    queued_jobs,
 ]
 
 
@@ -52,6 +56,7 @@ def build_defs(
     return dg.Definitions(
         assets=dg.map_asset_specs(finished, ASSETS),
         asset_checks=CHECKS,
+        sensors=SENSORS,
         resources={
             "store": dg.ResourceDefinition(store_of_run, description=f"The store at {store.name}"),
             "sensor_store": dg.ResourceDefinition.hardcoded_resource(

@@ -11,6 +11,7 @@ The tree::
     ├── WorkerStartError          worker processes cannot be started, so no document can be blamed
     ├── MassChangeError           the guard stopped a run that would retire too much
     ├── NotReadyError             a space is not fit for what was asked of it
+    ├── JobRefusedError           a job asks for what nothing can do
     ├── SpaceMismatchError        a provider no longer produces the vectors its space was registered with
     │   └── ModelChangedError     because the model behind the name is another one, or answers otherwise
     ├── TransformError            a stored transform is missing, damaged or of another version
@@ -67,6 +68,10 @@ class MassChangeError(HolocronError):
 
 class NotReadyError(HolocronError):
     """An alias cannot mean this space, or not yet."""
+
+
+class JobRefusedError(HolocronError):
+    """A job asks for what no asset does, or of what is not there."""
 
 
 class SpaceMismatchError(HolocronError):

@@ -124,6 +124,13 @@ class CanarySettings(Section):
     anchors: str | None = None
 
 
+class QueueSettings(Section):
+    """When a worker of the job queue is believed dead, and how long a failed job waits."""
+
+    stale_seconds: Annotated[int, Field(ge=60)] = 900
+    backoff_seconds: Annotated[int, Field(ge=0)] = 60
+
+
 class LakeSettings(Section):
     """Where the artefacts of runs go, and how many bytes of each run; without a root nowhere."""
 

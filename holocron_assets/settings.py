@@ -34,6 +34,7 @@ from holocron_assets.sections import (
     ExtractionSettings,
     GuardSettings,
     LakeSettings,
+    QueueSettings,
     SourceSettings,
     SpaceDeclaration,
     SqlServerSettings,
@@ -74,6 +75,7 @@ class Settings(BaseSettings):
     guard: GuardSettings = GuardSettings()
     canary: CanarySettings = CanarySettings()
     lake: LakeSettings = Field(default_factory=LakeSettings)
+    queue: QueueSettings = QueueSettings()
     ollama: OllamaSettings = Field(default_factory=OllamaSettings)
     openai: OpenAISettings = Field(default_factory=OpenAISettings)
     spaces: tuple[SpaceDeclaration, ...] = Field(default_factory=lambda given: _default_spaces(given["ollama"]))

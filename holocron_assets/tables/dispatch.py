@@ -71,9 +71,7 @@ def list_waiting_work(session: Session, now: datetime, limit: int) -> list[Waiti
 def list_claimed_work(session: Session, claims: str) -> list[ClaimedWork]:
     """What the workers have claimed whose ids begin with `claims`."""
     return [
-        ClaimedWork(
-            kind=_kind_of(row), locked_by=row["locked_by"], jobs=int(row["jobs"]), locked_utc=row["locked_utc"]
-        )
+        ClaimedWork(kind=_kind_of(row), locked_by=row["locked_by"], jobs=int(row["jobs"]), locked_utc=row["locked_utc"])
         for row in session.rows("list_claimed_work", claims=claims)
     ]
 

@@ -24,7 +24,9 @@ def later(seconds: float) -> datetime:
     return NOW + timedelta(seconds=seconds)
 
 
-def enqueued(session: Session, job_type: str, now: datetime = NOW, text: str | None = None, **columns: Any) -> uuid.UUID:
+def enqueued(
+    session: Session, job_type: str, now: datetime = NOW, text: str | None = None, **columns: Any
+) -> uuid.UUID:
     """A job, with this as its input if a text is given, however odd it is."""
     job_id = queue.enqueue_job(session, job_type, columns.pop("job_input", {}), now, **columns).job_id
     if text is not None:

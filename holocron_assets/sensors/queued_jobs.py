@@ -1,0 +1,117 @@
+"""The `queued_jobs` sensor: works through the job queue, `vector.job` (docs/decisions/0020-dispatching.md)."""
+
+import json
+import re
+from collections.abc import Sequence
+from uuid import uuid4
+
+import dagster as dg
+
+from holocron_assets.dispatching import ClaimRun, Request, RunState, take_turn
+from holocron_assets.errors import TransientError
+from holocron_assets.partitions import SPACES
+from holocron_assets.ports import Store
+from holocron_assets.recovery import end_dead_dagster_runs
+from holocron_assets.routing import ROUTED_ASSETS
+from holocron_assets.settings import Settings
+
+#: On the runs that are asked for: the claim whose jobs they do.
+CLAIM_TAG = "holocron/claim"
+
+_STATES = {
+    dg.DagsterRunStatus.SUCCESS: RunState.SUCCEEDED,
+    dg.DagsterRunStatus.FAILURE: RunState.FAILED,
+    dg.DagsterRunStatus.CANCELED: RunState.CANCELLED,
+}
+_DISPATCHER = re.compile("[0-9a-f]{12}")
+
+
+@dg.sensor(
+    asset_selection=[dg.AssetKey(name) for name in ROUTED_ASSETS],
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+)
+def queued_jobs(
+    context: dg.SensorEvaluationContext,
+    sensor_store: dg.ResourceParam[Store],
+    settings: dg.ResourceParam[Settings],
+) -> dg.SensorResult | dg.SkipReason:
+    """Claims what waits in `vector.job`, asks for a run for each kind of work, and finishes the jobs when it ends."""
+    dispatcher = _dispatcher(context.cursor)
+    if dispatcher is None:
+        # Claims carry the name: it must be kept before the first is made.
+        dispatcher = uuid4().hex[:12]
+        return dg.SensorResult(
+            skip_reason=f"this dispatcher is called {dispatcher} from now on",
+            cursor=json.dumps({"dispatcher": dispatcher}),
+        )
+    try:
+        if not sensor_store.exists():
+            return dg.SkipReason(f"there is no store at {sensor_store.name} yet")
+        if missing := sensor_store.pending_migrations():
+            return dg.SkipReason(f"{sensor_store.name} lacks {', '.join(missing)}: the next run adds it")
+        turn = take_turn(sensor_store, dispatcher, settings.queue, lambda claims: _runs_of(context.instance, claims))
+    except TransientError as error:
+        return dg.SkipReason(str(error))
+    if not turn.requests:
+        return dg.SkipReason(str(turn))
+    context.log.info(str(turn))
+    present = context.instance.get_dynamic_partitions(str(SPACES.name))
+    asked = {one.work.partition for one in turn.requests if one.work.partition}
+    lacking = sorted(asked.difference(present))
+    return dg.SensorResult(
+        run_requests=[_run_request(one) for one in turn.requests],
+        dynamic_partitions_requests=[SPACES.build_add_request(lacking)] if lacking else [],
+    )
+
+
+def _dispatcher(cursor: str | None) -> str | None:
+    try:
+        name = json.loads(cursor or "{}")["dispatcher"]
+    except (ValueError, TypeError, KeyError):
+        return None
+    return name if isinstance(name, str) and _DISPATCHER.fullmatch(name) else None
+
+
+def _run_request(request: Request) -> dg.RunRequest:
+    work = request.work
+    config = {"ops": {name: {"config": dict(work.config)} for name in work.assets}} if work.config else {}
+    return dg.RunRequest(
+        run_key=request.claim,
+        asset_selection=[dg.AssetKey(name) for name in work.assets],
+        partition_key=work.partition,
+        run_config=config,
+        # The queue tries again by itself, with its own pauses.
+        tags={CLAIM_TAG: request.claim, "dagster/max_retries": "0"},
+    )
+
+
+def _runs_of(instance: dg.DagsterInstance, claims: Sequence[str]) -> dict[str, ClaimRun]:
+    """The newest run of each claim that was launched; a person may have started one again."""
+    end_dead_dagster_runs(instance)
+    found: dict[str, ClaimRun] = {}
+    for run in instance.get_runs(filters=dg.RunsFilter(tags={CLAIM_TAG: list(claims)})):
+        claim = run.tags[CLAIM_TAG]
+        if claim in found or run.status == dg.DagsterRunStatus.NOT_STARTED:
+            continue
+        state = _STATES.get(run.status, RunState.UNDER_WAY)
+        error = _why(instance, run.run_id) if state is RunState.FAILED else ""
+        found[claim] = ClaimRun(run_id=run.run_id, state=state, error=error)
+    return found
+
+
+def _why(instance: dg.DagsterInstance, run_id: str) -> str:
+    """What the first step that failed said, else what is said of the whole run."""
+    kinds = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE}
+    for record in instance.get_records_for_run(run_id, of_type=kinds).records:
+        event = record.event_log_entry.dagster_event
+        if event is None:
+            continue
+        if event.is_step_failure:
+            failure = event.step_failure_data
+            said = failure.user_failure_data.description if failure.user_failure_data else None
+            cause = failure.error.cause or failure.error if failure.error else None
+            return f"{event.step_key}: {said or (cause.message.strip() if cause else 'no reason was given')}"
+        if event.message:
+            return event.message
+    return "no reason was given"
