@@ -1,15 +1,21 @@
-"""Asking for work by the job queue: a job for each thing that a store still lacks."""
+"""Asking for work by the job queue: a job that somebody wants, or one for each thing that a store still lacks."""
 
 from dataclasses import dataclass
 from uuid import UUID
 
 from holocron_assets.clock import utc_now
+from holocron_assets.errors import JobRefusedError
+from holocron_assets.identity import canonical_json
 from holocron_assets.ports import Session, Store
 from holocron_assets.records import JobType
+from holocron_assets.routing import route_of, work_of
 from holocron_assets.settings import Settings
+from holocron_assets.spaces import named_space
 from holocron_assets.stages.extract import count_waiting_records
-from holocron_assets.tables import candidates, chunks, embeddings, queue, spaces
+from holocron_assets.tables import candidates, chunks, embeddings, queue, sources, spaces
 from holocron_assets.tables.candidates import CandidateState
+from holocron_assets.tables.dispatch import Kind
+from holocron_assets.tables.queue import EnqueuedJob
 from holocron_assets.transactions import read, write
 
 
@@ -30,6 +36,61 @@ class Enqueued:
 
     candidates: dict[CandidateState, int]
     jobs: list[MissingWork]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Work that somebody asks for. Without a `key` of its own, what is asked for is the key."""
+
+    job_type: str
+    space: str | None = None
+    source: str | None = None
+    replace: bool = False
+    key: str | None = None
+
+
+def enqueue_job(
+    store: Store, settings: Settings, wanted: Wanted, *, priority: int = 100, max_attempts: int = 3
+) -> EnqueuedJob:
+    """One job, unless one with its key lives; raises `JobRefusedError` where nothing could do it."""
+    route = route_of(wanted.job_type)
+    known = read(store, spaces.list_spaces)
+    if wanted.space is not None and route.space_asset is None:
+        raise JobRefusedError(f"a {wanted.job_type} job is about no space: leave --space out")
+    space = named_space(known, wanted.space) if wanted.space is not None else None
+    job_input: dict[str, str | bool] = {}
+    if wanted.source is not None:
+        named = next((name for name in ("source_id", "source") if name in route.reads), None)
+        if named is None:
+            raise JobRefusedError(f"a {wanted.job_type} job is about no source: leave --source out")
+        job_input[named] = wanted.source
+    if wanted.replace:
+        if "replace" not in route.reads:
+            raise JobRefusedError(f"a {wanted.job_type} job replaces nothing: leave --replace out")
+        job_input["replace"] = True
+    space_id = None if space is None else space.embedding_space_id
+    work_of(Kind(job_type=wanted.job_type, embedding_space_id=space_id), known)
+    if "source_id" in job_input:
+        _require_source(store, settings, str(wanted.source))
+    asked = canonical_json({**job_input, "space": None if space is None else space.slug})
+    job_input |= {"origin": "queue", "dedupe_key": wanted.key or asked}
+    return write(
+        store,
+        queue.enqueue_job,
+        wanted.job_type,
+        job_input,
+        utc_now(),
+        priority=priority,
+        max_attempts=max_attempts,
+        space_id=space_id,
+    )
+
+
+def _require_source(store: Store, settings: Settings, source_id: str) -> None:
+    """A source is known when a record of it was read; one that waits may be of any."""
+    is_known = bool(read(store, sources.list_source_states, [source_id]))
+    if not is_known and not read(store, count_waiting_records, settings.sources):
+        raise JobRefusedError(f"there is no source {source_id!r}, and no record waits that could be of it")
 
 
 def enqueue_missing(store: Store, settings: Settings) -> Enqueued:
