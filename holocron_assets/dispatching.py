@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import uuid4
 
-from holocron_assets.clock import utc_now
 from holocron_assets.errors import JobRefusedError
 from holocron_assets.ports import Session, Store
 from holocron_assets.records import EmbeddingSpace
@@ -112,9 +111,8 @@ class Turn:
         return f"jobs: {', '.join([*done, f'{self.waiting} waiting', f'{self.under_way} under way'])}"
 
 
-def take_turn(store: Store, dispatcher: str, settings: QueueSettings, runs_of: RunsOf) -> Turn:
+def take_turn(store: Store, dispatcher: str, settings: QueueSettings, runs_of: RunsOf, now: datetime) -> Turn:
     """Finish what has ended, bring back what is lost, refuse what nobody can do, and claim the rest."""
-    now = utc_now()
     found = read(store, look, dispatcher, settings, now)
     claims = {claim_of(one.locked_by) for one in found.claimed}
     todo = plan(found, runs_of(sorted(claims)) if claims else {}, dispatcher, settings, now)

@@ -3,10 +3,12 @@
 import json
 import re
 from collections.abc import Sequence
+from functools import partial
 from uuid import uuid4
 
 import dagster as dg
 
+from holocron_assets.clock import utc_now
 from holocron_assets.dispatching import ClaimRun, Request, RunState, take_turn
 from holocron_assets.errors import TransientError
 from holocron_assets.partitions import SPACES
@@ -50,7 +52,8 @@ def queued_jobs(
             return dg.SkipReason(f"there is no store at {sensor_store.name} yet")
         if missing := sensor_store.pending_migrations():
             return dg.SkipReason(f"{sensor_store.name} lacks {', '.join(missing)}: the next run adds it")
-        turn = take_turn(sensor_store, dispatcher, settings.queue, lambda claims: _runs_of(context.instance, claims))
+        runs_of = partial(_runs_of, context.instance)
+        turn = take_turn(sensor_store, dispatcher, settings.queue, runs_of, utc_now())
     except TransientError as error:
         return dg.SkipReason(str(error))
     if not turn.requests:
