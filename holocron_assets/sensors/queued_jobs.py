@@ -59,13 +59,10 @@ def queued_jobs(
     if not turn.requests:
         return dg.SkipReason(str(turn))
     context.log.info(str(turn))
-    present = context.instance.get_dynamic_partitions(str(SPACES.name))
-    asked = {one.work.partition for one in turn.requests if one.work.partition}
-    lacking = sorted(asked.difference(present))
-    return dg.SensorResult(
-        run_requests=[_run_request(one) for one in turn.requests],
-        dynamic_partitions_requests=[SPACES.build_add_request(lacking)] if lacking else [],
-    )
+    # A space may have been registered since the partitions mirrored the registry.
+    if asked := sorted({one.work.partition for one in turn.requests if one.work.partition}):
+        context.instance.add_dynamic_partitions(str(SPACES.name), asked)
+    return dg.SensorResult(run_requests=[_run_request(one) for one in turn.requests])
 
 
 def _dispatcher(cursor: str | None) -> str | None:

@@ -35,6 +35,7 @@ class Runner:
     now: datetime = NOW
     runs: dict[str, ClaimRun] = field(default_factory=dict)
     asked: list[Work] = field(default_factory=list)
+    enqueued: int = 0
 
     def turn(self, *, killed: bool = False) -> Turn:
         """One turn; killed after its transaction, nothing that it asked for is heard."""
@@ -58,7 +59,10 @@ class Runner:
         self.now += timedelta(seconds=seconds)
 
     def enqueue(self, job_type: str, job_input: dict[str, Any] | None = None, **columns: Any) -> uuid.UUID:
-        return write(self.store, queue.enqueue_job, job_type, job_input or {}, self.now, **columns).job_id
+        """A job that stands behind those before it."""
+        self.enqueued += 1
+        then = self.now - timedelta(seconds=1) + timedelta(milliseconds=self.enqueued)
+        return write(self.store, queue.enqueue_job, job_type, job_input or {}, then, **columns).job_id
 
     def job(self, job_id: uuid.UUID) -> queue.Job:
         job = read(self.store, queue.get_job, job_id)
