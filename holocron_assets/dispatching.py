@@ -20,7 +20,7 @@ from holocron_assets.tables.dispatch import ClaimedWork, Kind, WaitingWork
 from holocron_assets.transactions import read, write
 
 #: So many kinds of work are looked at in one turn; the next turn sees what comes after them.
-_MOST_KINDS = 200
+_MOST_KINDS = 50
 _EXHAUSTED = "it has no attempt left, so that no worker takes it: `holocron jobs requeue` gives it new ones"
 
 
@@ -136,10 +136,12 @@ def claim_of(worker: str) -> str:
 
 def look(session: Session, dispatcher: str, settings: QueueSettings, now: datetime) -> Queue:
     """What is claimed by this dispatcher, and what waits."""
+    claimed = dispatch.list_claimed_work(session, worker_of(dispatcher, ""))
+    waiting = dispatch.list_waiting_work(session, now, _MOST_KINDS)
     return Queue(
-        claimed=dispatch.list_claimed_work(session, worker_of(dispatcher, "")),
-        waiting=dispatch.list_waiting_work(session, now, _MOST_KINDS),
-        spaces=spaces.list_spaces(session),
+        claimed=claimed,
+        waiting=waiting,
+        spaces=spaces.list_spaces(session) if claimed or waiting else [],
         stale=dispatch.count_stale_jobs(session, settings.stale_seconds, now),
     )
 

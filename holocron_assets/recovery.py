@@ -4,6 +4,8 @@ A run that was killed keeps its slots in the concurrency pools, and nobody gives
 watches: the next run would wait for ever. So the executor looks first (docs/decisions/0006-dead-runs.md).
 """
 
+from collections.abc import Sequence
+
 import dagster as dg
 import psutil
 
@@ -33,11 +35,12 @@ recovering_in_process_executor = dg.ExecutorDefinition(
 )
 
 
-def end_dead_dagster_runs(instance: dg.DagsterInstance) -> list[str]:
+def end_dead_dagster_runs(instance: dg.DagsterInstance, among: Sequence[dg.DagsterRun] | None = None) -> list[str]:
     """Mark runs failed whose process on this machine is gone, and free their pools; returns their ids."""
     ended = []
-    for run in instance.get_runs(filters=dg.RunsFilter(statuses=_ALIVE_STATUSES)):
-        if _process_is_gone(instance, run.run_id):
+    runs = instance.get_runs(filters=dg.RunsFilter(statuses=_ALIVE_STATUSES)) if among is None else among
+    for run in runs:
+        if run.status in _ALIVE_STATUSES and _process_is_gone(instance, run.run_id):
             instance.report_run_failed(run, "Its process ended without finishing it. The next run continues its work.")
             instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
             ended.append(run.run_id)

@@ -10,7 +10,7 @@ import dagster as dg
 
 from holocron_assets.clock import utc_now
 from holocron_assets.dispatching import ClaimRun, Request, RunState, take_turn
-from holocron_assets.errors import TransientError
+from holocron_assets.errors import StoreError, TransientError
 from holocron_assets.partitions import SPACES
 from holocron_assets.ports import Store
 from holocron_assets.recovery import end_dead_dagster_runs
@@ -48,14 +48,12 @@ def queued_jobs(
             cursor=json.dumps({"dispatcher": dispatcher}),
         )
     try:
-        if not sensor_store.exists():
-            return dg.SkipReason(f"there is no store at {sensor_store.name} yet")
-        if missing := sensor_store.pending_migrations():
-            return dg.SkipReason(f"{sensor_store.name} lacks {', '.join(missing)}: the next run adds it")
-        runs_of = partial(_runs_of, context.instance)
-        turn = take_turn(sensor_store, dispatcher, settings.queue, runs_of, utc_now())
-    except TransientError as error:
-        return dg.SkipReason(str(error))
+        turn = take_turn(sensor_store, dispatcher, settings.queue, partial(_runs_of, context.instance), utc_now())
+    except StoreError as error:
+        # Asked only now: it costs as much as the turn does.
+        if isinstance(error, TransientError) or not sensor_store.exists() or sensor_store.pending_migrations():
+            return dg.SkipReason(str(error))
+        raise
     if not turn.requests:
         return dg.SkipReason(str(turn))
     context.log.info(str(turn))
@@ -88,13 +86,15 @@ def _run_request(request: Request) -> dg.RunRequest:
 
 def _runs_of(instance: dg.DagsterInstance, claims: Sequence[str]) -> dict[str, ClaimRun]:
     """The newest run of each claim that was launched; a person may have started one again."""
-    end_dead_dagster_runs(instance)
+    runs = instance.get_runs(filters=dg.RunsFilter(tags={CLAIM_TAG: list(claims)}))
+    # With nothing else to begin, nobody else looks whether they still live.
+    dead = end_dead_dagster_runs(instance, runs)
     found: dict[str, ClaimRun] = {}
-    for run in instance.get_runs(filters=dg.RunsFilter(tags={CLAIM_TAG: list(claims)})):
+    for run in runs:
         claim = run.tags[CLAIM_TAG]
         if claim in found or run.status == dg.DagsterRunStatus.NOT_STARTED:
             continue
-        state = _STATES.get(run.status, RunState.UNDER_WAY)
+        state = RunState.FAILED if run.run_id in dead else _STATES.get(run.status, RunState.UNDER_WAY)
         error = _why(instance, run.run_id) if state is RunState.FAILED else ""
         found[claim] = ClaimRun(run_id=run.run_id, state=state, error=error)
     return found
