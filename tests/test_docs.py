@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel
 
 from holocron_assets.assets.chunks import ChunksConfig
+from holocron_assets.assets.space_embeddings import SpaceEmbeddingsConfig
 from holocron_assets.cli import COMMANDS, main
 from holocron_assets.definitions import ASSETS, CHECKS
 from holocron_assets.extraction import EXTRACTORS
@@ -26,6 +27,7 @@ from tests.openai_double import OpenAIDouble
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("CHANGELOG.md"), *ROOT.glob("docs/**/*.md")])
 SOURCES = [path for folder in ("holocron_assets", "resources", "sql") for path in sorted((ROOT / folder).rglob("*.*"))]
+RUN_OPTIONS = {"chunks": ChunksConfig, "space_embeddings": SpaceEmbeddingsConfig}
 CHECK_SPECS = [spec for checks in CHECKS for spec in checks.check_specs]
 
 
@@ -128,7 +130,8 @@ def test_examples_of_settings_are_accepted(tmp_path: Path) -> None:
     """Every YAML example is a settings file, or the configuration of a run."""
     for example in map(yaml.safe_load, blocks("docs/configuration.md", "yaml")):
         if "ops" in example:
-            assert ChunksConfig(**example["ops"]["chunks"]["config"]).allow_mass_change
+            ((name, given),) = example["ops"].items()
+            assert RUN_OPTIONS[name](**given["config"]).model_dump(exclude_defaults=True) == given["config"]
         else:
             assert Settings(base_dir=tmp_path, **example)
 
