@@ -81,7 +81,7 @@ def list_(*, status: str | None, limit: int, as_json: bool) -> None:
         say("The queue is empty, and always was.")
         return
     console().print(rows_table("Jobs", ["status", "type", "jobs"], [(c.status, c.job_type, c.n) for c in counts]))
-    columns = ["job", "status", "type", "priority", "attempts", "available", "last error"]
+    columns = ["job", "status", "type", "priority", "tried", "last error"]
     rows = [
         (
             str(job.job_id),
@@ -89,7 +89,6 @@ def list_(*, status: str | None, limit: int, as_json: bool) -> None:
             job.job_type,
             job.priority,
             f"{job.attempt_count} of {job.max_attempts}",
-            job.available_utc,
             (job.last_error or "")[:80],
         )
         for job in jobs

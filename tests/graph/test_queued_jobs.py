@@ -1,6 +1,8 @@
 """The `queued_jobs` sensor in Dagster: real ticks, real runs, and what is left in the queue."""
 
 import json
+import subprocess
+import sys
 import time
 import uuid
 from collections import Counter
@@ -15,14 +17,16 @@ import duckdb
 import pytest
 
 from holocron_assets.clock import utc_now
+from holocron_assets.composition import InstalledProviders
 from holocron_assets.partitions import SPACES
 from holocron_assets.sensors.queued_jobs import CLAIM_TAG, queued_jobs
+from holocron_assets.settings import load_settings
 from holocron_assets.tables import queue, spaces
 from holocron_assets.transactions import read, write
 from resources.stores import open_store
 from tests.graph.conftest import Graph
-from tests.graph.test_interruptions import held
-from tests.world import json_row, page_row, prose, raw
+from tests.graph.test_interruptions import SMALL_BATCHES, environment, held, new_project
+from tests.world import World, json_row, page_row, prose, raw
 
 
 @dataclass
@@ -334,3 +338,41 @@ def test_a_tick_over_many_jobs_is_cheap(daemon: Daemon) -> None:
     assert job_of(daemon, text).status == "RUNNING"
     assert len(told.run_requests or []) == 1  # never launched here: asked for again
     assert spent[0] < 0.25
+
+
+@pytest.mark.slow
+def test_a_killed_run_loses_no_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that was killed is ended by the next tick, though no other run begins; its job is done by another."""
+    project = new_project(tmp_path)
+    monkeypatch.chdir(project)
+    settings = load_settings()
+    store = open_store(settings, wait_seconds=10)
+    store.migrate()
+    world = World(store=store, settings=settings, providers=InstalledProviders(settings))
+    with dg.DagsterInstance.from_config(str(project)) as instance:
+        daemon = Daemon(Graph(world=world, instance=instance))
+        daemon.tick()
+        job = enqueue(daemon, "CHUNK_SOURCE")
+        (request,) = daemon.tick().run_requests
+        arguments = ("job", "execute", "-m", "holocron_assets.definitions", "-j", "__ASSET_JOB", "--tags")
+        with subprocess.Popen(
+            [sys.executable, "-c", SMALL_BATCHES, *arguments, json.dumps(dict(request.tags))],
+            env=environment(DAGSTER_HOME=str(project)),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as run:
+            assert run.stdout is not None
+            next(line for line in run.stdout if "records read: 20" in line)
+            daemon.tick()
+            assert job_of(daemon, job).status == "RUNNING"
+            run.kill()
+
+        daemon.tick()
+        failed = job_of(daemon, job)
+        world.rows("update vector.job set available_utc = created_utc where status = 'NEW'")
+        daemon.work(2)
+
+        assert (failed.status, failed.attempt_count) == ("NEW", 1)
+        assert "Its process ended without finishing it" in str(failed.last_error)
+        assert (job_of(daemon, job).status, job_of(daemon, job).attempt_count) == ("SUCCEEDED", 2)
