@@ -11,8 +11,10 @@ from holocron_assets.records import EmbeddingSpace
 from holocron_assets.spaces import space_of
 from holocron_assets.tables import dispatch, queue, runs, spaces
 from holocron_assets.tables.dispatch import CANCELLED, Kind
+from holocron_assets.transactions import read, write
 from resources.providers.hashing import ByteNgrams
 from resources.stores.base import SqlStore
+from tests.contract.test_queue import side_by_side
 from tests.world import World, json_row, raw
 
 NOW = datetime(2026, 3, 1, 12)  # noqa: DTZ001 - times are naive UTC throughout
@@ -117,6 +119,23 @@ def test_a_claim_takes_a_kind_at_once(store: SqlStore) -> None:
         (claimed,) = dispatch.list_claimed_work(session, "dagster:a:")
         assert claimed == dispatch.ClaimedWork(kind=EMBED, locked_by="dagster:a:1", jobs=20, locked_utc=later(5))
         assert dispatch.list_claimed_work(session, "dagster:b:") == []
+
+
+def test_dispatchers_side_by_side_share_no_job(store: SqlStore) -> None:
+    """Several that claim the same kind at once have each job once between them, and leave none."""
+    with store.session() as session:
+        for _ in range(50):
+            enqueued(session, "EMBED_CHUNKS")
+    claimed: list[int] = []
+
+    def work(number: int) -> None:
+        claimed.append(write(store, dispatch.claim_jobs, EMBED, f"dagster:{number}:1", later(1)))
+
+    side_by_side(work, 4)
+
+    found = read(store, dispatch.list_claimed_work, "dagster:")
+    assert sum(claimed) == sum(one.jobs for one in found) == 50
+    assert len(found) == len([amount for amount in claimed if amount])
 
 
 def test_a_claim_ends_as_one(store: SqlStore) -> None:
