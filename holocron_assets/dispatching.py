@@ -163,10 +163,13 @@ def _plan_claimed(
     pause = timedelta(seconds=settings.stale_seconds / 3)
     for one in {one.locked_by: one for one in reversed(found.claimed)}.values():
         run = runs.get(claim_of(one.locked_by))
-        if run is not None and run.state is not RunState.UNDER_WAY:
+        has_ended = run is not None and run.state is not RunState.UNDER_WAY
+        if run is not None and has_ended:
             todo.ended.append((one, run))
-            continue
+            if run.state is not RunState.FAILED:
+                continue
         try:
+            # What failed counts for this turn: how its jobs stand in the queue then, the next one sees.
             work = work_of(one.kind, found.spaces)
         except JobRefusedError as error:
             if run is None:
@@ -176,24 +179,28 @@ def _plan_claimed(
             under_way.add(work)
             if run is None:
                 todo.asked_again.append(Request(claim=claim_of(one.locked_by), work=work))
-        if abs(now - one.locked_utc) > pause:
+        if not has_ended and abs(now - one.locked_utc) > pause:
             todo.renewed.append(one.locked_by)
     return under_way
 
 
 def _plan_waiting(todo: Plan, found: Queue, under_way: set[Work], dispatcher: str) -> None:
-    """Vectors are of what texts become: they wait for texts that are under way, or stand before them."""
+    """Vectors are of what texts become: they wait for texts that are under way, or stand before them, or failed."""
     wanted: dict[Work, list[Kind]] = {}
     for one in found.waiting:
         try:
             if one.is_exhausted:
                 raise JobRefusedError(_EXHAUSTED)
-            wanted.setdefault(work_of(one.kind, found.spaces), []).append(one.kind)
+            kinds = wanted.setdefault(work_of(one.kind, found.spaces), [])
         except JobRefusedError as error:
-            todo.refused.append((one, str(error)))
+            if not one.is_paused:
+                todo.refused.append((one, str(error)))
+            continue
+        if not one.is_paused:
+            kinds.append(one.kind)
     text_comes_first = any(work.is_text for work in under_way)
     for work, kinds in wanted.items():
-        if work not in under_way and (work.is_text or not text_comes_first):
+        if kinds and work not in under_way and (work.is_text or not text_comes_first):
             todo.claims.append((Request(claim=uuid4().hex, work=work), kinds))
         text_comes_first |= work.is_text
 

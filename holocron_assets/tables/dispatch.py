@@ -31,10 +31,14 @@ class Kind:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingWork:
-    """Jobs of one kind that may be taken; the first of them stands at `place` in the queue."""
+    """Jobs of one kind that wait; the first of them stands at `place` in the queue.
+
+    `is_paused`: they failed and may not be taken yet. `is_exhausted`: they have no attempt left.
+    """
 
     kind: Kind
     is_exhausted: bool
+    is_paused: bool
     jobs: int
     place: int
 
@@ -59,10 +63,14 @@ class JobCount:
 
 
 def list_waiting_work(session: Session, now: datetime, limit: int) -> list[WaitingWork]:
-    """The kinds of jobs that may be taken now, those whose first job comes first in the queue first."""
+    """The kinds of jobs that wait, those whose first job comes first in the queue first."""
     return [
         WaitingWork(
-            kind=_kind_of(row), is_exhausted=bool(row["is_exhausted"]), jobs=int(row["jobs"]), place=int(row["place"])
+            kind=_kind_of(row),
+            is_exhausted=bool(row["is_exhausted"]),
+            is_paused=bool(row["is_paused"]),
+            jobs=int(row["jobs"]),
+            place=int(row["place"]),
         )
         for row in session.rows("list_waiting_work", now=now, limit=limit)
     ]

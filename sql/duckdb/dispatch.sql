@@ -3,8 +3,9 @@
 -- `$.origin` of its input names another.
 
 -- name: list_waiting_work
--- What may be taken now, by kind: `place` is where its first job stands in the queue. `is_exhausted`: no claim ever
--- takes these, because they have no attempt left.
+-- What waits, by kind: `place` is where its first job stands in the queue, a job that failed where it stood before.
+-- `is_paused`: these failed, and may not be taken yet. `is_exhausted`: no claim ever takes these, because they have no
+-- attempt left.
 -- Each input is read once, because reading ten thousand of them is what this costs.
 with waiting as (
     select
@@ -12,25 +13,31 @@ with waiting as (
         coalesce(json_type(n.body) = 'OBJECT', false) as is_object,
         json_extract_string(n.body, ['$.origin', '$.space', '$.source', '$.replace']) as said,
         n.attempt_count >= n.max_attempts as is_exhausted,
-        row_number() over (order by n.priority desc, n.available_utc, n.created_utc, n.job_id) as place
+        n.available_utc > :now as is_paused,
+        row_number() over (
+            order by
+                n.priority desc, case when n.attempt_count > 0 then n.created_utc else n.available_utc end,
+                n.created_utc, n.job_id
+        ) as place
     from (
         select j.*, case when json_valid(j.input_json) then j.input_json end as body
         from vector.job j
-        where j.status = 'NEW' and j.available_utc <= :now
+        where j.status = 'NEW' and (j.available_utc <= :now or j.attempt_count > 0)
     ) n
 ),
 own as (
     select
         s.job_type, s.embedding_space_id, s.is_object, s.said[2] as space, s.said[3] as source_prefix,
-        s.said[4] as replaces, s.is_exhausted, s.place
+        s.said[4] as replaces, s.is_exhausted, s.is_paused, s.place
     from waiting s
     where coalesce(s.said[1], 'queue') = 'queue'
 )
 select
     w.job_type, w.embedding_space_id, w.is_object, w.space, w.source_prefix, w.replaces, w.is_exhausted,
-    count(*) as jobs, min(w.place) as place
+    w.is_paused, count(*) as jobs, min(w.place) as place
 from own w
-group by w.job_type, w.embedding_space_id, w.is_object, w.space, w.source_prefix, w.replaces, w.is_exhausted
+group by w.job_type, w.embedding_space_id, w.is_object, w.space, w.source_prefix, w.replaces, w.is_exhausted,
+    w.is_paused
 order by min(w.place)
 limit :limit;
 

@@ -3,8 +3,9 @@
 -- `$.origin` of its input names another.
 
 -- name: list_waiting_work
--- What may be taken now, by kind: `place` is where its first job stands in the queue. `is_exhausted`: no claim ever
--- takes these, because they have no attempt left.
+-- What waits, by kind: `place` is where its first job stands in the queue, a job that failed where it stood before.
+-- `is_paused`: these failed, and may not be taken yet. `is_exhausted`: no claim ever takes these, because they have no
+-- attempt left.
 with waiting as (
     select
         j.job_type, j.embedding_space_id,
@@ -34,18 +35,24 @@ with waiting as (
                 )
         end collate Latin1_General_100_BIN2 as replaces,
         cast(case when j.attempt_count >= j.max_attempts then 1 else 0 end as bit) as is_exhausted,
-        row_number() over (order by j.priority desc, j.available_utc, j.created_utc, j.job_id) as place
+        cast(case when j.available_utc > :now then 1 else 0 end as bit) as is_paused,
+        row_number() over (
+            order by
+                j.priority desc, case when j.attempt_count > 0 then j.created_utc else j.available_utc end,
+                j.created_utc, j.job_id
+        ) as place
     from vector.job as j
     where j.status = 'NEW'
-        and j.available_utc <= :now
+        and (j.available_utc <= :now or j.attempt_count > 0)
         and coalesce(case when isjson(j.input_json) = 1 then json_value(j.input_json, '$.origin') end, N'queue')
             = N'queue'
 )
 select top (:limit)
     w.job_type, w.embedding_space_id, w.is_object, w.space, w.source_prefix, w.replaces, w.is_exhausted,
-    count(*) as jobs, min(w.place) as place
+    w.is_paused, count(*) as jobs, min(w.place) as place
 from waiting as w
-group by w.job_type, w.embedding_space_id, w.is_object, w.space, w.source_prefix, w.replaces, w.is_exhausted
+group by w.job_type, w.embedding_space_id, w.is_object, w.space, w.source_prefix, w.replaces, w.is_exhausted,
+    w.is_paused
 order by min(w.place);
 
 -- name: list_claimed_work
@@ -119,7 +126,8 @@ with next_jobs as (
                 case
                     when isjson(j.input_json) = 1
                         then coalesce(
-                            json_value(j.input_json, '$.space'), cast(json_query(j.input_json, '$.space') as nvarchar(max))
+                            json_value(j.input_json, '$.space'),
+                            cast(json_query(j.input_json, '$.space') as nvarchar(max))
                         )
                 end collate Latin1_General_100_BIN2
             intersect select cast(:space as nvarchar(max)) collate Latin1_General_100_BIN2
@@ -129,7 +137,8 @@ with next_jobs as (
                 case
                     when isjson(j.input_json) = 1
                         then coalesce(
-                            json_value(j.input_json, '$.source'), cast(json_query(j.input_json, '$.source') as nvarchar(max))
+                            json_value(j.input_json, '$.source'),
+                            cast(json_query(j.input_json, '$.source') as nvarchar(max))
                         )
                 end collate Latin1_General_100_BIN2
             intersect select cast(:source_prefix as nvarchar(max)) collate Latin1_General_100_BIN2
@@ -139,7 +148,8 @@ with next_jobs as (
                 case
                     when isjson(j.input_json) = 1
                         then coalesce(
-                            json_value(j.input_json, '$.replace'), cast(json_query(j.input_json, '$.replace') as nvarchar(max))
+                            json_value(j.input_json, '$.replace'),
+                            cast(json_query(j.input_json, '$.replace') as nvarchar(max))
                         )
                 end collate Latin1_General_100_BIN2
             intersect select cast(:replaces as nvarchar(max)) collate Latin1_General_100_BIN2
@@ -171,7 +181,8 @@ with next_jobs as (
                 case
                     when isjson(j.input_json) = 1
                         then coalesce(
-                            json_value(j.input_json, '$.space'), cast(json_query(j.input_json, '$.space') as nvarchar(max))
+                            json_value(j.input_json, '$.space'),
+                            cast(json_query(j.input_json, '$.space') as nvarchar(max))
                         )
                 end collate Latin1_General_100_BIN2
             intersect select cast(:space as nvarchar(max)) collate Latin1_General_100_BIN2
@@ -181,7 +192,8 @@ with next_jobs as (
                 case
                     when isjson(j.input_json) = 1
                         then coalesce(
-                            json_value(j.input_json, '$.source'), cast(json_query(j.input_json, '$.source') as nvarchar(max))
+                            json_value(j.input_json, '$.source'),
+                            cast(json_query(j.input_json, '$.source') as nvarchar(max))
                         )
                 end collate Latin1_General_100_BIN2
             intersect select cast(:source_prefix as nvarchar(max)) collate Latin1_General_100_BIN2
@@ -191,7 +203,8 @@ with next_jobs as (
                 case
                     when isjson(j.input_json) = 1
                         then coalesce(
-                            json_value(j.input_json, '$.replace'), cast(json_query(j.input_json, '$.replace') as nvarchar(max))
+                            json_value(j.input_json, '$.replace'),
+                            cast(json_query(j.input_json, '$.replace') as nvarchar(max))
                         )
                 end collate Latin1_General_100_BIN2
             intersect select cast(:replaces as nvarchar(max)) collate Latin1_General_100_BIN2

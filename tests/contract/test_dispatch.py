@@ -58,15 +58,20 @@ def test_what_waits_is_told_by_kind(store: SqlStore) -> None:
         enqueued(session, "REEMBED_SPACE", later(9), priority=300, job_input={"replace": True, "source": "w:"})
         enqueued(session, "CHUNK_SOURCE", later(11))
         enqueued(session, "EMBED_CHUNKS", max_attempts=0)
+        failed = enqueued(session, "REEMBED_SPACE", later(4))
+        dispatch.claim_jobs(session, REEMBED, "w", later(5))
+        dispatch.fail_claim(session, "w", "no", later(5), done_by="r", is_permanent=False, backoff_seconds=60)
+        assert known(session, failed).status == "NEW"
         found = dispatch.list_waiting_work(session, later(10), 100)
 
     reembed = Kind(job_type="REEMBED_SPACE", source_prefix="w:", replaces="true")
     embed = Kind(job_type="EMBED_CHUNKS", embedding_space_id=space)
-    assert [(one.kind, one.jobs, one.place, one.is_exhausted) for one in found] == [
-        (reembed, 1, 1, False),
-        (EMBED, 1, 2, True),
-        (CHUNK, 1, 3, False),
-        (embed, 2, 4, False),
+    assert [(one.kind, one.jobs, one.place, one.is_exhausted, one.is_paused) for one in found] == [
+        (reembed, 1, 1, False, False),
+        (EMBED, 1, 2, True, False),
+        (CHUNK, 1, 3, False, False),
+        (embed, 2, 4, False, False),
+        (REEMBED, 1, 6, False, True),
     ]
 
 

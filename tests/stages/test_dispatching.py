@@ -131,6 +131,27 @@ def test_vectors_wait_for_texts_before_them(runner: Runner) -> None:
     assert runner.statuses([first, texts, second, third]) == ["SUCCEEDED", "SUCCEEDED", "RUNNING", "RUNNING"]
 
 
+def test_vectors_wait_for_texts_that_failed(runner: Runner) -> None:
+    """Their texts are tried again after a pause, and given up at last: then there is nothing to wait for."""
+    texts, vectors = runner.enqueue("CHUNK_SOURCE", max_attempts=2), runner.enqueue("EMBED_CHUNKS")
+    urgent = runner.enqueue("EMBED_CHUNKS", {"space": registered(runner.store)[0]}, priority=300)
+    runner.turn()
+    runner.end(RunState.FAILED, "busy")
+    runner.turn()
+    assert runner.statuses([texts, vectors, urgent]) == ["NEW", "NEW", "NEW"]
+    runner.turn()
+    assert runner.statuses([texts, vectors, urgent]) == ["NEW", "NEW", "NEW"]
+
+    runner.wait(61)
+    runner.turn()
+    assert runner.statuses([texts, vectors, urgent]) == ["RUNNING", "NEW", "RUNNING"]
+    runner.end(RunState.FAILED, "busy")
+    runner.turn()
+    assert runner.statuses([texts, vectors]) == ["DEADLETTER", "NEW"]
+    runner.turn()
+    assert runner.statuses([texts, vectors]) == ["DEADLETTER", "RUNNING"]
+
+
 def test_work_that_is_under_way_is_not_asked_for_twice(runner: Runner) -> None:
     """What comes while a run is under way waits for it to end: that run may have looked already."""
     runner.enqueue("EMBED_CHUNKS")
