@@ -4,16 +4,18 @@ The only module of this package that sees `resources`. `definitions.py` builds D
 commands use it as it is, and need not wait for Dagster to be imported (docs/decisions/0002-composition.md).
 """
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
 from holocron_assets.errors import ConfigurationError
-from holocron_assets.ports import EmbeddingProvider, ProviderCatalog, Store
+from holocron_assets.ports import EmbeddingProvider, ProviderCatalog, Store, Webhook
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.settings import Settings
 from holocron_assets.spaces import options_of
 from resources.providers import PROVIDERS, model_of, open_provider
 from resources.stores import open_store
+from resources.webhook import open_webhook
 
 #: How long a session waits for a store that another process holds. A step of a run can afford to wait;
 #: a person cannot, and is told who holds it; a sensor comes again soon.
@@ -64,3 +66,8 @@ def sensor_store(settings: Settings) -> Store:
 def installed_providers(settings: Settings) -> ProviderCatalog:
     """Every provider that this installation has."""
     return InstalledProviders(settings)
+
+
+def alert_webhook() -> Webhook | None:
+    """Where alerts are posted to, if the environment says so."""
+    return open_webhook(os.environ)

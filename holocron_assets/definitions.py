@@ -11,12 +11,13 @@ from holocron_assets.assets.embeddings import embeddings, embeddings_checks
 from holocron_assets.assets.extracted_texts import extracted_texts, extracted_texts_checks
 from holocron_assets.assets.ingest_records import ingest_records, ingest_records_checks
 from holocron_assets.assets.space_embeddings import space_embeddings, space_embeddings_checks
-from holocron_assets.composition import installed_providers, sensor_store, step_store
+from holocron_assets.composition import alert_webhook, installed_providers, sensor_store, step_store
 from holocron_assets.extraction import current_extractors
 from holocron_assets.identity import canonical_json
 from holocron_assets.ports import ProviderCatalog, Store
 from holocron_assets.recovery import recovering_in_process_executor
 from holocron_assets.sensors.queued_jobs import queued_jobs
+from holocron_assets.sensors.failures import failed_checks, failed_runs
 from holocron_assets.settings import Settings, load_settings
 
 ASSETS = [ingest_records, extracted_texts, chunks, embedding_spaces, embeddings, space_embeddings]
@@ -29,6 +30,8 @@ CHECKS = [
 ]
 SENSORS = [
     queued_jobs,
+    failed_runs,
+    failed_checks,
 ]
 
 
@@ -64,6 +67,9 @@ def build_defs(
             ),
             "providers": dg.ResourceDefinition.hardcoded_resource(
                 providers or installed_providers(settings), "Embedding providers, opened when a space needs one"
+            ),
+            "webhook": dg.ResourceDefinition.hardcoded_resource(
+                alert_webhook(), "Where alerts are posted to, if anywhere"
             ),
             "settings": dg.ResourceDefinition.hardcoded_resource(settings, "holocron.yaml and the environment"),
         },

@@ -1,7 +1,8 @@
 """What the variables of other programs say, such as Ollama's, where the settings say nothing; and where secrets are."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from urllib.parse import unquote
 
 #: The existing database's own programs name it by variables that begin like this, the first that is set counting.
 SQLSERVER_VARIABLES = ("INGEST_SQLSERVER_", "LLM_SQLSERVER_")
@@ -9,9 +10,17 @@ SQLSERVER_VARIABLES = ("INGEST_SQLSERVER_", "LLM_SQLSERVER_")
 OLLAMA_VARIABLES = ("OLLAMA_BASE_URL", "OLLAMA_HOST_BASE_URL")
 #: The key of OpenAI, or of the server that speaks as it does; nothing else holds it.
 OPENAI_KEY = "OPENAI_API_KEY"
+#: Where alerts are posted to. Such a URL is often the secret itself, so it is no setting.
+WEBHOOK_URL = "HOLOCRON_WEBHOOK_URL"
 NO_SECRETS = f"secrets come from the environment alone ({OPENAI_KEY}): files are copied and committed"
 
 _SECRET = re.compile(r"api[_-]?key|password|secret|authorization", re.IGNORECASE)
+_SECRET_VARIABLE = re.compile(rf"{_SECRET.pattern}|_TOKEN$|_PWD$|{WEBHOOK_URL}", re.IGNORECASE)
+_PASSWORD = re.compile(
+    r"(?<=://)[^/@\s]*:(?P<in_url>[^/@\s]+)(?=@)|\b(?:pwd|password)=(?P<in_odbc>[^;&\s]+)", re.IGNORECASE
+)
+#: Striking out every `yes` would hide more than a secret.
+_SHORTEST_SECRET = 4
 _SQLSERVER_PASSWORD = "MSSQL_SA_PASSWORD"  # noqa: S105 - the name of a variable
 _EMBEDDED_STORE = "duckdb:///.holocron/store.duckdb"
 _SQLSERVER_BY_VARIABLES = "mssql+pyodbc://"
@@ -54,3 +63,18 @@ def openai_key(environment: Mapping[str, str]) -> str | None:
 def named_secret(names: Iterable[object]) -> str | None:
     """The first of some names of settings that promises a secret."""
     return next((str(name) for name in names if _SECRET.search(str(name))), None)
+
+
+def struck(text: str, environment: Mapping[str, str]) -> str:
+    """A text without the secrets that the environment holds, nor the passwords of URLs and connection strings."""
+    for secret in sorted(_secrets(environment), key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return _PASSWORD.sub("***", text)
+
+
+def _secrets(environment: Mapping[str, str]) -> Iterator[str]:
+    for name, value in environment.items():
+        found = [one["in_url"] or one["in_odbc"] for one in _PASSWORD.finditer(value)]
+        if _SECRET_VARIABLE.search(name):
+            found.append(value)
+        yield from (one for secret in found for one in {secret, unquote(secret)} if len(one) >= _SHORTEST_SECRET)

@@ -7,6 +7,9 @@ The tree::
     ├── InputError                a file, line or query handed to `holocron ingest` cannot be used
     ├── ExportError               the folder handed to `holocron export` cannot be used
     ├── ArtefactError             the folder of a run's artefacts cannot be written; the run's work stands
+    ├── EventError                the file of events cannot be written; whatever it would tell of stands
+    ├── WebhookError              an alert was not delivered; the next tick of its sensor tries again
+    │   └── AlertRefusedError     the webhook will never take this one
     ├── ExtractionError           one record has no readable text; it is quarantined, the run goes on
     ├── WorkerStartError          worker processes cannot be started, so no document can be blamed
     ├── MassChangeError           the guard stopped a run that would retire too much
@@ -52,6 +55,18 @@ class ExportError(HolocronError):
 
 class ArtefactError(HolocronError):
     """The folder of a run's artefacts cannot be written, or there is nothing to write there."""
+
+
+class EventError(HolocronError):
+    """The file of events cannot be written."""
+
+
+class WebhookError(HolocronError):
+    """The webhook did not take an alert."""
+
+
+class AlertRefusedError(WebhookError):
+    """The webhook says that this alert is not what it takes: it would say so again."""
 
 
 class ExtractionError(HolocronError):

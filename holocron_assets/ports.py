@@ -102,6 +102,22 @@ class Store(Protocol):
         ...
 
 
+class Webhook(Protocol):
+    """Whoever wants alerts as they come."""
+
+    def send(self, alert: Mapping[str, Any]) -> None:
+        """Deliver an alert, in less than `longest_seconds`.
+
+        Raises `AlertRefusedError` when this one will never be taken, else `WebhookError`.
+        """
+        ...
+
+    @property
+    def longest_seconds(self) -> float:
+        """How long `send` may take, whatever the other side does."""
+        ...
+
+
 class Progress(Protocol):
     """Whoever wants to hear how far a stage is; called once per batch, never per row."""
 

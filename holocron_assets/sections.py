@@ -140,6 +140,13 @@ class LakeSettings(Section):
     max_bytes_per_run: ByteSize = ByteSize(256_000_000)
 
 
+class EventSettings(Section):
+    """Where structured events go, and how large their file may grow before it is put aside."""
+
+    file: Annotated[str, Field(min_length=1)] | None = ".holocron/events.ndjson"
+    max_bytes: ByteSize = ByteSize(10_000_000)
+
+
 class SpaceDeclaration(Section):
     """A space to register when the store has none like it."""
 

@@ -31,6 +31,7 @@ from holocron_assets.sections import (
     CanarySettings,
     ChunkingSettings,
     DuckDBSettings,
+    EventSettings,
     ExtractionSettings,
     GuardSettings,
     LakeSettings,
@@ -74,6 +75,7 @@ class Settings(BaseSettings):
     chunking: ChunkingSettings = ChunkingSettings()
     guard: GuardSettings = GuardSettings()
     canary: CanarySettings = CanarySettings()
+    events: EventSettings = EventSettings()
     lake: LakeSettings = Field(default_factory=LakeSettings)
     queue: QueueSettings = QueueSettings()
     ollama: OllamaSettings = Field(default_factory=OllamaSettings)

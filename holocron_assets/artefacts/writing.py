@@ -64,7 +64,7 @@ def write_artefacts(store: Store, folders: RunFolders, run_id: uuid.UUID) -> boo
     """
     if folders.holds(run_id):
         return False
-    run = read(store, _describe, run_id)
+    run = read(store, describe_run, run_id)
     space_id = run["embedding_space_id"]
     error = {name: _plain(run[name]) for name in ("run_id", "stage", "completed_utc", "error")}
     files: dict[str, Iterable[dict[str, Any]]] = {
@@ -76,8 +76,8 @@ def write_artefacts(store: Store, folders: RunFolders, run_id: uuid.UUID) -> boo
     return folders.write(run_id, _plain(run), files)
 
 
-def _describe(session: Session, run_id: uuid.UUID) -> dict[str, Any]:
-    """The run as `run.json` has it."""
+def describe_run(session: Session, run_id: uuid.UUID) -> dict[str, Any]:
+    """An ended run as `run.json` has it; raises `ArtefactError` when there is none, or it has not ended."""
     row = artefacts.get_run(session, run_id)
     if row is None:
         raise ArtefactError(f"no run has the id {run_id}. `holocron status --json` shows the last ones.")

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from holocron_assets.artefacts.writing import when_run_ends
 from holocron_assets.errors import HolocronError, TransientError
 from holocron_assets.ports import Progress
+from holocron_assets.run_ends import told_when_run_ends
 from holocron_assets.runs import Origin
 
 _LOG_EVERY_SECONDS = 10.0
@@ -29,7 +29,7 @@ def step_errors() -> Iterator[None]:
 
 def origin_of(context: dg.AssetExecutionContext) -> Origin:
     """This Dagster run, as the store records it; the artefacts of what it records go where the settings say."""
-    on_end = when_run_ends(context.resources.settings, context.log.warning)
+    on_end = told_when_run_ends(context.resources.settings, context.log.warning)
     return Origin(kind="dagster", reference=context.run.run_id, on_end=on_end)
 
 
