@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from holocron_assets.records import EmbeddingSpace, SpaceIdentity
+from holocron_assets.records import Disk, EmbeddingSpace, SpaceIdentity
 from holocron_assets.vectors import Vectors
 
 
@@ -79,6 +79,10 @@ class Store(Protocol):
 
     def exists(self) -> bool:
         """Whether there is a database to read, with our tables or without; raises when it cannot be reached."""
+        ...
+
+    def disk(self) -> Disk | None:
+        """What the store takes of this machine's disk; None where it is a server's affair, or nothing yet."""
         ...
 
     def session(self, *, write: bool = True) -> AbstractContextManager[Session]:

@@ -223,3 +223,11 @@ class QuarantinedItem:
     reason: str
     item_version: str = ""
     scope: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disk:
+    """How much a store takes of a disk, and how much is free there."""
+
+    store_bytes: int
+    free_bytes: int

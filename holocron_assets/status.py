@@ -1,28 +1,45 @@
-"""The state of a store in one reading: how much there is, what waits, what failed, what ran last."""
+"""The state of a store in one reading: how much there is, what waits, what failed, what ran last, how fresh it is."""
 
 from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
 
-from holocron_assets.ports import Store
+from holocron_assets.ports import Session, Store
+from holocron_assets.records import Disk
 from holocron_assets.settings import Settings
 from holocron_assets.stages.extract import count_waiting_records
-from holocron_assets.tables import chunks, embeddings, overview, quarantine, runs, spaces
+from holocron_assets.tables import canaries, chunks, embeddings, overview, quarantine, queue, runs, spaces
+from holocron_assets.tables.canaries import Canary
 from holocron_assets.tables.overview import Counts, RecordKind
 from holocron_assets.tables.quarantine import QuarantineEntry
-from holocron_assets.tables.runs import RecordedRun
+from holocron_assets.tables.runs import RecordedRun, StageSuccess
 
 _KINDS = 20
+#: More than anybody has: the newest fetch of all is among them.
+_MOST_KINDS = 10_000
+_RUNS = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CanaryStatus:
+    """When a space's anchors were embedded; while that is not complete, its vectors are being replaced."""
+
+    recorded_utc: datetime
+    is_complete: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpaceStatus:
     """How far one space is."""
 
+    space_id: UUID
     slug: str
     is_active: bool
     dimensions: int
     embeddings: int
     pending: int
     quarantined: int
+    canary: CanaryStatus | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,36 +56,57 @@ class Status:
     quarantined: int
     quarantine: list[QuarantineEntry]
     recent_runs: list[RecordedRun]
+    queue: dict[str, int]
+    newest_fetch_utc: datetime | None
+    last_successes: list[StageSuccess]
+    disk: Disk | None
 
 
 def status_of(store: Store, settings: Settings, *, listed: int) -> Status:
     """Read everything in one session; of quarantined items the newest `listed`."""
     migrations = store.pending_migrations()
     with store.session(write=False) as session:
-        totals = overview.list_embedding_counts(session)
         backlog = chunks.get_chunking_backlog(session, settings.chunking.version)
-        space_states = []
-        for space in spaces.list_spaces(session):
-            count = embeddings.count_pending_chunks(session, space.embedding_space_id)
-            space_states.append(
-                SpaceStatus(
-                    slug=space.slug,
-                    is_active=space.is_active,
-                    dimensions=space.dimensions,
-                    embeddings=totals.get(space.embedding_space_id, 0),
-                    pending=count.pending - count.quarantined,
-                    quarantined=count.quarantined,
-                )
-            )
+        kinds = overview.list_record_kinds(session, _MOST_KINDS)
         return Status(
             store=store.name,
             pending_migrations=migrations,
             counts=overview.get_counts(session),
-            kinds=overview.list_record_kinds(session, _KINDS),
+            kinds=kinds[:_KINDS],
             records_to_extract=count_waiting_records(session, settings.sources),
             sources_to_chunk=backlog.pending_sources,
-            spaces=space_states,
+            spaces=_spaces(session),
             quarantined=sum(one.n for one in quarantine.count_quarantined(session)),
             quarantine=quarantine.list_quarantined(session, listed),
-            recent_runs=runs.list_recent_runs(session, 8),
+            recent_runs=runs.list_recent_runs(session, _RUNS),
+            queue=queue.list_job_counts(session),
+            newest_fetch_utc=max((kind.newest_fetch_utc for kind in kinds), default=None),
+            last_successes=runs.list_last_successes(session),
+            disk=store.disk(),
         )
+
+
+def _spaces(session: Session) -> list[SpaceStatus]:
+    totals = overview.list_embedding_counts(session)
+    states = []
+    for space in spaces.list_spaces(session):
+        count = embeddings.count_pending_chunks(session, space.embedding_space_id)
+        states.append(
+            SpaceStatus(
+                space_id=space.embedding_space_id,
+                slug=space.slug,
+                is_active=space.is_active,
+                dimensions=space.dimensions,
+                embeddings=totals.get(space.embedding_space_id, 0),
+                pending=count.pending - count.quarantined,
+                quarantined=count.quarantined,
+                canary=_canary(canaries.get_canary(session, space.embedding_space_id)),
+            )
+        )
+    return states
+
+
+def _canary(canary: Canary | None) -> CanaryStatus | None:
+    if canary is None:
+        return None
+    return CanaryStatus(recorded_utc=canary.recorded_utc, is_complete=canary.is_complete)

@@ -52,6 +52,14 @@ class LockedRun:
     embedding_space_id: uuid.UUID | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageSuccess:
+    """When a run of a stage last succeeded."""
+
+    stage: str
+    completed_utc: datetime
+
+
 def insert_job(
     session: Session,
     job_id: uuid.UUID,
@@ -134,3 +142,8 @@ def list_recent_runs(session: Session, limit: int) -> list[RecordedRun]:
 def list_runs_locked_by(session: Session, locked_by: str) -> list[LockedRun]:
     """The runs that one Dagster run recorded, the oldest first."""
     return [LockedRun(**row) for row in session.rows("list_runs_locked_by", locked_by=locked_by)]
+
+
+def list_last_successes(session: Session) -> list[StageSuccess]:
+    """Each stage, the one that succeeded last first; what other programs ran names none."""
+    return [StageSuccess(**row) for row in session.rows("list_last_successes") if row["stage"]]

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from holocron_assets.errors import SchemaError
 from holocron_assets.ports import Session
+from holocron_assets.records import Disk
 from resources.queries import Migration, load_migrations
 
 
@@ -46,6 +47,10 @@ class SqlStore(ABC):
     @abstractmethod
     def exists(self) -> bool:
         """See `holocron_assets.ports.Store`."""
+
+    def disk(self) -> Disk | None:
+        """See `holocron_assets.ports.Store`."""
+        return None
 
     def pending_migrations(self) -> list[str]:
         """See `holocron_assets.ports.Store`."""

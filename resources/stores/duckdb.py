@@ -25,6 +25,7 @@ from sqlalchemy import make_url
 from holocron_assets.errors import ConfigurationError, StoreBusyError, StoreError
 from holocron_assets.next_steps import EVERYTHING
 from holocron_assets.processors import usable_processors
+from holocron_assets.records import Disk
 from holocron_assets.settings import Settings
 from resources.queries import Query, load_queries
 from resources.stores.base import SqlStore
@@ -150,6 +151,10 @@ class DuckDBStore(SqlStore):
     def largest_record_bytes(self) -> int:
         """A quarter of the memory limit: DuckDB holds a text several times while it writes it."""
         return self._memory_limit // 4
+
+    def disk(self) -> Disk | None:
+        """See `holocron_assets.ports.Store`."""
+        return self._file.disk() if self.exists() else None
 
     def exists(self) -> bool:
         """See `resources.stores.base.SqlStore`."""

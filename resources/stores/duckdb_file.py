@@ -1,5 +1,6 @@
 """The store's file while it is open, and keeping it open from one session to the next."""
 
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -8,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+
+from holocron_assets.records import Disk
 
 #: The rows that a query answered with, by its name and parameters.
 Answers = dict[str, list[dict[str, Any]]]
@@ -39,6 +42,12 @@ class StoreFile:
         place = str(self._path).replace("'", "''")
         self._instance.execute(f"attach '{place}' as store" + (" (read_only)" if read_only else ""))
         self.is_open, self.is_writable = True, not read_only
+
+    def disk(self) -> Disk:
+        """How large the file and its log are, open or not."""
+        files = (self._path, self._path.with_name(self._path.name + ".wal"))
+        size = sum(file.stat().st_size for file in files if file.exists())
+        return Disk(store_bytes=size, free_bytes=shutil.disk_usage(self._path.parent).free)
 
     def connection(self) -> duckdb.DuckDBPyConnection:
         """A connection of its own for one session, to be closed before the file is."""

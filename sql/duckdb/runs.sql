@@ -60,3 +60,14 @@ from vector.run r
 join vector.job j on j.job_id = r.job_id
 where j.locked_by = :locked_by
 order by r.started_utc;
+
+-- name: list_last_successes
+-- When a run of each stage last succeeded.
+select
+    coalesce(case when json_valid(j.input_json) then json_extract_string(j.input_json, '$.stage') end, '') as stage,
+    max(r.completed_utc) as completed_utc
+from vector.run r
+join vector.job j on j.job_id = r.job_id
+where r.status = 'SUCCEEDED'
+group by 1
+order by 2 desc, 1;

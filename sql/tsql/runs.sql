@@ -65,3 +65,14 @@ from vector.run as r
 join vector.job as j on j.job_id = r.job_id
 where j.locked_by = :locked_by
 order by r.started_utc;
+
+-- name: list_last_successes
+-- When a run of each stage last succeeded.
+select
+    coalesce(case when isjson(j.input_json) = 1 then json_value(j.input_json, '$.stage') end, N'') as stage,
+    max(r.completed_utc) as completed_utc
+from vector.run as r
+join vector.job as j on j.job_id = r.job_id
+where r.status = N'SUCCEEDED'
+group by coalesce(case when isjson(j.input_json) = 1 then json_value(j.input_json, '$.stage') end, N'')
+order by completed_utc desc, stage;

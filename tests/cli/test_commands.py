@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,16 @@ from click.testing import CliRunner, Result
 
 from holocron_assets.cli import BUSY, COMMANDS, FAILED, MISUSED, main
 from holocron_assets.cli.spaces import _options
+from holocron_assets.cli.status_screen import ago
+from holocron_assets.clock import utc_now
 from holocron_assets.composition import InstalledProviders
 from holocron_assets.settings import load_settings
+from holocron_assets.tables import queue
 from resources.stores import open_store
 from tests.conftest import Templates
 from tests.contract.test_lake import DEFINITIONS
 from tests.graph.test_interruptions import held
-from tests.world import World, page_row, prose
+from tests.world import START, World, page_row, prose
 
 SETTINGS = """
 ingest: []
@@ -243,7 +247,53 @@ def test_status_tells_what_there_is(filled: World) -> None:
     (space,) = status["spaces"]
     assert (space["pending"], space["embeddings"]) == (0, status["counts"]["current_chunks"])
     assert [run["status"] for run in status["recent_runs"]] == ["SUCCEEDED"] * 3
-    assert "everything is up to date" in holocron("status").output
+    assert {one["stage"] for one in status["last_successes"]} == {"extract", "chunk", "embed"}
+    assert (status["newest_fetch_utc"], status["queue"]) == ("2026-01-01T00:00:00Z", {})
+    assert space["canary"]["is_complete"]
+    assert status["disk"]["store_bytes"] == Path(filled.store.name).stat().st_size
+    shown = holocron("status").output
+    assert "everything is up to date" in shown
+    assert "queue: no jobs" in shown
+    assert "newest fetch" in shown
+
+
+def test_status_tells_what_the_queue_holds(filled: World) -> None:
+    """`status` counts the queue's own jobs by status, and not those that record what Dagster or a command did."""
+    with filled.store.session() as session:
+        for number in range(3):
+            queue.enqueue_job(session, "EMBED_CHUNKS", {"dedupe_key": str(number)}, utc_now(), max_attempts=1)
+    with filled.store.session() as session:
+        job = queue.claim_next_job(session, "worker", utc_now())
+    assert job is not None
+    with filled.store.session() as session:
+        queue.fail_job(session, job.job_id, "worker", "no", utc_now())
+
+    assert parsed("status")["queue"] == {"DEADLETTER": 1, "NEW": 2}
+    assert "queue: 1 DEADLETTER, 2 NEW" in holocron("status").output
+
+
+def test_status_is_watched_or_parsed(filled: World) -> None:
+    """A script that wants JSON asks for one document at a time."""
+    result = holocron("status", "--watch", "--json")
+
+    assert result.exit_code == MISUSED
+    assert "--watch is for people" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0, "0 s ago"),
+        (179, "179 s ago"),
+        (7200, "120 min ago"),
+        (86400, "24 h ago"),
+        (86400 * 400, "400 d ago"),
+        (-90, "at 2026-01-01 00:00, which is in the future"),
+    ],
+)
+def test_ages_are_said_as_people_say_them(seconds: int, said: str) -> None:
+    """The unit grows with the age, and a clock that went back is told."""
+    assert ago(START, START + timedelta(seconds=seconds)) == said
 
 
 def test_search_finds_and_explains(filled: World) -> None:
