@@ -149,6 +149,7 @@ def space_metadata(report: EmbeddingReport, totals: Mapping[UUID, int]) -> dict[
         "vectors per second": report.vectors_per_second,
         "provider calls": report.api_calls,
         "seconds in provider": round(report.seconds, 3),
+        "bytes embedded": report.bytes_processed,
         "texts cut short": report.truncated_texts,
         "quarantined": report.quarantined,
         "still pending": report.still_pending,
@@ -161,13 +162,16 @@ def space_metadata(report: EmbeddingReport, totals: Mapping[UUID, int]) -> dict[
 def work_table(reports: Sequence[EmbeddingReport], totals: Mapping[UUID, int]) -> dg.MetadataValue:
     """What was done in each space, as a table."""
     return schemas.rows_table(
-        ["space", "embedded", "vectors in all", "vectors per second", "quarantined"],
+        ["space", "embedded", "vectors in all", "vectors per second", "calls", "seconds", "bytes", "quarantined"],
         [
             {
                 "space": report.space.slug,
                 "embedded": report.embedded,
                 "vectors in all": totals.get(report.space.embedding_space_id, 0),
                 "vectors per second": report.vectors_per_second,
+                "calls": report.api_calls,
+                "seconds": round(report.seconds, 3),
+                "bytes": report.bytes_processed,
                 "quarantined": report.quarantined,
             }
             for report in reports

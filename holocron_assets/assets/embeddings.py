@@ -59,6 +59,8 @@ def embeddings(
     figures: dict[str, Any] = {
         "dagster/row_count": sum(totals.values()),
         "embedded": sum(report.embedded for report in reports),
+        "seconds in providers": round(sum(report.seconds for report in reports), 3),
+        "bytes embedded": sum(report.bytes_processed for report in reports),
         "sources now complete": completed,
         **waiting,
         "spaces": work_table(reports, totals),

@@ -1,8 +1,13 @@
 """What the assets' tables hold, in words: column schemas and lineage for Dagster's catalogue."""
 
+import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 import dagster as dg
+
+_HASH = re.compile(r"[0-9a-f]{64}")
+_SHOWN_OF_A_HASH = 12
 
 
 def table(name: str, columns: Mapping[str, tuple[str, str]], key: Sequence[str]) -> dict[str, dg.MetadataValue | str]:
@@ -51,6 +56,11 @@ def rows_table(names: Sequence[str], rows: Sequence[Mapping[str, object]]) -> dg
 
 
 def _cell(value: object) -> str | int | float | bool | None:
+    """A value as a table has room for it: of a hash the beginning, which commands take too; times to the second."""
+    if isinstance(value, str) and _HASH.fullmatch(value):
+        return value[:_SHOWN_OF_A_HASH]
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S}"
     return value if value is None or isinstance(value, str | int | float | bool) else str(value)
 
 

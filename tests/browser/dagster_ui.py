@@ -1,0 +1,177 @@
+"""Dagster's pages in a headless Chromium, over a project of their own."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException, WebDriverException
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+
+ROOT = Path(__file__).parents[2]
+#: Debian's packages `chromium` and `chromium-driver`.
+PROGRAMS = ("chromium", "chromedriver")
+SETTINGS = """
+ingest: [sample]
+extraction: {workers: 1}
+spaces:
+  - {provider: hashing, model: ngram, options: {dimensions: 256}}
+  - {provider: hashing, model: ngram, options: {dimensions: 64}}
+"""
+#: Runs begin at once: without a daemon nobody takes them from a queue.
+INSTANCE = """
+run_coordinator: {module: dagster.core.run_coordinator, class: DefaultRunCoordinator}
+telemetry: {enabled: false}
+nux: {enabled: false}
+"""
+SIZE = (1400, 900)
+_START_SECONDS = 120
+_PAGE_SECONDS = 90
+
+
+def missing_program() -> str | None:
+    """The first of the programs that this machine lacks."""
+    return next((name for name in PROGRAMS if shutil.which(name) is None), None)
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """For Dagster in a project's folder."""
+    return os.environ | {"DAGSTER_HOME": str(folder), "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
+
+
+def make_project(folder: Path) -> None:
+    """Settings, an instance, and everything of the sample but its vectors."""
+    (folder / "holocron.yaml").write_text(SETTINGS)
+    (folder / "dagster.yaml").write_text(INSTANCE)
+    command = [sys.executable, "-m", "dagster", "asset", "materialize", "-m", "holocron_assets.definitions"]
+    subprocess.run(
+        [*command, "--select", "+key:chunks,embedding_spaces"], cwd=folder, env=environment(folder), check=True, capture_output=True
+    )
+
+
+@contextmanager
+def webserver(folder: Path) -> Iterator[str]:
+    """The URL of Dagster's webserver over a project; it and what it started are ended afterwards."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "dagster_webserver", "-m", "holocron_assets.definitions"]
+    with (folder / "webserver.log").open("wb") as log:
+        server = subprocess.Popen(
+            [*command, "-h", "127.0.0.1", "-p", str(port)],
+            cwd=folder,
+            env=environment(folder),
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait_for(server, url, folder)
+        yield url
+    finally:
+        os.killpg(server.pid, signal.SIGINT)
+        try:
+            server.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(server.pid, signal.SIGKILL)
+            server.wait()
+
+
+def _wait_for(server: subprocess.Popen[bytes], url: str, folder: Path) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while True:
+        try:
+            with urllib.request.urlopen(f"{url}/server_info", timeout=5):
+                return
+        except OSError:
+            if server.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError((folder / "webserver.log").read_text()[-3000:]) from None
+            time.sleep(0.3)
+
+
+class Browser:
+    """A person who reads words and clicks on them, and takes pictures."""
+
+    def __init__(self, url: str, pictures: Path) -> None:
+        self._url, self._pictures = url, pictures
+        pictures.mkdir(parents=True, exist_ok=True)
+
+    def __enter__(self) -> Self:
+        options = webdriver.ChromeOptions()
+        options.binary_location = str(shutil.which("chromium"))
+        # As root, as in containers, Chromium has no sandbox of its own.
+        for flag in ("headless=new", "no-sandbox", "disable-gpu", "disable-dev-shm-usage", "hide-scrollbars"):
+            options.add_argument(f"--{flag}")
+        service = webdriver.ChromeService(str(shutil.which("chromedriver")))
+        self._driver = webdriver.Chrome(options=options, service=service)
+        width, height = SIZE
+        self._driver.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False},
+        )
+        return self
+
+    def __exit__(self, *_ended: object) -> None:
+        self._driver.quit()
+
+    def open(self, path: str) -> None:
+        """Go to a page."""
+        self._driver.get(self._url + path)
+
+    def see(self, text: str, *, times: int = 1, inside: str = "*", seconds: float = _PAGE_SECONDS) -> WebElement:
+        """Wait until a text is there so many times; the last element that says it."""
+        path = f"//{inside}[contains(normalize-space(.), '{text}') and not(.//{inside}[contains(., '{text}')])]"
+        deadline = time.monotonic() + seconds
+        while True:
+            found = [one for one in self._driver.find_elements(By.XPATH, path) if _is_shown(one)]
+            if len(found) >= times:
+                return found[-1]
+            if time.monotonic() > deadline:
+                self.shot("lost")
+                raise AssertionError(f"{text!r} is there {len(found)} times, not {times}: see the picture `lost`")
+            time.sleep(0.2)
+
+    def see_picture(self, name: str) -> None:
+        """Wait until the picture of that name is there and was drawn, and bring it into view."""
+        deadline = time.monotonic() + _PAGE_SECONDS
+        while not self._driver.execute_script(
+            'const e = document.querySelector(`img[alt="${arguments[0]}"]`);'
+            "if (e) e.scrollIntoView({block: 'center'}); return Boolean(e && e.naturalWidth > 100)",
+            name,
+        ):
+            assert time.monotonic() < deadline, f"no picture {name}"
+            time.sleep(0.2)
+
+    def click(self, text: str, *, inside: str = "*", times: int = 1) -> None:
+        """Wait for a text and click on the last element that says it."""
+        element = self.see(text, inside=inside, times=times)
+        try:
+            ActionChains(self._driver).move_to_element(element).click().perform()
+        except WebDriverException:
+            self._driver.execute_script("arguments[0].click()", element)
+
+    def rest(self, seconds: float = 1.5) -> None:
+        """Let what moves come to rest; no assertion depends on it."""
+        time.sleep(seconds)
+
+    def shot(self, name: str) -> None:
+        """A picture of the page."""
+        self._driver.save_screenshot(str(self._pictures / f"{name}.png"))
+
+
+def _is_shown(element: WebElement) -> bool:
+    try:
+        return element.is_displayed()
+    except StaleElementReferenceException:
+        return False
