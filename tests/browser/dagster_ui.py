@@ -55,9 +55,8 @@ def make_project(folder: Path) -> None:
     (folder / "holocron.yaml").write_text(SETTINGS)
     (folder / "dagster.yaml").write_text(INSTANCE)
     command = [sys.executable, "-m", "dagster", "asset", "materialize", "-m", "holocron_assets.definitions"]
-    subprocess.run(
-        [*command, "--select", "+key:chunks,embedding_spaces"], cwd=folder, env=environment(folder), check=True, capture_output=True
-    )
+    command += ["--select", "+key:chunks,embedding_spaces"]
+    subprocess.run(command, cwd=folder, env=environment(folder), check=True, capture_output=True)
 
 
 @contextmanager
@@ -143,15 +142,16 @@ class Browser:
             time.sleep(0.2)
 
     def see_picture(self, name: str) -> None:
-        """Wait until the picture of that name is there and was drawn, and bring it into view."""
+        """Wait until the picture of that name is there and was drawn."""
+        drawn = f"const e = document.querySelector('img[alt=\"{name}\"]'); return Boolean(e && e.naturalWidth > 100)"
         deadline = time.monotonic() + _PAGE_SECONDS
-        while not self._driver.execute_script(
-            'const e = document.querySelector(`img[alt="${arguments[0]}"]`);'
-            "if (e) e.scrollIntoView({block: 'center'}); return Boolean(e && e.naturalWidth > 100)",
-            name,
-        ):
-            assert time.monotonic() < deadline, f"no picture {name}"
+        while not self._driver.execute_script(drawn):
+            assert time.monotonic() < deadline, f"there is no picture {name!r}"
             time.sleep(0.2)
+
+    def show(self, text: str) -> None:
+        """Bring a text to the top of the page."""
+        self._driver.execute_script("arguments[0].scrollIntoView({block: 'start'})", self.see(text))
 
     def click(self, text: str, *, inside: str = "*", times: int = 1) -> None:
         """Wait for a text and click on the last element that says it."""

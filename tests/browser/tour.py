@@ -1,8 +1,12 @@
 """What a person does on the first day: looks at the graph, materialises, and opens a partition, a check and a plot."""
 
-from tests.browser.dagster_ui import Browser
+from pathlib import Path
+
+from tests.browser.dagster_ui import Browser, make_project, webserver
 
 SPACE = "ngram-a8fbd6cf"
+
+PICTURES = ("check", "chunks", "graph", "materialised", "partition", "plots", "sensors")
 
 
 def see_the_graph(browser: Browser) -> None:
@@ -11,7 +15,7 @@ def see_the_graph(browser: Browser) -> None:
     for group, asset in (("ingest", "ingest_records"), ("text", "extracted_texts"), ("embeddings", "space_embeddings")):
         browser.see(group)
         browser.rest()
-        browser.click(f"{group}", times=2)
+        browser.click(group, times=2)
         browser.see(asset)
     browser.open("/asset-groups")  # opened anew, all of it fits the page
     browser.see("space_embeddings")
@@ -55,6 +59,7 @@ def see_a_picture(browser: Browser) -> None:
     """The lengths of the chunks, drawn by the asset."""
     browser.open("/assets/chunks?view=events")
     browser.see("Materialized in run")
+    browser.click("[Show Markdown]")
     browser.see_picture("Current chunks by length")
     browser.rest()
     browser.shot("chunks")
@@ -65,6 +70,7 @@ def see_a_plot(browser: Browser) -> None:
     browser.open("/assets/embeddings?view=overview")
     browser.click("Plots", inside="button")
     browser.see("bytes embedded")
+    browser.show("Metadata")
     browser.rest()
     browser.shot("plots")
 
@@ -87,3 +93,11 @@ STEPS = (
     see_a_plot,
     see_the_sensors,
 )
+
+
+def take(folder: Path, pictures: Path) -> None:
+    """The whole tour through a new project in `folder`, with a picture of each stop."""
+    make_project(folder)
+    with webserver(folder) as url, Browser(url, pictures) as browser:
+        for step in STEPS:
+            step(browser)
