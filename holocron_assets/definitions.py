@@ -16,8 +16,8 @@ from holocron_assets.extraction import current_extractors
 from holocron_assets.identity import canonical_json
 from holocron_assets.ports import ProviderCatalog, Store
 from holocron_assets.recovery import recovering_in_process_executor
-from holocron_assets.sensors.queued_jobs import queued_jobs
 from holocron_assets.sensors.failures import failed_checks, failed_runs
+from holocron_assets.sensors.queued_jobs import queued_jobs
 from holocron_assets.settings import Settings, load_settings
 
 ASSETS = [ingest_records, extracted_texts, chunks, embedding_spaces, embeddings, space_embeddings]

@@ -26,7 +26,8 @@ from holocron_assets.preflight import prepare
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.settings import Settings
 from holocron_assets.stages.canary import CanaryPolicy
-from holocron_assets.stages.reembed import ReembeddingReport, reembed_space
+from holocron_assets.stages.reembed import reembed_space
+from holocron_assets.stages.reembedding_run import ReembeddingReport
 from holocron_assets.tables import spaces as space_table
 
 

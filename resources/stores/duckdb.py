@@ -36,6 +36,8 @@ _HOLDER = re.compile(r"\(PID (\d+)\)")
 _HELD_HERE = "Unique file handle conflict"
 _LOCKED = ("Could not set lock", "Conflicting lock", "being used by another process", _HELD_HERE)
 _RETRY_SECONDS = (0.02, 0.2)
+#: Other threads of this process are done in a moment: for them even a sensor waits.
+_THREADS_WAIT_SECONDS = 1.0
 #: How the names begin of queries whose answer is a few figures: worth keeping, and never much.
 _FIGURES = ("count_", "get_")
 
@@ -166,7 +168,7 @@ class DuckDBStore(SqlStore):
         if not write and not self.exists():
             raise StoreError(f"there is no store at {self.name} yet. Fill it with `{EVERYTHING}`.")
         deadline = time.monotonic() + self._wait_seconds
-        if not self._one_at_a_time.acquire(timeout=max(self._wait_seconds, 0.001)):
+        if not self._one_at_a_time.acquire(timeout=max(self._wait_seconds, _THREADS_WAIT_SECONDS)):
             raise StoreBusyError(f"{self.name} is held by another thread of this process")
         try:
             with _named_errors(self.name):
