@@ -5,22 +5,35 @@ from contextlib import contextmanager
 
 import dagster as dg
 
+from holocron_assets.asset_jobs import bring_up_to_date, fill_space, ingest, nightly, verification
 from holocron_assets.assets.chunks import chunks, chunks_checks
 from holocron_assets.assets.embedding_spaces import embedding_spaces
 from holocron_assets.assets.embeddings import embeddings, embeddings_checks
 from holocron_assets.assets.extracted_texts import extracted_texts, extracted_texts_checks
 from holocron_assets.assets.ingest_records import ingest_records, ingest_records_checks
 from holocron_assets.assets.space_embeddings import space_embeddings, space_embeddings_checks
+from holocron_assets.assets.store_verification import store_verification
 from holocron_assets.composition import alert_webhook, installed_providers, sensor_store, step_store
 from holocron_assets.extraction import current_extractors
 from holocron_assets.identity import canonical_json
 from holocron_assets.ports import ProviderCatalog, Store
 from holocron_assets.recovery import recovering_in_process_executor
+from holocron_assets.schedules import freshness_policies, schedules
 from holocron_assets.sensors.failures import failed_checks, failed_runs
+from holocron_assets.sensors.new_records import new_records
 from holocron_assets.sensors.queued_jobs import queued_jobs
+from holocron_assets.sensors.space_registry import space_registry
 from holocron_assets.settings import Settings, load_settings
 
-ASSETS = [ingest_records, extracted_texts, chunks, embedding_spaces, embeddings, space_embeddings]
+ASSETS = [
+    ingest_records,
+    extracted_texts,
+    chunks,
+    embedding_spaces,
+    embeddings,
+    space_embeddings,
+    store_verification,
+]
 CHECKS = [
     ingest_records_checks,
     extracted_texts_checks,
@@ -32,6 +45,13 @@ SENSORS = [
     queued_jobs,
     failed_runs,
     failed_checks,
+]
+JOBS = [
+    bring_up_to_date,
+    fill_space,
+    ingest,
+    nightly,
+    verification,
 ]
 
 
@@ -51,15 +71,23 @@ def build_defs(
         with store.kept_open():
             yield store
 
+    freshness = freshness_policies(settings)
+
     def finished(spec: dg.AssetSpec) -> dg.AssetSpec:
-        code_version = code_versions.get(spec.key.to_user_string(), spec.code_version)
+        name = spec.key.to_user_string()
         dialect = settings.store_url.partition("://")[0].partition("+")[0]
-        return spec.replace_attributes(code_version=code_version, kinds={*spec.kinds, dialect})
+        return spec.replace_attributes(
+            code_version=code_versions.get(name, spec.code_version),
+            kinds={*spec.kinds, dialect},
+            freshness_policy=freshness.get(name),
+        )
 
     return dg.Definitions(
         assets=dg.map_asset_specs(finished, ASSETS),
         asset_checks=CHECKS,
-        sensors=SENSORS,
+        jobs=JOBS,
+        sensors=[new_records(settings), space_registry(settings), *SENSORS],
+        schedules=list(schedules(settings)),
         resources={
             "store": dg.ResourceDefinition(store_of_run, description=f"The store at {store.name}"),
             "sensor_store": dg.ResourceDefinition.hardcoded_resource(

@@ -5,16 +5,9 @@ from collections.abc import Sequence
 import dagster as dg
 
 from holocron_assets.records import EmbeddingSpace
+from holocron_assets.run_history import UNDER_WAY
 
 SPACES = dg.DynamicPartitionsDefinition(name="embedding_spaces")
-
-_UNDER_WAY = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
 
 
 def mirror_spaces(instance: dg.DagsterInstance, spaces: Sequence[EmbeddingSpace], *, this_run: str | None) -> None:
@@ -34,5 +27,5 @@ def mirror_spaces(instance: dg.DagsterInstance, spaces: Sequence[EmbeddingSpace]
 
 
 def _others_under_way(instance: dg.DagsterInstance, this_run: str | None) -> bool:
-    runs = instance.get_runs(filters=dg.RunsFilter(statuses=_UNDER_WAY))
+    runs = instance.get_runs(filters=dg.RunsFilter(statuses=UNDER_WAY))
     return any(run.run_id != this_run for run in runs)

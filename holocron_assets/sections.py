@@ -3,6 +3,7 @@
 import os
 from dataclasses import replace
 from typing import Annotated, Any, Literal
+from zoneinfo import available_timezones
 
 from pydantic import (
     BaseModel,
@@ -22,6 +23,8 @@ from holocron_assets.selection import Selection
 from holocron_assets.user_queries import require_reading
 
 _Word = Annotated[str, Field(min_length=1, max_length=200)]
+#: Five fields; what they may hold, Dagster says when it loads the schedule.
+_Cron = Annotated[str, Field(pattern=r"^(\S+ ){4}\S+$")]
 
 
 class Section(BaseModel):
@@ -145,6 +148,28 @@ class EventSettings(Section):
 
     file: Annotated[str, Field(min_length=1)] | None = ".holocron/events.ndjson"
     max_bytes: ByteSize = ByteSize(10_000_000)
+
+
+class SchedulesSettings(Section):
+    """What is started by the clock, as cron says it; None for never."""
+
+    nightly: _Cron | None = "0 2 * * *"
+    verification: _Cron | None = "0 3 * * *"
+    ingest: _Cron | None = None
+    time_zone: str = "UTC"
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        if name != "UTC" and name not in available_timezones():
+            raise ValueError(f"{name} is no time zone; write one such as Europe/Berlin")
+        return name
+
+
+class SensorsSettings(Section):
+    """How often sensors look."""
+
+    interval_seconds: PositiveInt = 30
 
 
 class SpaceDeclaration(Section):

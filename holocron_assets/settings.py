@@ -36,6 +36,8 @@ from holocron_assets.sections import (
     GuardSettings,
     LakeSettings,
     QueueSettings,
+    SchedulesSettings,
+    SensorsSettings,
     SourceSettings,
     SpaceDeclaration,
     SqlServerSettings,
@@ -78,6 +80,8 @@ class Settings(BaseSettings):
     events: EventSettings = EventSettings()
     lake: LakeSettings = Field(default_factory=LakeSettings)
     queue: QueueSettings = QueueSettings()
+    schedules: SchedulesSettings = SchedulesSettings()
+    sensors: SensorsSettings = SensorsSettings()
     ollama: OllamaSettings = Field(default_factory=OllamaSettings)
     openai: OpenAISettings = Field(default_factory=OpenAISettings)
     spaces: tuple[SpaceDeclaration, ...] = Field(default_factory=lambda given: _default_spaces(given["ollama"]))

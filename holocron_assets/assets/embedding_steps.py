@@ -9,9 +9,9 @@ from uuid import UUID
 import dagster as dg
 
 from holocron_assets.assets import checking, schemas
-from holocron_assets.assets.steps import logged_progress, origin_of, step_errors
+from holocron_assets.assets.steps import logged_progress, mark_permanent, origin_of, step_errors
 from holocron_assets.clock import utc_now
-from holocron_assets.errors import HolocronError, ModelChangedError, StoreError
+from holocron_assets.errors import HolocronError, ModelChangedError, StoreError, TransientError
 from holocron_assets.partitions import mirror_spaces
 from holocron_assets.ports import ProviderCatalog, Session, Store
 from holocron_assets.records import EmbeddingSpace, ItemType
@@ -43,13 +43,13 @@ def embed_spaces(
     providers: ProviderCatalog,
     settings: Settings,
     wanted: Sequence[EmbeddingSpace],
-) -> tuple[list[EmbeddingReport], dict[str, str]]:
+) -> tuple[list[EmbeddingReport], dict[str, HolocronError]]:
     """Bring spaces up to date one after another; one that fails is reported, and the others go on.
 
     Where the settings say so, what answers under a changed model's name is registered and brought up to date too.
     """
     reports: list[EmbeddingReport] = []
-    failures: dict[str, str] = {}
+    failures: dict[str, HolocronError] = {}
     policy = CanaryPolicy.of(settings)
     # What others are derived from comes before them.
     todo = deque(sorted(wanted, key=lambda one: len(transforms_of(one.transform_ref))))
@@ -65,7 +65,7 @@ def embed_spaces(
         except StoreError:
             raise  # the store is not one space's trouble, and when it is busy the step is tried again
         except HolocronError as error:
-            failures[space.slug] = str(error)
+            failures[space.slug] = error
             context.log.error(f"{space.slug} is not up to date", exc_info=error)
             if isinstance(error, ModelChangedError) and settings.canary.on_change == "register":
                 successor = _register_successor(context, store, providers, space, policy)
@@ -82,7 +82,7 @@ def embed_spaces(
                 f"{report.truncated_tokens} tokens were left out. Smaller chunks would keep them."
             )
         if report.still_pending:
-            failures[space.slug] = (
+            failures[space.slug] = TransientError(
                 report.held_up or f"{report.still_pending} current chunks have no vector yet; run again"
             )
     return reports, failures
@@ -119,9 +119,11 @@ def complete_sources(store: Store) -> tuple[int, dict[UUID, int]]:
     return write(store, embeddings.mark_indexed_sources, utc_now()), totals
 
 
-def fail_with(failures: Mapping[str, str], figures: Mapping[str, Any]) -> None:
+def fail_with(failures: Mapping[str, HolocronError], figures: Mapping[str, Any]) -> None:
     """End the step in failure, naming every space that is not up to date; `figures` say what was done before."""
     if failures:
+        if not any(isinstance(error, TransientError) for error in failures.values()):
+            mark_permanent()
         raise dg.Failure(
             description="; ".join(f"{slug} is not up to date: {why}" for slug, why in failures.items()),
             metadata=figures,

@@ -65,7 +65,7 @@ def embeddings(
         **waiting,
         "spaces": work_table(reports, totals),
     }
-    fail_with(failures | {name: str(error) for name, error in registry.failures.items()}, figures)
+    fail_with(failures | dict(registry.failures), figures)
     return dg.MaterializeResult(metadata={**figures, "dagster/column_lineage": LINEAGE})
 
 

@@ -10,10 +10,14 @@ from holocron_assets.assets.steps import logged_progress, origin_of, step_errors
 from holocron_assets.ports import Store
 from holocron_assets.preflight import prepare
 from holocron_assets.records import ItemType
+from holocron_assets.run_history import HINT_TAG
 from holocron_assets.settings import Settings
 from holocron_assets.stages.extract import STAGE, extract
+from holocron_assets.tables import ingest_records as ingest_records_table
 from holocron_assets.tables import overview
+from holocron_assets.transactions import read
 from holocron_assets.verification import contents, keys
+from holocron_assets.watching import hint_json
 
 
 @dg.asset(
@@ -33,6 +37,9 @@ def extracted_texts(
     """
     with step_errors():
         prepare(store, settings)
+        # Records that come from here on are not this run's task: the sensor asks for another.
+        hint = read(store, ingest_records_table.get_ingest_hint)
+        context.instance.add_run_tags(context.run.run_id, {HINT_TAG: hint_json(hint)})
         progress = logged_progress(context, "records examined")
         report = extract(store, settings.extraction, settings.sources, origin_of(context), progress)
         with store.session(write=False) as session:

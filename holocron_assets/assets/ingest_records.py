@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 
 from holocron_assets.assets import checking, schemas
-from holocron_assets.assets.steps import logged_progress, origin_of, step_errors
+from holocron_assets.assets.steps import logged_progress, mark_permanent, origin_of, step_errors
 from holocron_assets.ports import Store
 from holocron_assets.preflight import database_is_fit, prepare
 from holocron_assets.records import ItemType
@@ -66,6 +66,7 @@ def ingest_records(
     }
     failures = [*report.failures, *(one.failure for one in rows if one.failure)]
     if failures:
+        mark_permanent()
         raise dg.Failure(description="; ".join(failures), metadata=figures, allow_retries=False)
     return dg.MaterializeResult(metadata=figures)
 

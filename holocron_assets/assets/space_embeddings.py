@@ -19,7 +19,7 @@ from holocron_assets.assets.embedding_steps import (
     work_table,
 )
 from holocron_assets.assets.steps import logged_progress, origin_of, step_errors
-from holocron_assets.errors import HolocronError, StoreError
+from holocron_assets.errors import ConfigurationError, HolocronError, StoreError
 from holocron_assets.partitions import SPACES
 from holocron_assets.ports import ProviderCatalog, Store
 from holocron_assets.preflight import prepare
@@ -74,7 +74,7 @@ def space_embeddings(
         unmoved = [space for space in wanted if space.slug not in failed]
         reports, failures = embed_spaces(context, store, providers, settings, unmoved)
         _, totals = complete_sources(store)
-    failures |= failed | dict.fromkeys(unknown, "no such space is registered in the store")
+    failures |= failed | dict.fromkeys(unknown, ConfigurationError("no such space is registered in the store"))
     if failures:
         # A result would mark every partition of the run as filled.
         log_filled_partitions(context, reports, totals)
@@ -97,10 +97,10 @@ def _reembed(
     providers: ProviderCatalog,
     settings: Settings,
     wanted: Sequence[EmbeddingSpace],
-) -> tuple[dict[str, ReembeddingReport], dict[str, str]]:
+) -> tuple[dict[str, ReembeddingReport], dict[str, HolocronError]]:
     """Compare spaces one after another with what their models answer now; one that fails is not embedded either."""
     reports: dict[str, ReembeddingReport] = {}
-    failures: dict[str, str] = {}
+    failures: dict[str, HolocronError] = {}
     for space in wanted:
         try:
             reports[space.slug] = reembed_space(
@@ -116,7 +116,7 @@ def _reembed(
         except StoreError:
             raise
         except HolocronError as error:
-            failures[space.slug] = str(error)
+            failures[space.slug] = error
             context.log.error(f"{space.slug} was not embedded again", exc_info=error)
     return reports, failures
 

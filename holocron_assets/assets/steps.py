@@ -9,6 +9,7 @@ import dagster as dg
 from holocron_assets.errors import HolocronError, TransientError
 from holocron_assets.ports import Progress
 from holocron_assets.run_ends import told_when_run_ends
+from holocron_assets.run_history import FAILURE_TAG, PERMANENT
 from holocron_assets.runs import Origin
 
 _LOG_EVERY_SECONDS = 10.0
@@ -24,7 +25,16 @@ def step_errors() -> Iterator[None]:
     except TransientError as error:
         raise dg.RetryRequested(max_retries=_RETRIES, seconds_to_wait=_RETRY_SECONDS) from error
     except HolocronError as error:
+        mark_permanent()
         raise dg.Failure(description=str(error), allow_retries=False) from error
+
+
+def mark_permanent() -> None:
+    """Say on the run that trying it again changes nothing: `allow_retries` speaks to the step's retries only."""
+    context = dg.OpExecutionContext.get()
+    context.instance.add_run_tags(
+        context.run.run_id, {FAILURE_TAG: PERMANENT, "dagster/retry_on_asset_or_op_failure": "false"}
+    )
 
 
 def origin_of(context: dg.AssetExecutionContext) -> Origin:

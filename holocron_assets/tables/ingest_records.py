@@ -25,6 +25,15 @@ class RecordCounts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IngestHint:
+    """How much there is, for who only wants to know whether that has changed."""
+
+    records: int
+    newest_fetch_utc: datetime | None
+    recorded_runs: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Payload:
     """A record's payload; None where it is larger than was asked for.
 
@@ -97,6 +106,11 @@ def list_newest_row_hashes(session: Session, source_name: str) -> dict[str, str 
 def count_ingest_records(session: Session, sample_source_name: str) -> RecordCounts:
     """Count the records; those of another `source_name` than the sample's came from elsewhere."""
     return RecordCounts(**session.rows("count_ingest_records", sample_source_name=sample_source_name)[0])
+
+
+def get_ingest_hint(session: Session) -> IngestHint:
+    """A cheap sign of new records; what is pending, the run finds out."""
+    return IngestHint(**session.rows("get_ingest_hint")[0])
 
 
 def count_pending_records(session: Session, extractors: Sequence[str]) -> int:

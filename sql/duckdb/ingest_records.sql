@@ -56,6 +56,14 @@ select
     count(*) filter (where source_name <> :sample_source_name) as records_from_elsewhere
 from ingest.IngestRecords;
 
+-- name: get_ingest_hint
+-- What a sensor looks at: cheap at millions of rows, because no payload and no second table is read. Recorded runs become
+-- fewer only where the store is restored or replaced.
+select
+    (select count(*) from ingest.IngestRecords) as records,
+    (select max(fetched_at_utc) from ingest.IngestRecords) as newest_fetch_utc,
+    (select count(*) from vector.run) as recorded_runs;
+
 -- name: count_pending_records
 -- Never examined, or wanted now or examined by an extractor that has changed since: two questions, each answered
 -- from ids alone.

@@ -1,0 +1,39 @@
+"""The jobs that sensors and schedules ask for. Whoever materialises by hand selects assets and needs none of them."""
+
+import dagster as dg
+
+#: What makes stored records searchable; `ingest_records` brings them, and crawlers do.
+INCREMENT = ("extracted_texts", "chunks", "embedding_spaces", "embeddings")
+
+bring_up_to_date = dg.define_asset_job(
+    "bring_up_to_date",
+    selection=dg.AssetSelection.assets(*INCREMENT),
+    description="From the stored records to vectors in every active space. The sensor `new_records` asks for it.",
+)
+
+fill_space = dg.define_asset_job(
+    "fill_space",
+    selection=dg.AssetSelection.assets("space_embeddings"),
+    description="One space, filled by itself. The sensor `space_registry` asks for it when one is new or active again.",
+)
+
+ingest = dg.define_asset_job(
+    "ingest",
+    selection=dg.AssetSelection.assets("ingest_records"),
+    description="The files and queries that the settings name. What it brings, the sensor `new_records` notices.",
+)
+
+nightly = dg.define_asset_job(
+    "nightly",
+    selection=dg.AssetSelection.assets("ingest_records", *INCREMENT),
+    description="Everything, also what no sensor notices: released items, another extractor, another chunking policy.",
+)
+
+verification = dg.define_asset_job(
+    "verification",
+    selection=dg.AssetSelection.assets("store_verification"),
+    description="Every fact over every row, as `holocron verify` does it.",
+)
+
+#: Whole runs of these do all that `INCREMENT` does.
+INCREMENTAL_JOBS = (bring_up_to_date.name, nightly.name)

@@ -1,0 +1,54 @@
+"""The schedules: what is started by the clock, at the times that the settings say."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import dagster as dg
+
+from holocron_assets.asset_jobs import INCREMENT, ingest, nightly, verification
+from holocron_assets.run_history import runs_under_way
+from holocron_assets.settings import Settings
+
+
+def schedules(settings: Settings) -> Iterator[dg.ScheduleDefinition]:
+    """A schedule for each job that has a time."""
+    times = settings.schedules
+    for job, cron in ((nightly, times.nightly), (verification, times.verification), (ingest, times.ingest)):
+        if cron is not None:
+            yield _schedule(job, cron, times.time_zone)
+
+
+def freshness_policies(settings: Settings) -> dict[str, dg.FreshnessPolicy]:
+    """By the asset's name, for what is materialised every day: a night that was missed warns, two fail.
+
+    Where the settings have it done more seldom than that, nothing says how old is too old.
+    """
+    policy = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=54), warn_window=timedelta(hours=30))
+    times = settings.schedules
+    names = [
+        *(("ingest_records", *INCREMENT) if _is_daily(times.nightly) else ()),
+        *(("store_verification",) if _is_daily(times.verification) else ()),
+    ]
+    return dict.fromkeys(names, policy)
+
+
+def _is_daily(cron: str | None) -> bool:
+    return cron is not None and cron.split()[2:] == ["*", "*", "*"]
+
+
+def _schedule(job: dg.UnresolvedAssetJobDefinition, cron: str, time_zone: str) -> dg.ScheduleDefinition:
+    @dg.schedule(
+        name=job.name,
+        job=job,
+        cron_schedule=cron,
+        execution_timezone=time_zone,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=job.description,
+    )
+    def schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        under_way = runs_under_way(context.instance, (), [job.name])
+        if under_way:
+            return dg.SkipReason(f"run {under_way[0].run_id} of {job.name} has not ended yet")
+        return dg.RunRequest()
+
+    return schedule
