@@ -15,7 +15,7 @@ def schedules(settings: Settings) -> Iterator[dg.ScheduleDefinition]:
     times = settings.schedules
     for job, cron in ((nightly, times.nightly), (verification, times.verification), (ingest, times.ingest)):
         if cron is not None:
-            yield _schedule(job, cron, times.time_zone)
+            yield _schedule(job.name, cron, times.time_zone)
 
 
 def freshness_policies(settings: Settings) -> dict[str, dg.FreshnessPolicy]:
@@ -36,19 +36,19 @@ def _is_daily(cron: str | None) -> bool:
     return cron is not None and cron.split()[2:] == ["*", "*", "*"]
 
 
-def _schedule(job: dg.UnresolvedAssetJobDefinition, cron: str, time_zone: str) -> dg.ScheduleDefinition:
+def _schedule(job_name: str, cron: str, time_zone: str) -> dg.ScheduleDefinition:
     @dg.schedule(
-        name=job.name,
-        job=job,
+        name=job_name,
+        job_name=job_name,
         cron_schedule=cron,
         execution_timezone=time_zone,
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description=job.description,
+        description=f"Starts the job {job_name}, unless it is still under way from the last time.",
     )
     def schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        under_way = runs_under_way(context.instance, (), [job.name])
+        under_way = runs_under_way(context.instance, (), [job_name])
         if under_way:
-            return dg.SkipReason(f"run {under_way[0].run_id} of {job.name} has not ended yet")
+            return dg.SkipReason(f"run {under_way[0].run_id} of {job_name} has not ended yet")
         return dg.RunRequest()
 
     return schedule

@@ -102,8 +102,8 @@ def reason_to_wait(failures: Failures, now: float, *, has_news: bool, by_hand: s
     """Why not to try again now; None when it is time. `by_hand` says how a person starts the work."""
     if failures.is_final and not has_news:
         return (
-            f"run {failures.run_id} did not succeed, and trying again would not mend it: it was cancelled, or its error "
-            f"says what to do. Then {by_hand}"
+            f"run {failures.run_id} did not succeed, and trying again would not mend it: it was cancelled, or its "
+            f"error says what to do. Then {by_hand}"
         )
     waited = now - failures.ended
     left = pause_seconds(failures.count, has_news=has_news) - waited

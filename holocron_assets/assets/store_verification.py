@@ -1,5 +1,7 @@
 """The `store_verification` asset: every fact, over every row, where people look at assets."""
 
+from collections.abc import Iterator
+
 import dagster as dg
 
 from holocron_assets.assets import schemas
@@ -15,7 +17,7 @@ SOUND = dg.AssetCheckSpec(
 
 
 @dg.asset(deps=[embeddings], group_name="verification", kinds={"python"}, pool="duckdb", check_specs=[SOUND])
-def store_verification(store: dg.ResourceParam[Store]) -> dg.MaterializeResult[None]:
+def store_verification(store: dg.ResourceParam[Store]) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
     """What `holocron verify` finds: every hash and id computed anew, and what is missing, orphaned or double.
 
     Reads the whole store and writes nothing. The checks of the other assets look at what their run wrote; this
@@ -32,7 +34,7 @@ def store_verification(store: dg.ResourceParam[Store]) -> dg.MaterializeResult[N
         else f"{len(found) - len(warned)} facts hold, {len(warned)} warn."
     )
     figures = {"facts": len(found), "violated": len(broken), "warnings": len(warned)}
-    return dg.MaterializeResult(
+    yield dg.MaterializeResult(
         metadata={
             **figures,
             "findings": schemas.rows_table(
@@ -49,7 +51,5 @@ def store_verification(store: dg.ResourceParam[Store]) -> dg.MaterializeResult[N
                 ],
             ),
         },
-        check_results=[
-            dg.AssetCheckResult(check_name=SOUND.name, passed=not broken, description=advice, metadata=figures)
-        ],
     )
+    yield dg.AssetCheckResult(check_name=SOUND.name, passed=not broken, description=advice, metadata=figures)

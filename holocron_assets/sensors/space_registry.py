@@ -65,7 +65,7 @@ def space_registry(settings: Settings) -> dg.SensorDefinition:
         )
         if under_way:
             return dg.SkipReason(
-                f"{waiting[0].slug} lacks vectors; run {under_way[0].run_id} is embedding; when it ended, this looks again"
+                f"{waiting[0].slug} lacks vectors; run {under_way[0].run_id} is embedding. This looks again after it"
             )
         return _first_due(context.instance, waiting)
 
