@@ -34,7 +34,7 @@ def runs_under_way(instance: dg.DagsterInstance, assets: Collection[str], jobs: 
     return [
         run
         for run in instance.get_runs(filters=dg.RunsFilter(statuses=UNDER_WAY))
-        if (run.job_name in jobs if run.asset_selection is None else not selected(run).isdisjoint(assets))
+        if (not selected(run).isdisjoint(assets) if run.asset_selection else run.job_name in jobs)
     ]
 
 
@@ -68,5 +68,5 @@ def successes(instance: dg.DagsterInstance, assets: Collection[str], jobs: Colle
     filters = dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS])
     for record in instance.get_run_records(filters=filters, limit=_RUNS_LOOKED_AT):
         run = record.dagster_run
-        if run.job_name in jobs if run.asset_selection is None else selected(run).issuperset(assets):
+        if selected(run).issuperset(assets) if run.asset_selection else run.job_name in jobs:
             yield record

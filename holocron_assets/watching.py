@@ -110,7 +110,7 @@ def reason_to_wait(failures: Failures, now: float, *, has_news: bool, by_hand: s
     # A run that ended in the future was timed by a clock that has been put back since: that tells nothing.
     if left <= 0 or waited < 0:
         return None
+    more = f", and {failures.count - 1} before it neither" if failures.count > 1 else ""
     return (
-        f"{failures.count} runs in a row did not succeed, the last is {failures.run_id}. The next is asked for in "
-        f"{left:.0f} s; to have it now, {by_hand}"
+        f"run {failures.run_id} did not succeed{more}. The next is asked for in {left:.0f} s; to have it now, {by_hand}"
     )

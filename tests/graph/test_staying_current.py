@@ -1,0 +1,434 @@
+"""Sensors, jobs and schedules on a real instance and a real store: when they ask for a run, and why they do not."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from dagster._core.events import EngineEventData
+
+from holocron_assets.clock import utc_now
+from holocron_assets.composition import sensor_store
+from holocron_assets.definitions import build_defs
+from holocron_assets.sections import SchedulesSettings, SpaceDeclaration
+from holocron_assets.spaces import space_of
+from holocron_assets.tables import spaces
+from holocron_assets.transactions import read, write
+from resources.providers.hashing import ByteNgrams
+from tests.graph.conftest import Graph
+from tests.graph.test_interruptions import held
+from tests.world import page_row, prose
+
+UNKNOWN = SpaceDeclaration(provider="hashing", model="no-such-model")
+
+
+@dataclass
+class Watch:
+    """A sensor of the code location, with the cursor that Dagster would keep."""
+
+    graph: Graph
+    name: str = "new_records"
+    job: str = "bring_up_to_date"
+    cursor: str | None = None
+    reason: str = ""
+
+    def tick(self) -> dg.RunRequest | None:
+        """What it asks for; `reason` says why nothing."""
+        context = dg.build_sensor_context(
+            instance=self.graph.instance,
+            cursor=self.cursor,
+            resources={"sensor_store": sensor_store(self.graph.world.settings)},
+        )
+        answer = self.graph.defs.get_repository_def().get_sensor_def(self.name)(context)
+        self.cursor = context.cursor
+        if isinstance(answer, dg.SkipReason):
+            self.reason = str(answer.skip_message)
+            return None
+        assert isinstance(answer, dg.RunRequest)
+        assert answer.run_key is None
+        return answer
+
+    def run(self, request: dg.RunRequest | None, job: str | None = None) -> dg.ExecuteInProcessResult:
+        """Do what was asked for."""
+        assert request is not None, self.reason
+        return run_job(self.graph, job or self.job, request.partition_key)
+
+
+def run_job(graph: Graph, name: str, partition: str | None = None) -> dg.ExecuteInProcessResult:
+    return graph.defs.resolve_job_def(name).execute_in_process(
+        instance=graph.instance, raise_on_error=False, partition_key=partition
+    )
+
+
+def runs_of(graph: Graph, stage: str) -> int:
+    return int(graph.world.rows(f'select count(*) from vector.job where input_json like \'%"stage":"{stage}"%\'')[0][0])
+
+
+@pytest.fixture
+def watch(graph: Graph) -> Watch:
+    """The sensor of new records, over a store with one page that nothing was made of."""
+    graph.world.add(page_row("Tides", 1, prose("tides")))
+    return Watch(graph)
+
+
+def test_new_records_are_worked_on_once(watch: Watch) -> None:
+    """A new record asks for one run, and after it for none; the next record for the next."""
+    assert watch.run(watch.tick()).success
+    assert watch.tick() is None
+    assert "nothing new among 1 ingest records, the newest fetched 2026-01-01" in watch.reason
+    watch.graph.world.add(page_row("Lamps", 2, prose("lamps")))
+    assert watch.run(watch.tick()).success
+    assert watch.tick() is None
+    assert (runs_of(watch.graph, "extract"), runs_of(watch.graph, "embed")) == (2, 2)
+
+
+def test_a_burst_is_one_run(watch: Watch) -> None:
+    """Whatever came between two looks is one request."""
+    for page in range(2, 6):
+        watch.graph.world.add(page_row(f"Page {page}", page, prose(f"topic {page}")))
+
+    watch.run(watch.tick())
+
+    assert watch.tick() is None
+
+
+@pytest.mark.parametrize("cursor", [None, "", "garbage", '{"records": "many"}', "[1, 2]"])
+def test_an_empty_or_strange_cursor_catches_up_once(watch: Watch, cursor: str | None) -> None:
+    """A wiped instance, or a cursor that somebody edited, costs one run that finds nothing to do."""
+    watch.run(watch.tick())
+    before = runs_of(watch.graph, "extract")
+    watch.cursor = cursor
+
+    assert watch.run(watch.tick()).success
+    assert watch.tick() is None
+    assert runs_of(watch.graph, "extract") == before
+
+
+@pytest.mark.parametrize("selection", ["key:embeddings or key:extracted_texts or key:chunks", "key:chunks"])
+def test_nothing_is_asked_for_while_the_same_work_is_under_way(watch: Watch, selection: str) -> None:
+    """A queued run of the job, or of these assets by hand, is waited for; what came meanwhile is asked for after it."""
+    job = dg.define_asset_job("by_hand", selection=selection)
+    defs = dg.Definitions.merge(watch.graph.defs, dg.Definitions(jobs=[job]))
+    run = watch.graph.instance.create_run_for_job(
+        defs.resolve_job_def("by_hand"), asset_selection=frozenset({dg.AssetKey("chunks")})
+    )
+
+    assert watch.tick() is None
+    assert f"run {run.run_id} does this work" in watch.reason
+    watch.graph.instance.report_run_canceled(run)
+    assert watch.tick() is not None
+
+
+def test_other_runs_are_no_reason_to_wait(watch: Watch) -> None:
+    """A run that does other work hinders nobody."""
+    watch.graph.instance.create_run_for_job(watch.graph.defs.resolve_job_def("verification"))
+
+    assert watch.tick() is not None
+
+
+def test_what_was_done_by_hand_is_not_done_again(watch: Watch) -> None:
+    """A run of everything that somebody else started, on the command line or at night, covers what it found."""
+    watch.run(watch.tick())
+    watch.graph.world.add(page_row("Lamps", 2, prose("lamps")))
+    run_job(watch.graph, "nightly")
+    other_location = Watch(watch.graph, cursor=watch.cursor)
+
+    assert watch.tick() is None
+    assert other_location.tick() is None
+
+
+def test_a_tick_that_died_after_asking_costs_nothing(watch: Watch) -> None:
+    """Without the cursor that it would have kept, the run that it had asked for is found by what it covered."""
+    watch.run(watch.tick())
+    kept = watch.cursor
+    watch.graph.world.add(page_row("Lamps", 2, prose("lamps")))
+    watch.run(watch.tick())
+    watch.cursor = kept
+
+    assert watch.tick() is None
+
+
+def test_a_restored_store_is_worked_on(watch: Watch) -> None:
+    """A backup from before the last run has the same records and less history: what it lacks is made again."""
+    path = Path(watch.graph.world.store.name)
+    backup = path.read_bytes()
+    watch.run(watch.tick())
+    watch.tick()
+    path.write_bytes(backup)
+
+    assert watch.run(watch.tick()).success
+    assert watch.tick() is None
+    assert len(watch.graph.world.current_chunks()) > 0
+
+
+def test_an_emptied_store_is_waited_for(watch: Watch) -> None:
+    """A store that is gone, new or empty is no error and asks for nothing; filled again, with the very same records, it
+    is worked on."""
+    watch.run(watch.tick())
+    watch.tick()
+    path = Path(watch.graph.world.store.name)
+
+    path.unlink()
+    assert watch.tick() is None
+    assert f"there is no store at {path} yet" in watch.reason
+    watch.graph.world.store.migrate()
+    assert watch.tick() is None
+    assert watch.reason == "there are no ingest records yet"
+    watch.graph.world.add(page_row("Tides", 1, prose("tides")))
+    assert watch.run(watch.tick()).success
+
+
+def test_a_store_without_its_migrations_is_waited_for(graph: Graph) -> None:
+    """A database that was not upgraded yet is told of, and left alone."""
+    path = Path(graph.world.store.name)
+    path.unlink()
+    with graph.world.store.session() as session:
+        session.execute("create_migration_log")
+
+    for name in ("new_records", "space_registry"):
+        watch = Watch(graph, name)
+        assert watch.tick() is None
+        assert "run `holocron ensure`" in watch.reason
+
+
+def test_a_held_store_is_waited_for(watch: Watch) -> None:
+    """While another process has the file, the sensors skip at once and name it; then they go on."""
+    registry = Watch(watch.graph, "space_registry", "fill_space")
+    with held(Path(watch.graph.world.store.name)) as holder:
+        for one in (watch, registry):
+            assert one.tick() is None
+            assert f"is in use by process {holder} " in one.reason
+
+    assert watch.tick() is not None
+
+
+def test_a_permanent_failure_is_not_repeated(watch: Watch) -> None:
+    """The run says on itself that trying again is pointless; new records are a reason to, success by hand ends it."""
+    declared = watch.graph.world.settings.spaces
+    watch.graph.world.settings = watch.graph.world.settings.model_copy(update={"spaces": (*declared, UNKNOWN)})
+    failed = watch.run(watch.tick())
+    tags = watch.graph.instance.get_run_by_id(failed.run_id).tags  # type: ignore[union-attr]
+
+    assert not failed.success
+    assert (tags["holocron/failure"], tags["dagster/retry_on_asset_or_op_failure"]) == ("permanent", "false")
+    assert watch.tick() is None
+    assert f"run {failed.run_id} did not succeed, and trying again would not mend it" in watch.reason
+    watch.graph.world.add(page_row("Lamps", 2, prose("lamps")))
+    assert watch.tick() is None
+    assert "The next is asked for in " in watch.reason
+    watch.graph.world.settings = watch.graph.world.settings.model_copy(update={"spaces": declared})
+    assert run_job(watch.graph, "nightly").success
+    assert watch.tick() is None
+    assert "nothing new" in watch.reason
+
+
+def test_a_failure_that_may_pass_is_tried_again_later(watch: Watch) -> None:
+    """A model server that does not answer is no permanent failure: the next run comes by itself, after a pause."""
+    settings = watch.graph.world.settings
+    ollama = settings.ollama.model_copy(update={"base_url": "http://127.0.0.1:9"})
+    declared = SpaceDeclaration(provider="ollama", model="nomic-embed-text")
+    watch.graph.world.settings = settings.model_copy(update={"ollama": ollama, "spaces": (declared,)})
+    watch.graph.world.providers = type(watch.graph.world.providers)(watch.graph.world.settings)  # type: ignore[call-arg]
+    failed = watch.run(watch.tick())
+
+    assert not failed.success
+    assert "holocron/failure" not in watch.graph.instance.get_run_by_id(failed.run_id).tags  # type: ignore[union-attr]
+    assert watch.tick() is None
+    assert "The next is asked for in " in watch.reason
+
+
+def test_a_cancelled_run_is_not_repeated(watch: Watch) -> None:
+    """Whoever cancelled it did not want it at once again."""
+    watch.tick()
+    run = watch.graph.instance.create_run_for_job(watch.graph.defs.resolve_job_def("bring_up_to_date"))
+    watch.graph.instance.report_run_canceled(run)
+
+    assert watch.tick() is None
+    assert "it was cancelled" in watch.reason
+
+
+@pytest.fixture
+def registry(graph: Graph) -> Watch:
+    """The sensor of spaces, over a store with one page in one space, everything up to date."""
+    graph.world.add(page_row("Tides", 1, prose("tides", 4000)))
+    run_job(graph, "nightly")
+    return Watch(graph, "space_registry", "fill_space")
+
+
+def register(graph: Graph, dimensions: int) -> str:
+    """Another space, registered past Dagster."""
+    space = space_of(ByteNgrams("ngram", {"dimensions": dimensions}).describe())
+    write(graph.world.store, spaces.insert_space, space, utc_now())
+    return space.slug
+
+
+def partitions(graph: Graph) -> set[str]:
+    return set(graph.instance.get_dynamic_partitions("embedding_spaces"))
+
+
+def test_a_new_space_is_filled_once(registry: Watch) -> None:
+    """A space that was registered becomes a partition and is filled by a run of its own; then nothing is asked for."""
+    assert registry.tick() is None
+    assert "1 spaces are registered; each of the 1 active ones was filled" in registry.reason
+    slug = register(registry.graph, 48)
+
+    request = registry.tick()
+
+    assert request is not None
+    assert request.partition_key == slug
+    assert slug in partitions(registry.graph)
+    assert registry.run(request).success
+    assert registry.tick() is None
+    assert "each of the 2 active ones was filled" in registry.reason
+
+
+def test_spaces_are_filled_one_after_the_other(registry: Watch) -> None:
+    """Two new spaces are two requests, the second after the first has ended."""
+    slugs = {register(registry.graph, 48), register(registry.graph, 56)}
+    first = registry.tick()
+    assert first is not None
+    under_way = registry.graph.instance.create_run_for_job(
+        registry.graph.defs.resolve_job_def("fill_space"), tags={"dagster/partition": str(first.partition_key)}
+    )
+    assert registry.tick() is None
+    assert f"run {under_way.run_id} is embedding" in registry.reason
+    registry.graph.instance.delete_run(under_way.run_id)
+
+    registry.run(first)
+    second = registry.tick()
+    registry.run(second)
+
+    assert {first.partition_key, second and second.partition_key} == slugs
+    assert registry.tick() is None
+
+
+def test_a_deactivated_space_leaves_and_comes_back(registry: Watch) -> None:
+    """Its partition goes, but not while a run is in flight; active again, it is filled with what it lacks."""
+    graph = registry.graph
+    slug = register(graph, 48)
+    registry.run(registry.tick())
+    registry.tick()
+    space = next(one for one in read(graph.world.store, spaces.list_spaces) if one.slug == slug)
+    write(graph.world.store, spaces.update_space_activity, space.embedding_space_id, is_active=False)
+    run = graph.instance.create_run_for_job(graph.defs.resolve_job_def("verification"))
+
+    registry.tick()
+    assert slug in partitions(graph)
+    graph.instance.delete_run(run.run_id)
+    registry.tick()
+    assert slug not in partitions(graph)
+
+    graph.world.add(page_row("Lamps", 2, prose("lamps")))
+    run_job(graph, "bring_up_to_date")
+    write(graph.world.store, spaces.update_space_activity, space.embedding_space_id, is_active=True)
+    request = registry.tick()
+    assert request is not None
+    assert request.partition_key == slug
+    assert registry.run(request).success
+
+
+def test_a_wiped_instance_gets_its_partitions_back(registry: Watch) -> None:
+    """Over a full store a new instance mirrors the registry, and asks for nothing."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        wiped = Watch(Graph(world=registry.graph.world, instance=instance), "space_registry", "fill_space", "garbage")
+
+        assert wiped.tick() is None
+        assert len(partitions(wiped.graph)) == 1
+
+
+def test_a_space_that_cannot_be_filled_is_not_asked_for_again(registry: Watch) -> None:
+    """A space whose model is missing fails once and says what to press; it does not hold up another."""
+    graph = registry.graph
+    graph.world.store.migrate()
+    slug = register(graph, 48)
+    with graph.world.store.session() as session:
+        session._connection.execute("update vector.embedding_space set model_name = 'gone' where dimensions = 48")
+    request = registry.tick()
+    assert request is not None
+    assert not registry.run(request).success
+    assert registry.tick() is None
+    assert f"materialise the partition {request.partition_key} of space_embeddings" in registry.reason
+    other = register(graph, 56)
+    request = registry.tick()
+    assert request is not None
+    assert request.partition_key == other
+    assert slug not in (other,)
+
+
+def test_a_dead_run_is_ended_and_followed(watch: Watch) -> None:
+    """A run whose process is gone does not hold up the work for ever."""
+    watch.run(watch.tick())
+    instance = watch.graph.instance
+    run = instance.create_run_for_job(
+        watch.graph.defs.resolve_job_def("bring_up_to_date"), status=dg.DagsterRunStatus.STARTED
+    )
+    instance.report_engine_event("began", run, EngineEventData(metadata={"pid": dg.MetadataValue.text("999999999")}))
+
+    assert watch.tick() is None
+    assert f"run {run.run_id} did not succeed" in watch.reason
+    assert "The next is asked for in " in watch.reason
+
+
+def test_the_nightly_jobs_cover_everything(graph: Graph) -> None:
+    """`nightly` materialises what is unpartitioned, `verification` looks at every row."""
+    graph.world.add(page_row("Tides", 1, prose("tides")))
+
+    night, verified = run_job(graph, "nightly"), run_job(graph, "verification")
+
+    assert night.success
+    made = {
+        str(event.asset_key and event.asset_key.to_user_string()) for event in night.get_asset_materialization_events()
+    }
+    assert made >= {"ingest_records", "extracted_texts", "chunks", "embedding_spaces", "embeddings"}
+    (check,) = verified.get_asset_check_evaluations()
+    assert check.passed
+    graph.world.rows("update vector.chunk set content = content || '!'")
+    (check,) = run_job(graph, "verification").get_asset_check_evaluations()
+    assert not check.passed
+    assert "`holocron verify --repair`" in str(check.description)
+
+
+def schedule_names(graph: Graph, **times: Any) -> dict[str, tuple[Any, str | None]]:
+    settings = graph.world.settings.model_copy(update={"schedules": SchedulesSettings(**times)})
+    found = build_defs(settings, graph.world.store, graph.world.providers).schedules or ()
+    return {one.name: (one.cron_schedule, one.execution_timezone) for one in found}  # type: ignore[union-attr]
+
+
+def test_schedules_follow_the_settings(graph: Graph) -> None:
+    """Each has its own time or none, in the zone of the settings."""
+    assert schedule_names(graph) == {"nightly": ("0 2 * * *", "UTC"), "verification": ("0 3 * * *", "UTC")}
+    assert schedule_names(graph, nightly=None, verification=None) == {}
+    assert schedule_names(graph, verification=None, ingest="*/20 * * * *", time_zone="Europe/Berlin") == {
+        "nightly": ("0 2 * * *", "Europe/Berlin"),
+        "ingest": ("*/20 * * * *", "Europe/Berlin"),
+    }
+
+
+def test_a_night_that_lasts_is_not_doubled(graph: Graph) -> None:
+    """While the last run of a schedule is under way, it skips its turn."""
+    schedule = graph.defs.get_repository_def().get_schedule_def("nightly")
+    with dg.instance_for_test() as instance, dg.build_schedule_context(instance=instance) as context:
+        assert isinstance(schedule(context), dg.RunRequest)
+        run = instance.create_run_for_job(graph.defs.resolve_job_def("nightly"))
+
+        answer = schedule(context)
+
+    assert isinstance(answer, dg.SkipReason)
+    assert run.run_id in str(answer.skip_message)
+
+
+@pytest.mark.parametrize(
+    ("times", "fresh"),
+    [
+        ({}, {"ingest_records", "extracted_texts", "chunks", "embedding_spaces", "embeddings", "store_verification"}),
+        ({"nightly": None}, {"store_verification"}),
+        ({"nightly": "0 2 * * 1", "verification": None}, set[str]()),
+    ],
+)
+def test_what_is_made_every_night_has_to_be_fresh(graph: Graph, times: dict[str, Any], fresh: set[str]) -> None:
+    """Where a schedule materialises an asset every day, it has a freshness policy, and elsewhere none."""
+    settings = graph.world.settings.model_copy(update={"schedules": SchedulesSettings(**times)})
+    specs = build_defs(settings, graph.world.store, graph.world.providers).resolve_all_asset_specs()
+
+    assert {spec.key.to_user_string() for spec in specs if spec.freshness_policy} == fresh
