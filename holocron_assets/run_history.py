@@ -1,6 +1,7 @@
 """What Dagster's instance knows of runs that do the same work: which are under way, and how the last ones ended."""
 
 from collections.abc import Collection, Iterator
+from itertools import takewhile
 
 import dagster as dg
 
@@ -46,21 +47,21 @@ def selected(run: dg.DagsterRun) -> set[str]:
 def failures_since_success(instance: dg.DagsterInstance, job: str, tags: dict[str, str]) -> Failures | None:
     """The runs of a job since it last succeeded; None when its newest run did, or there is none."""
     filters = dg.RunsFilter(job_name=job, statuses=_ENDED, tags=tags)
-    failed: list[dg.RunRecord] = []
-    for record in instance.get_run_records(filters=filters, limit=_RUNS_LOOKED_AT):
-        if record.dagster_run.status is dg.DagsterRunStatus.SUCCESS:
-            break
-        failed.append(record)
-    if not failed:
+    newest = next(iter(instance.get_run_records(filters=filters, limit=1)), None)
+    if newest is None or _succeeded(newest):
         return None
-    newest = failed[0]
+    records = instance.get_run_records(filters=filters, limit=_RUNS_LOOKED_AT)
     run = newest.dagster_run
     return Failures(
-        count=len(failed),
+        count=sum(1 for _ in takewhile(lambda record: not _succeeded(record), records)),
         run_id=run.run_id,
         ended=newest.end_time or newest.update_timestamp.timestamp(),
         is_final=run.status is dg.DagsterRunStatus.CANCELED or run.tags.get(FAILURE_TAG) == PERMANENT,
     )
+
+
+def _succeeded(record: dg.RunRecord) -> bool:
+    return record.dagster_run.status is dg.DagsterRunStatus.SUCCESS
 
 
 def successes(instance: dg.DagsterInstance, assets: Collection[str], jobs: Collection[str]) -> Iterator[dg.RunRecord]:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import TypeVar
 
 from holocron_assets.errors import TransientError
@@ -88,7 +89,8 @@ def is_news(now: IngestHint, before: IngestHint | None, covered: Iterable[Ingest
     if before is None or now.recorded_runs < before.recorded_runs:
         return True
     return all(
-        (now.records, now.newest_fetch_utc) != (known.records, known.newest_fetch_utc) for known in (before, *covered)
+        (now.records, now.newest_fetch_utc) != (known.records, known.newest_fetch_utc)
+        for known in chain([before], covered)
     )
 
 

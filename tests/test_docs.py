@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("CHANGELOG.md"), *ROOT.glob("docs/**/*.md")])
 SOURCES = [path for folder in ("holocron_assets", "resources", "sql") for path in sorted((ROOT / folder).rglob("*.*"))]
 RUN_OPTIONS = {"chunks": ChunksConfig, "space_embeddings": SpaceEmbeddingsConfig}
-CHECK_SPECS = [spec for checks in CHECKS for spec in checks.check_specs]
+CHECK_SPECS = [spec for definition in [*ASSETS, *CHECKS] for spec in definition.check_specs]
 
 
 def read(name: str) -> str:

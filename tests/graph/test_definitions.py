@@ -13,6 +13,7 @@ ASSETS = {
     "extracted_texts": {"ingest_records"},
     "ingest_records": set[str](),
     "space_embeddings": {"chunks", "embedding_spaces"},
+    "store_verification": {"embeddings"},
 }
 EMBEDDING_CHECKS = {
     "embedding_keys_are_unique",
