@@ -18,6 +18,7 @@ import duckdb
 from benchmarks.corpus import write_records
 from benchmarks.measure import Cost, cost_of, environment, peak_of
 from benchmarks.project import EVERYTHING, FROM_RECORDS, LONG_AGO, Project
+from benchmarks.ticks import ticks
 from holocron_assets.composition import installed_providers, step_store
 from holocron_assets.model_servers import OllamaSettings
 from holocron_assets.ports import Store
@@ -259,4 +260,5 @@ SCENARIOS = {
     "change": (change, 10_000),
     "crash": (crash, 5_000),
     "provider": (provider, 10_000),
+    "ticks": (ticks, 100_000),
 }

@@ -40,12 +40,12 @@ from holocron_assets.tables import (
     sources,
     spaces,
 )
-from holocron_assets.tables.ingest_records import FetchedRecord
+from holocron_assets.tables.ingest_records import FetchedRecord, IngestHint
 from holocron_assets.vectors import nearest, vector_sha256
 from holocron_assets.verification import keys
 from resources.stores import open_store
 from resources.stores.base import SqlStore
-from tests.world import json_row, raw
+from tests.world import START, World, json_row, page_row, prose, raw
 
 NOW = datetime(2026, 3, 1, 12)  # noqa: DTZ001 - times are naive UTC throughout
 RUN = uuid.UUID(int=7)
@@ -187,6 +187,21 @@ def test_two_threads_take_turns(store: SqlStore) -> None:
 
     with store.session(write=False) as session:
         assert ingest_records.count_ingest_records(session, "").records == 8
+
+
+def test_the_hint_follows_records_and_runs(world: World) -> None:
+    """The hint counts records and recorded runs and names the newest fetch; of an empty store it says so."""
+    with world.store.session(write=False) as session:
+        empty = ingest_records.get_ingest_hint(session)
+    world.add(
+        page_row("Page", 1, prose("topic")), page_row("Other", 2, prose("other"), fetched_at=START + timedelta(days=1))
+    )
+    world.run()
+    with world.store.session(write=False) as session:
+        filled = ingest_records.get_ingest_hint(session)
+
+    assert empty == IngestHint(records=0, newest_fetch_utc=None, recorded_runs=0)
+    assert filled == IngestHint(records=2, newest_fetch_utc=START + timedelta(days=1), recorded_runs=3)
 
 
 def test_a_thread_that_waits_too_long_is_told(settings: Settings, store: SqlStore) -> None:

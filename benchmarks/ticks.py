@@ -1,0 +1,69 @@
+"""What one look of each sensor costs over many records, against the same look over none."""
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+
+import dagster as dg
+import duckdb
+
+from benchmarks.project import Project
+from holocron_assets.composition import sensor_store, step_store
+from holocron_assets.definitions import build_defs
+from holocron_assets.settings import Settings
+
+_LOOKS = 20
+_RUNS = 50
+_RECORDS = """
+insert into ingest.IngestRecords by name
+select
+    uuid() as ingest_id, 'mediawiki' as source_system, 'wiki' as source_name, 'page' as resource_type,
+    'Page ' || i as resource_id, 'https://wiki.example/' || i as request_uri, 'GET' as request_method,
+    200 as status_code, repeat('some words ', 200) as payload,
+    timestamp '2026-01-01' + to_seconds(i) as fetched_at_utc
+from range(?) as t(i)
+"""
+
+
+def ticks(folder: Path, documents: int, _kind: str) -> Iterator[str]:
+    """CPU of a look, store and run history included."""
+    floor = _costs(folder / "empty", 0)
+    for name, seconds in _costs(folder / "full", documents).items():
+        yield (
+            f"{name}: {seconds * 1000:.0f} ms CPU a look over {documents:,} records and {_RUNS} runs; "
+            f"{floor[name] * 1000:.0f} ms over none"
+        )
+
+
+def _costs(folder: Path, records: int) -> dict[str, float]:
+    """CPU seconds of each sensor's look, the median of some after the first."""
+    project = Project.create(folder, records=None, workers=1)
+    settings = Settings(base_dir=project.folder, store_url="duckdb:///store.duckdb", ingest=())
+    store = step_store(settings)
+    store.migrate()
+    with duckdb.connect(store.name) as connection:
+        connection.execute(_RECORDS, [records])
+    defs = build_defs(settings)
+    os.environ["DAGSTER_HOME"] = str(project.folder)
+    # Its dagster.yaml keeps everything below the folder that it is used in.
+    with contextlib.chdir(project.folder), dg.DagsterInstance.get() as instance:
+        for _ in range(_RUNS):
+            instance.create_run_for_job(defs.resolve_job_def("bring_up_to_date"), status=dg.DagsterRunStatus.SUCCESS)
+        return {name: _cost(defs, name, instance, settings) for name in ("new_records", "space_registry")}
+
+
+def _cost(defs: dg.Definitions, name: str, instance: dg.DagsterInstance, settings: Settings) -> float:
+    sensor = defs.get_repository_def().get_sensor_def(name)
+    store = sensor_store(settings)
+    cursor = None
+    seconds = []
+    for _ in range(_LOOKS + 1):
+        with dg.build_sensor_context(instance, cursor, resources={"sensor_store": store}) as context:
+            started = time.process_time()
+            sensor(context)
+            seconds.append(time.process_time() - started)
+            cursor = context.cursor
+    return median(seconds[1:])
