@@ -55,6 +55,7 @@ def failures_since_success(instance: dg.DagsterInstance, job: str, tags: dict[st
     return Failures(
         count=sum(1 for _ in takewhile(lambda record: not _succeeded(record), records)),
         run_id=run.run_id,
+        position=newest.storage_id,
         ended=newest.end_time or newest.update_timestamp.timestamp(),
         is_final=run.status is dg.DagsterRunStatus.CANCELED or run.tags.get(FAILURE_TAG) == PERMANENT,
     )

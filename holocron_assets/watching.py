@@ -35,11 +35,13 @@ class Unseen:
 class Failures:
     """The runs of some work since it last succeeded: how many, and the newest of them.
 
+    `position`: its place in the order in which runs were made, whatever the clock said.
     `is_final`: trying again changes nothing, because its error was permanent or somebody cancelled it.
     """
 
     count: int
     run_id: str
+    position: int
     ended: float
     is_final: bool
 

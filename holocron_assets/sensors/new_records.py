@@ -65,8 +65,8 @@ def _failures(instance: dg.DagsterInstance) -> Failures | None:
     failures = failures_since_success(instance, bring_up_to_date.name, {})
     if failures is None:
         return None
-    later = (record.end_time or 0 for record in successes(instance, INCREMENT, INCREMENTAL_JOBS))
-    return None if any(ended > failures.ended for ended in later) else failures
+    made_good = successes(instance, INCREMENT, INCREMENTAL_JOBS)
+    return None if any(record.storage_id > failures.position for record in made_good) else failures
 
 
 def _described(hint: IngestHint) -> str:

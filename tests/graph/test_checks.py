@@ -123,7 +123,7 @@ def healthy(graph: Graph, templates: Templates) -> Graph:
 
 
 def test_every_check_passes_on_a_healthy_store(healthy: Graph) -> None:
-    """Asked for alone, as by the button in the UI, every check passes; the one of `store_verification` comes with it."""
+    """Asked for alone, as by the button in the UI, every check passes; `store_verification` brings its own."""
     alone = dg.AssetSelection.all_asset_checks() - dg.AssetSelection.checks_for_assets("store_verification")
     job = dg.define_asset_job("checks", selection=alone)
     defs = dg.Definitions.merge(healthy.defs, dg.Definitions(jobs=[job]))

@@ -16,7 +16,7 @@ def hint(**changes: object) -> IngestHint:
 
 
 def failures(count: int = 1, ended: float = 1000.0, *, is_final: bool = False) -> Failures:
-    return Failures(count=count, run_id="r1", ended=ended, is_final=is_final)
+    return Failures(count=count, run_id="r1", position=1, ended=ended, is_final=is_final)
 
 
 @pytest.mark.parametrize("kept", [SEEN, hint(newest_fetch_utc=None, records=0)])
