@@ -44,6 +44,10 @@ def space_registry(settings: Settings) -> dg.SensorDefinition:
     def sensor(
         context: dg.SensorEvaluationContext, sensor_store: dg.ResourceParam[Store]
     ) -> dg.RunRequest | dg.SkipReason:
+        # Before the registry is read: what a run fills that ends meanwhile is then seen as filled.
+        under_way = runs_under_way(
+            context.instance, ["embeddings", "space_embeddings"], [*INCREMENTAL_JOBS, fill_space.name]
+        )
         seen_filled = _cursor_of(context.cursor)
         registry = look(sensor_store, lambda session: _registry(session, seen_filled))
         if isinstance(registry, Unseen):
@@ -60,9 +64,6 @@ def space_registry(settings: Settings) -> dg.SensorDefinition:
             return dg.SkipReason(
                 f"{len(registry.registered)} spaces are registered; each of the {len(active)} active ones was filled"
             )
-        under_way = runs_under_way(
-            context.instance, ["embeddings", "space_embeddings"], [*INCREMENTAL_JOBS, fill_space.name]
-        )
         if under_way:
             return dg.SkipReason(
                 f"{waiting[0].slug} lacks vectors; run {under_way[0].run_id} is embedding. This looks again after it"
