@@ -37,7 +37,9 @@ def main() -> None:
     if arguments.what == "demo":
         demo()
     elif arguments.what == "test":
-        sys.exit(subprocess.call([python(), "-m", "pytest", "-n", "logical", *rest]))
+        # One more than there are processors: some tests wait for servers.
+        workers = str((os.cpu_count() or 1) + 1)
+        sys.exit(subprocess.call([python(), "-m", "pytest", "-n", workers, *rest]))
 
 
 def set_up(requirements: str) -> None:

@@ -42,6 +42,8 @@ CHECKS = [
     space_embeddings_checks,
 ]
 SENSORS = [
+    new_records,
+    space_registry,
     queued_jobs,
     failed_runs,
     failed_checks,
@@ -86,7 +88,7 @@ def build_defs(
         assets=dg.map_asset_specs(finished, ASSETS),
         asset_checks=CHECKS,
         jobs=JOBS,
-        sensors=[new_records(settings), space_registry(settings), *SENSORS],
+        sensors=[sensor(settings) for sensor in SENSORS],
         schedules=list(schedules(settings)),
         resources={
             "store": dg.ResourceDefinition(store_of_run, description=f"The store at {store.name}"),

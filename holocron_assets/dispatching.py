@@ -30,6 +30,7 @@ class RunState(StrEnum):
     UNDER_WAY = "under way"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+    FAILED_FOR_GOOD = "failed for good"
     CANCELLED = "cancelled"
 
 
@@ -240,14 +241,13 @@ def _finish(
             turn.failed += dispatch.fail_unread_jobs(session, one.locked_by, run.run_id)
         turn.succeeded += dispatch.complete_claim(session, one.locked_by, run.run_id)
         return
-    was_cancelled = run.state is RunState.CANCELLED
-    why = "was cancelled" if was_cancelled else f"failed: {run.error}"
+    why = "was cancelled" if run.state is RunState.CANCELLED else f"failed: {run.error}"
     turn.failed += dispatch.fail_claim(
         session,
         one.locked_by,
         f"its run {run.run_id} {why}",
         now,
         done_by=run.run_id,
-        is_permanent=was_cancelled,
+        is_permanent=run.state is not RunState.FAILED,
         backoff_seconds=settings.backoff_seconds,
     )

@@ -6,6 +6,7 @@ Everything in it is real: payloads in the shapes of the contract, the real stage
 import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from holocron_assets.clock import utc_now
@@ -22,6 +23,7 @@ from holocron_assets.stages.extract import ExtractionReport, extract
 from holocron_assets.stages.register import register_spaces
 from holocron_assets.tables import embeddings, ingest_records, spaces
 from holocron_assets.transactions import write
+from resources.stores import open_store
 from resources.stores.base import SqlStore
 from sample.mediawiki import html_payload, missing_payload, raw_payload, record
 
@@ -151,6 +153,11 @@ class World:
     def search(self, query: str, *, top_k: int, space: str | None = None) -> SearchResult:
         """The nearest chunks in a space, or in that which search uses by itself."""
         return search(self.store, self.providers, CanaryPolicy.of(self.settings), query, space=space, top_k=top_k)
+
+    def closed_file(self) -> Path:
+        """The file of an embedded store, when nobody keeps it open any more."""
+        with open_store(self.settings, wait_seconds=60).session():
+            return Path(self.store.name)
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Ask the database itself, past all queries of the project."""

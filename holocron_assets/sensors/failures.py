@@ -17,7 +17,6 @@ from holocron_assets.settings import Settings
 
 #: Ends of runs that one tick looks at.
 _ENDS_PER_TICK = 20
-_SECONDS_BETWEEN_TICKS = 30
 
 End = Literal[dg.DagsterEventType.RUN_FAILURE, dg.DagsterEventType.RUN_SUCCESS, dg.DagsterEventType.RUN_CANCELED]
 _FAILED: tuple[End, ...] = (dg.DagsterEventType.RUN_FAILURE,)
@@ -83,18 +82,16 @@ def _step(failure: dg.DagsterEvent) -> dict[str, Any]:
     return {"step": failure.step_key, "error": told or (error.message.strip() if error else "it failed")}
 
 
-def _sensor(name: str, description: str, types: Sequence[End], alerts_of: AlertsOf) -> dg.SensorDefinition:
+def _sensor(
+    settings: Settings, name: str, description: str, types: Sequence[End], alerts_of: AlertsOf
+) -> dg.SensorDefinition:
     @dg.sensor(
         name=name,
         description=description,
-        minimum_interval_seconds=_SECONDS_BETWEEN_TICKS,
+        minimum_interval_seconds=settings.sensors.interval_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
     )
-    def sensor(
-        context: dg.SensorEvaluationContext,
-        settings: dg.ResourceParam[Settings],
-        webhook: dg.ResourceParam[Webhook | None],
-    ) -> dg.SkipReason:
+    def sensor(context: dg.SensorEvaluationContext, webhook: dg.ResourceParam[Webhook | None]) -> dg.SkipReason:
         newest = max(_newest(context.instance, kind) for kind in types)
         position = Position.of(context.cursor)
         if position is None or position.after > newest:
@@ -151,15 +148,13 @@ def _time(record: dg.EventLogRecord) -> datetime:
     return datetime.fromtimestamp(record.event_log_entry.timestamp, UTC).replace(tzinfo=None)
 
 
-failed_runs = _sensor(
-    "failed_runs",
-    "Tells of each Dagster run that failed: a line in the file of events, and a message to the webhook.",
-    _FAILED,
-    alerts_of_failed_run,
-)
-failed_checks = _sensor(
-    "failed_checks",
-    "Tells of each check that failed, with its severity, when its run has ended.",
-    _ENDED,
-    alerts_of_failed_checks,
-)
+def failed_runs(settings: Settings) -> dg.SensorDefinition:
+    """The sensor of failed runs."""
+    what = "Tells of each Dagster run that failed: a line in the file of events, and a message to the webhook."
+    return _sensor(settings, "failed_runs", what, _FAILED, alerts_of_failed_run)
+
+
+def failed_checks(settings: Settings) -> dg.SensorDefinition:
+    """The sensor of failed checks."""
+    what = "Tells of each check that failed, with its severity, when its run has ended."
+    return _sensor(settings, "failed_checks", what, _ENDED, alerts_of_failed_checks)

@@ -15,6 +15,7 @@ from holocron_assets.partitions import SPACES
 from holocron_assets.ports import Store
 from holocron_assets.recovery import end_dead_dagster_runs
 from holocron_assets.routing import ROUTED_ASSETS
+from holocron_assets.run_history import FAILURE_TAG, PERMANENT
 from holocron_assets.settings import Settings
 
 #: On the runs that are asked for: the claim whose jobs they do.
@@ -28,39 +29,44 @@ _STATES = {
 _DISPATCHER = re.compile("[0-9a-f]{12}")
 
 
-@dg.sensor(
-    asset_selection=[dg.AssetKey(name) for name in ROUTED_ASSETS],
-    minimum_interval_seconds=30,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-)
-def queued_jobs(
-    context: dg.SensorEvaluationContext,
-    sensor_store: dg.ResourceParam[Store],
-    settings: dg.ResourceParam[Settings],
-) -> dg.SensorResult | dg.SkipReason:
-    """Claims what waits in `vector.job`, asks for a run for each kind of work, and finishes the jobs when it ends."""
-    dispatcher = _dispatcher(context.cursor)
-    if dispatcher is None:
-        # Claims carry the name: it must be kept before the first is made.
-        dispatcher = uuid4().hex[:12]
-        return dg.SensorResult(
-            skip_reason=f"this dispatcher is called {dispatcher} from now on",
-            cursor=json.dumps({"dispatcher": dispatcher}),
-        )
-    try:
-        turn = take_turn(sensor_store, dispatcher, settings.queue, partial(_runs_of, context.instance), utc_now())
-    except StoreError as error:
-        # Asked only now: it costs as much as the turn does.
-        if isinstance(error, TransientError) or not sensor_store.exists() or sensor_store.pending_migrations():
-            return dg.SkipReason(str(error))
-        raise
-    if not turn.requests:
-        return dg.SkipReason(str(turn))
-    context.log.info(str(turn))
-    # A space may have been registered since the partitions mirrored the registry.
-    if asked := sorted({one.work.partition for one in turn.requests if one.work.partition}):
-        context.instance.add_dynamic_partitions(str(SPACES.name), asked)
-    return dg.SensorResult(run_requests=[_run_request(one) for one in turn.requests])
+def queued_jobs(settings: Settings) -> dg.SensorDefinition:
+    """The sensor, looking as often as the settings say."""
+
+    @dg.sensor(
+        name="queued_jobs",
+        asset_selection=[dg.AssetKey(name) for name in ROUTED_ASSETS],
+        minimum_interval_seconds=settings.sensors.interval_seconds,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Claims what waits in `vector.job`, asks for a run for each kind of work, and finishes the jobs "
+        "when it ends.",
+    )
+    def sensor(
+        context: dg.SensorEvaluationContext, sensor_store: dg.ResourceParam[Store]
+    ) -> dg.SensorResult | dg.SkipReason:
+        dispatcher = _dispatcher(context.cursor)
+        if dispatcher is None:
+            # Claims carry the name: it must be kept before the first is made.
+            dispatcher = uuid4().hex[:12]
+            return dg.SensorResult(
+                skip_reason=f"this dispatcher is called {dispatcher} from now on",
+                cursor=json.dumps({"dispatcher": dispatcher}),
+            )
+        try:
+            turn = take_turn(sensor_store, dispatcher, settings.queue, partial(_runs_of, context.instance), utc_now())
+        except StoreError as error:
+            # Asked only now: it costs as much as the turn does.
+            if isinstance(error, TransientError) or not sensor_store.exists() or sensor_store.pending_migrations():
+                return dg.SkipReason(str(error))
+            raise
+        if not turn.requests:
+            return dg.SkipReason(str(turn))
+        context.log.info(str(turn))
+        # A space may have been registered since the partitions mirrored the registry.
+        if asked := sorted({one.work.partition for one in turn.requests if one.work.partition}):
+            context.instance.add_dynamic_partitions(str(SPACES.name), asked)
+        return dg.SensorResult(run_requests=[_run_request(one) for one in turn.requests])
+
+    return sensor
 
 
 def _dispatcher(cursor: str | None) -> str | None:
@@ -96,6 +102,8 @@ def _runs_of(instance: dg.DagsterInstance, claims: Sequence[str]) -> dict[str, C
             continue
         state = RunState.FAILED if run.run_id in dead else _STATES.get(run.status, RunState.UNDER_WAY)
         error = _why(instance, run.run_id) if state is RunState.FAILED else ""
+        if state is RunState.FAILED and run.tags.get(FAILURE_TAG) == PERMANENT:
+            state = RunState.FAILED_FOR_GOOD
         found[claim] = ClaimRun(run_id=run.run_id, state=state, error=error)
     return found
 

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 
 from holocron_assets.ports import Webhook
 from holocron_assets.sensors.failures import failed_checks, failed_runs
+from holocron_assets.settings import Settings
 from resources.webhook import HttpWebhook
 from tests.graph.conftest import Graph
 from tests.webhook_double import WebhookDouble
@@ -26,8 +27,10 @@ def webhook() -> Iterator[WebhookDouble]:
 class Watch:
     """A sensor with its cursor, as the daemon keeps it."""
 
-    def __init__(self, graph: Graph, sensor: dg.SensorDefinition, webhook: Webhook | None) -> None:
-        self.graph, self.sensor, self.webhook = graph, sensor, webhook
+    def __init__(
+        self, graph: Graph, sensor: Callable[[Settings], dg.SensorDefinition], webhook: Webhook | None
+    ) -> None:
+        self.graph, self.sensor, self.webhook = graph, sensor(graph.world.settings), webhook
         self.cursor: str | None = None
 
     def tick(self) -> str:
@@ -35,7 +38,7 @@ class Watch:
         with dg.build_sensor_context(
             instance=self.graph.instance,
             cursor=self.cursor,
-            resources={"settings": self.graph.world.settings, "webhook": self.webhook},
+            resources={"webhook": self.webhook},
         ) as context:
             data = self.sensor.evaluate_tick(context)
         self.cursor = data.cursor

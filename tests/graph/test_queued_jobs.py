@@ -47,10 +47,10 @@ class Daemon:
                 instance=self.graph.instance,
                 cursor=self.cursor,
                 repository_def=defs.get_repository_def(),
-                resources={"sensor_store": open_store(settings, wait_seconds=0), "settings": settings},
+                resources={"sensor_store": open_store(settings, wait_seconds=1)},
             ) as context,
         ):
-            told = queued_jobs.evaluate_tick(context)
+            told = queued_jobs(settings).evaluate_tick(context)
         self.cursor = told.cursor or self.cursor
         return told
 
@@ -158,7 +158,7 @@ def test_reembedding_is_a_configured_run(daemon: Daemon) -> None:
 
 
 def test_vectors_that_moved_fail_the_job(daemon: Daemon) -> None:
-    """Without `replace` a reembedding stops at the first vectors that differ; the job says so and waits to be tried."""
+    """Without `replace` a reembedding stops at the first vectors that differ; trying again would not help the job."""
     world = daemon.graph.world
     world.add(page_row("Tides", 1, prose("the tides")))
     slug, _ = the_space(daemon)
@@ -167,7 +167,7 @@ def test_vectors_that_moved_fail_the_job(daemon: Daemon) -> None:
     daemon.work(2)
 
     known = job_of(daemon, job)
-    assert known.status == "NEW"
+    assert known.status == "DEADLETTER"
     assert "space_embeddings: " in str(known.last_error)
     assert "embed elsewhere than they are stored" in str(known.last_error)
 
@@ -249,7 +249,7 @@ def test_a_store_that_cannot_be_used_is_skipped(graph: Graph) -> None:
     daemon.work(2)
     assert job_of(daemon, job).status == "SUCCEEDED"
 
-    path = graph.world.settings.path("store.duckdb")
+    path = graph.world.closed_file()
     path.unlink()
     assert "there is no store at" in str(daemon.tick().skip_message)
     duckdb.connect(str(path)).close()
@@ -329,11 +329,11 @@ def test_a_tick_over_many_jobs_is_cheap(daemon: Daemon) -> None:
         instance=daemon.graph.instance,
         cursor=daemon.cursor,
         repository_def=daemon.graph.defs.get_repository_def(),
-        resources={"sensor_store": store, "settings": settings},
+        resources={"sensor_store": store},
     ) as context:
-        queued_jobs.evaluate_tick(context)
+        queued_jobs(settings).evaluate_tick(context)
         with processor_time() as spent:
-            told = queued_jobs.evaluate_tick(context)
+            told = queued_jobs(settings).evaluate_tick(context)
 
     assert job_of(daemon, text).status == "RUNNING"
     assert len(told.run_requests or []) == 1  # never launched here: asked for again

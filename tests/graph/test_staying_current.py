@@ -151,11 +151,11 @@ def test_a_tick_that_died_after_asking_costs_nothing(watch: Watch) -> None:
 
 def test_a_restored_store_is_worked_on(watch: Watch) -> None:
     """A backup from before the last run has the same records and less history: what it lacks is made again."""
-    path = Path(watch.graph.world.store.name)
+    path = watch.graph.world.closed_file()
     backup = path.read_bytes()
     watch.run(watch.tick())
     watch.tick()
-    path.write_bytes(backup)
+    watch.graph.world.closed_file().write_bytes(backup)
 
     assert watch.run(watch.tick()).success
     assert watch.tick() is None
@@ -167,7 +167,7 @@ def test_an_emptied_store_is_waited_for(watch: Watch) -> None:
     is worked on."""
     watch.run(watch.tick())
     watch.tick()
-    path = Path(watch.graph.world.store.name)
+    path = watch.graph.world.closed_file()
 
     path.unlink()
     assert watch.tick() is None
@@ -181,8 +181,7 @@ def test_an_emptied_store_is_waited_for(watch: Watch) -> None:
 
 def test_a_store_without_its_migrations_is_waited_for(graph: Graph) -> None:
     """A database that was not upgraded yet is told of, and left alone."""
-    path = Path(graph.world.store.name)
-    path.unlink()
+    graph.world.closed_file().unlink()
     with graph.world.store.session() as session:
         session.execute("create_migration_log")
 

@@ -186,7 +186,7 @@ def test_without_a_digest_anchors_are_asked_before_each_commit(world: World) -> 
 
     def exchange(self: Moving) -> None:
         if self.calls[-7:] == [1] * 7:
-            self.turned = 1.5
+            self.noise = 0.5  # which every anchor shows
 
     provider.calls.clear()
     provider.after = exchange
