@@ -17,7 +17,7 @@ from holocron_assets.composition import alert_webhook, installed_providers, sens
 from holocron_assets.extraction import current_extractors
 from holocron_assets.identity import canonical_json
 from holocron_assets.ports import ProviderCatalog, Store
-from holocron_assets.recovery import recovering_in_process_executor
+from holocron_assets.recovery import name_host, recovering_in_process_executor
 from holocron_assets.schedules import freshness_policies, schedules
 from holocron_assets.sensors.failures import failed_checks, failed_runs
 from holocron_assets.sensors.new_records import new_records
@@ -69,7 +69,9 @@ def build_defs(
     }
 
     @contextmanager
-    def store_of_run(_context: dg.InitResourceContext) -> Iterator[Store]:
+    def store_of_run(context: dg.InitResourceContext) -> Iterator[Store]:
+        if context.run and context.instance:
+            name_host(context.instance, context.run.run_id)
         with store.kept_open():
             yield store
 

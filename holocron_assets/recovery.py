@@ -4,10 +4,14 @@ A run that was killed keeps its slots in the concurrency pools, and nobody gives
 watches: the next run would wait for ever. So the executor looks first (docs/decisions/0006-dead-runs.md).
 """
 
+import platform
 from collections.abc import Sequence
 
 import dagster as dg
 import psutil
+
+#: Tag of a run: the host that its process is on.
+HOST_TAG = "holocron/host"
 
 _ALIVE_STATUSES = [
     dg.DagsterRunStatus.STARTING,
@@ -40,18 +44,25 @@ def end_dead_dagster_runs(instance: dg.DagsterInstance, among: Sequence[dg.Dagst
     ended = []
     runs = instance.get_runs(filters=dg.RunsFilter(statuses=_ALIVE_STATUSES)) if among is None else among
     for run in runs:
-        if run.status in _ALIVE_STATUSES and _process_is_gone(instance, run.run_id):
+        if run.status in _ALIVE_STATUSES and _process_is_gone(instance, run):
             instance.report_run_failed(run, "Its process ended without finishing it. The next run continues its work.")
             instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
             ended.append(run.run_id)
     return ended
 
 
-def _process_is_gone(instance: dg.DagsterInstance, run_id: str) -> bool:
-    """Of a run that has not said which process it is in, nothing can be told."""
+def name_host(instance: dg.DagsterInstance, run_id: str) -> None:
+    """Say on a run which machine, or container, its process is on: elsewhere its number means another one, or none."""
+    instance.add_run_tags(run_id, {HOST_TAG: platform.node()})
+
+
+def _process_is_gone(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    """Of a run that has not said which process it is in, or that is on another host, nothing can be told."""
+    if run.tags.get(HOST_TAG, platform.node()) != platform.node():
+        return False
     said = [
         (record.timestamp, int(str(named.value)))
-        for record in instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT).records
+        for record in instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT).records
         if record.event_log_entry.dagster_event is not None
         and (named := record.event_log_entry.dagster_event.engine_event_data.metadata.get("pid")) is not None
         and str(named.value).isdigit()

@@ -59,10 +59,11 @@ def test_the_wheel_carries_what_is_needed(wheel: Path) -> None:
 @pytest.mark.slow
 def test_the_wheel_works_installed(wheel: Path, tmp_path: Path) -> None:
     """Installed without the checkout, the wheel runs the literal command on the sample from any folder."""
-    venv.create(tmp_path / "env", with_pip=True, system_site_packages=False)
+    venv.create(tmp_path / "env")
     binaries = tmp_path / "env" / ("Scripts" if sys.platform == "win32" else "bin")
     site = next(path for path in sys.path if path.endswith("site-packages"))
-    subprocess.run([binaries / "pip", "install", "-q", "--no-deps", str(wheel)], check=True, capture_output=True)
+    install = [sys.executable, "-m", "pip", "--python", binaries / "python", "install", "-q", "--no-deps", str(wheel)]
+    subprocess.run(install, check=True, capture_output=True)
     # Everything but the project comes from the environment that runs the tests.
     (next((tmp_path / "env").rglob("site-packages")) / "others.pth").write_text(site)
     (tmp_path / "work").mkdir()

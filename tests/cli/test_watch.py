@@ -5,7 +5,8 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,15 @@ def read_until(file: int, wanted: bytes) -> None:
         said += os.read(file, 1 << 16)
 
 
+@contextmanager
+def killed_at_last(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Whatever happens: one that nobody reads from would wait for ever."""
+    try:
+        yield
+    finally:
+        process.kill()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("is_terminal", [False, True])
 def test_status_is_watched_until_it_is_interrupted(filled: World, *, is_terminal: bool) -> None:  # noqa: F811
@@ -33,7 +43,10 @@ def test_status_is_watched_until_it_is_interrupted(filled: World, *, is_terminal
     ours, theirs = pty.openpty() if is_terminal else os.pipe()
     command = [sys.executable, "-c", "from holocron_assets.cli import main; main()", "status", "--watch", "0.2"]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "160", "LINES": "50", "TERM": "xterm"}
-    with subprocess.Popen(command, stdout=theirs, stderr=subprocess.PIPE, env=environment) as watching:
+    with (
+        subprocess.Popen(command, stdout=theirs, stderr=subprocess.PIPE, env=environment) as watching,
+        killed_at_last(watching),
+    ):
         os.close(theirs)
         read_until(ours, b"everything is up to date")
         with held(Path(filled.store.name)):

@@ -157,15 +157,30 @@ def test_two_runs_at_once_give_one_result(project: Path) -> None:
     assert count(project, "ingest.IngestRecords") == PAGES
 
 
+HOLDER = """
+import sys, time
+import duckdb
+while True:
+    try:
+        connection = duckdb.connect(sys.argv[1])
+        break
+    except duckdb.IOException:
+        time.sleep(0.005)
+print("ready", flush=True)
+time.sleep(float(sys.argv[2]))
+"""
+
+
 @contextmanager
 def held(path: Path, seconds: float = 60) -> Iterator[int]:
-    """Another process that has the file open for a while."""
-    code = f"import duckdb, time; c = duckdb.connect({str(path)!r}); print('ready', flush=True); time.sleep({seconds})"
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"ready\n"
-        yield process.pid
-        process.kill()
+    """Another process that has the file open for a while, as soon as it can have it."""
+    with subprocess.Popen([sys.executable, "-c", HOLDER, str(path), str(seconds)], stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"ready\n"
+            yield process.pid
+        finally:
+            process.kill()
 
 
 def test_a_held_store_is_told_with_its_holder(store: SqlStore, settings: Settings) -> None:

@@ -1,5 +1,6 @@
 """Sensors, jobs and schedules on a real instance and a real store: when they ask for a run, and why they do not."""
 
+import platform
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,14 @@ import pytest
 from dagster._core.events import EngineEventData
 
 from holocron_assets.clock import utc_now
-from holocron_assets.composition import sensor_store
 from holocron_assets.definitions import build_defs
+from holocron_assets.recovery import HOST_TAG
 from holocron_assets.sections import SchedulesSettings, SpaceDeclaration
 from holocron_assets.spaces import space_of
 from holocron_assets.tables import spaces
 from holocron_assets.transactions import read, write
 from resources.providers.hashing import ByteNgrams
+from resources.stores import open_store
 from tests.graph.conftest import Graph
 from tests.graph.test_interruptions import held
 from tests.world import page_row, prose
@@ -38,7 +40,8 @@ class Watch:
         context = dg.build_sensor_context(
             instance=self.graph.instance,
             cursor=self.cursor,
-            resources={"sensor_store": sensor_store(self.graph.world.settings)},
+            # Longer than this process keeps the file open between two sessions of a test.
+            resources={"sensor_store": open_store(self.graph.world.settings, wait_seconds=1)},
         )
         answer = self.graph.defs.get_repository_def().get_sensor_def(self.name)(context)
         self.cursor = context.cursor
@@ -365,6 +368,24 @@ def test_a_dead_run_is_ended_and_followed(watch: Watch) -> None:
     assert watch.tick() is None
     assert f"run {run.run_id} did not succeed" in watch.reason
     assert "The next is asked for in " in watch.reason
+
+
+def test_a_run_on_another_host_is_left_alone(watch: Watch) -> None:
+    """There its process number means another process than here; and every run says which host it is on."""
+    done = watch.run(watch.tick())
+    instance = watch.graph.instance
+    begun = instance.get_run_by_id(done.run_id)
+    assert begun is not None
+    assert begun.tags[HOST_TAG] == platform.node()
+    run = instance.create_run_for_job(
+        watch.graph.defs.resolve_job_def("bring_up_to_date"),
+        status=dg.DagsterRunStatus.STARTED,
+        tags={HOST_TAG: "elsewhere"},
+    )
+    instance.report_engine_event("began", run, EngineEventData(metadata={"pid": dg.MetadataValue.text("999999999")}))
+
+    assert watch.tick() is None
+    assert f"run {run.run_id} does this work" in watch.reason
 
 
 def test_the_nightly_jobs_cover_everything(graph: Graph) -> None:

@@ -1,10 +1,13 @@
 """Whole runs against Ollama, spoken to over HTTP: what goes wrong on the way, and what is left then."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from holocron_assets.composition import InstalledProviders
 from holocron_assets.errors import ProviderUnavailableError, SpaceMismatchError
@@ -67,6 +70,28 @@ def test_no_more_requests_at_once_than_the_settings_say(served: World, double: O
     replace(served, settings=settings, providers=InstalledProviders(settings)).embed()
 
     assert double.most_at_once == 2
+
+
+def test_answers_that_come_late_belong_to_their_texts(served: World, double: OllamaDouble) -> None:
+    """Of requests under way together the first are answered last; each vector is that of its own text all the same."""
+    ollama = OllamaSettings(base_url=double.url, batch_size=1, concurrency=4)
+    settings = served.settings.model_copy(update={"ollama": ollama})
+    model = double.models["all-minilm:latest"]
+    encoder, answered = model.encoder, []
+
+    def late(texts: Sequence[str]) -> NDArray[np.float32]:
+        if "Fact 0 about topic" in texts[0]:
+            answered.append(texts[0])
+            time.sleep(0.3 / len(answered))
+        return encoder(texts)
+
+    model.encoder = late
+    replace(served, settings=settings, providers=InstalledProviders(settings)).embed()
+
+    stored = served.rows("select c.content, e.vector from vector.chunk c join vector.embedding e using (chunk_id)")
+    assert len(answered) == len(stored) == 8
+    for content, vector in stored:
+        np.testing.assert_allclose(vector, encoder([content])[0], atol=1e-6)
 
 
 def test_a_server_that_goes_away_loses_nothing(served: World, double: OllamaDouble) -> None:
