@@ -383,7 +383,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
 def test_whatever_happens_every_job_ends_once(store: SqlStore, steps: list[tuple[str, Any]]) -> None:
     """Two dispatchers, kills, lost runs, lost names, a clock that jumps: what ended stays so, and all of them end."""
