@@ -9,6 +9,7 @@ Running it again is quick: what is installed already is left alone.
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -18,6 +19,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 ENVIRONMENT = ROOT / ".venv"
+#: Where Linux keeps files in memory, and how much of that the tests need at most.
+IN_MEMORY, NEEDED_BYTES = Path("/dev/shm"), 4 << 30  # noqa: S108 - pytest makes a folder of its own there
 BINARIES = ENVIRONMENT / ("Scripts" if os.name == "nt" else "bin")
 DEMO_QUERIES = (
     "Which unlicensed woman fixed the harbour city's great timepiece?",
@@ -37,9 +40,7 @@ def main() -> None:
     if arguments.what == "demo":
         demo()
     elif arguments.what == "test":
-        # One more than there are processors: some tests wait for servers.
-        workers = str((os.cpu_count() or 1) + 1)
-        sys.exit(subprocess.call([python(), "-m", "pytest", "-n", workers, *rest]))
+        sys.exit(test(rest))
 
 
 def set_up(requirements: str) -> None:
@@ -98,6 +99,16 @@ def demo() -> None:
         "  holocron ingest PATH                               load records or documents of your own\n"
         "  holocron search, plan, verify, lineage --help      and the guides in docs/"
     )
+
+
+def test(arguments: list[str]) -> int:
+    """Every test, with one process more than there are processors, because some wait for servers."""
+    command = [str(python()), "-m", "pytest", "-n", str((os.cpu_count() or 1) + 1), *arguments]
+    environment = dict(os.environ)
+    # Each of some thousand stores is synced to the disk at every commit; in memory that takes no time.
+    if IN_MEMORY.is_dir() and shutil.disk_usage(IN_MEMORY).free > NEEDED_BYTES:
+        environment.setdefault("PYTEST_DEBUG_TEMPROOT", str(IN_MEMORY))
+    return subprocess.call(command, env=environment)
 
 
 def step(what: str) -> None:
