@@ -34,6 +34,8 @@ _READ_CHUNKS = 512
 _COMMIT_CHUNKS = 1024
 #: However slow the provider is, a crash costs no more than this and the calls under way.
 _COMMIT_SECONDS = 2.0
+#: How often an anchor is asked in mid-run where digest and versions say that nothing changed.
+_LOOK_AGAIN_SECONDS = 10.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -93,7 +95,7 @@ def embed_space(
         require_same_space(space, provider.describe())
         runtime = dict(provider.runtime())
         record_options(store, run, {"batch_size": provider.batch_size, "runtime": runtime})
-        turn = run.run_id.int
+        turn, looked = run.run_id.int, time.monotonic()
         canary_id = require_unmoved(store, provider, space, canary, partial(one_of_each_kind, turn=turn))
         calls = ProviderCalls(provider, space)
         try:
@@ -108,9 +110,12 @@ def embed_space(
                     # What was embedded until now is of this space only if the provider still serves it.
                     require_same_space(space, provider.describe())
                     is_same = runtime == (runtime := dict(provider.runtime()))
-                    turn += 1
-                    choose = partial(one_in_turn if is_same else one_of_each_kind, turn=turn)
-                    _require_unmoved_in_run(report, partial(require_unmoved, store, provider, space, canary, choose))
+                    is_due = time.monotonic() - looked >= _LOOK_AGAIN_SECONDS
+                    if is_due or not is_same or not space.model_digest:
+                        turn, looked = turn + 1, time.monotonic()
+                        choose = partial(one_in_turn if is_same else one_of_each_kind, turn=turn)
+                        require = partial(require_unmoved, store, provider, space, canary, choose)
+                        _require_unmoved_in_run(report, require)
                     report.count(embedded, write(store, _commit, embedded, space, canary_id, run.run_id))
                     progress(report.embedded + report.rejected, waiting)
         finally:

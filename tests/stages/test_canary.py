@@ -373,8 +373,10 @@ def test_a_name_that_means_another_model_while_it_is_registered_is_refused(world
 def test_a_move_in_mid_run_is_seen_at_a_commit_although_the_digest_stays(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One anchor is asked before each commit, of another kind each time; what was stored before is told of."""
+    """Every few seconds one anchor is asked before a commit, of another kind each time; what was stored before is told
+    of."""
     monkeypatch.setattr("holocron_assets.stages.embed._COMMIT_CHUNKS", 4)
+    monkeypatch.setattr("holocron_assets.stages.embed._LOOK_AGAIN_SECONDS", 0.0)
     provider = Moving(batch_size=1, concurrency=1)
     for number in range(40):
         world.add(page_row(f"More {number}", 100 + number, prose(f"more {number}", 300)))
