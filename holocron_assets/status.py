@@ -8,15 +8,23 @@ from holocron_assets.ports import Session, Store
 from holocron_assets.records import Disk
 from holocron_assets.settings import Settings
 from holocron_assets.stages.extract import count_waiting_records
-from holocron_assets.tables import canaries, chunks, embeddings, overview, quarantine, queue, runs, spaces
+from holocron_assets.tables import (
+    canaries,
+    chunks,
+    dispatch,
+    embeddings,
+    ingest_records,
+    overview,
+    quarantine,
+    runs,
+    spaces,
+)
 from holocron_assets.tables.canaries import Canary
 from holocron_assets.tables.overview import Counts, RecordKind
 from holocron_assets.tables.quarantine import QuarantineEntry
 from holocron_assets.tables.runs import RecordedRun, StageSuccess
 
 _KINDS = 20
-#: More than anybody has: the newest fetch of all is among them.
-_MOST_KINDS = 10_000
 _RUNS = 8
 
 
@@ -67,20 +75,19 @@ def status_of(store: Store, settings: Settings, *, listed: int) -> Status:
     migrations = store.pending_migrations()
     with store.session(write=False) as session:
         backlog = chunks.get_chunking_backlog(session, settings.chunking.version)
-        kinds = overview.list_record_kinds(session, _MOST_KINDS)
         return Status(
             store=store.name,
             pending_migrations=migrations,
             counts=overview.get_counts(session),
-            kinds=kinds[:_KINDS],
+            kinds=overview.list_record_kinds(session, _KINDS),
             records_to_extract=count_waiting_records(session, settings.sources),
             sources_to_chunk=backlog.pending_sources,
             spaces=_spaces(session),
             quarantined=sum(one.n for one in quarantine.count_quarantined(session)),
             quarantine=quarantine.list_quarantined(session, listed),
             recent_runs=runs.list_recent_runs(session, _RUNS),
-            queue=queue.list_job_counts(session),
-            newest_fetch_utc=max((kind.newest_fetch_utc for kind in kinds), default=None),
+            queue=_queue(session),
+            newest_fetch_utc=ingest_records.get_ingest_hint(session).newest_fetch_utc,
             last_successes=runs.list_last_successes(session),
             disk=store.disk(),
         )
@@ -104,6 +111,14 @@ def _spaces(session: Session) -> list[SpaceStatus]:
             )
         )
     return states
+
+
+def _queue(session: Session) -> dict[str, int]:
+    """How many jobs the queue has, by status."""
+    jobs: dict[str, int] = {}
+    for one in dispatch.count_jobs(session):
+        jobs[one.status] = jobs.get(one.status, 0) + one.n
+    return jobs
 
 
 def _canary(canary: Canary | None) -> CanaryStatus | None:

@@ -16,9 +16,9 @@ _BEGINNING = datetime(1900, 1, 1)  # noqa: DTZ001 - times are naive UTC througho
 
 
 def get_run(session: Session, run_id: uuid.UUID) -> dict[str, Any] | None:
-    """A run with its job, whatever became of it; the caller's own to change."""
+    """A run with its job, whatever became of it."""
     rows = session.rows("get_run", run_id=run_id)
-    return dict(rows[0]) if rows else None
+    return rows[0] if rows else None
 
 
 def list_ended_runs(session: Session) -> list[uuid.UUID]:

@@ -132,8 +132,3 @@ def get_job(session: Session, job_id: uuid.UUID) -> Job | None:
 def list_jobs(session: Session, limit: int, status: str | None = None) -> list[Job]:
     """The queue's jobs, of one status or of all, the newest first."""
     return [Job(**row) for row in session.rows("list_jobs", limit=limit, status=status)]
-
-
-def list_job_counts(session: Session) -> dict[str, int]:
-    """How many of the queue's jobs there are of each status."""
-    return {row["status"]: row["n"] for row in session.rows("list_job_counts")}

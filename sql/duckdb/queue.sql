@@ -136,12 +136,3 @@ where (:status is null or status = :status)
         = 'queue'
 order by created_utc desc, job_id
 limit :limit;
-
--- name: list_job_counts
--- The queue's own, by status.
-select status, count(*) as n
-from vector.job
-where coalesce(case when json_valid(input_json) then json_extract_string(input_json, '$.origin') end, 'queue')
-    = 'queue'
-group by status
-order by status;

@@ -42,11 +42,3 @@ from vector.job
 where (:status is null or status = :status)
     and coalesce(case when isjson(input_json) = 1 then json_value(input_json, '$.origin') end, N'queue') = N'queue'
 order by created_utc desc, job_id;
-
--- name: list_job_counts
--- The queue's own, by status.
-select status, count(*) as n
-from vector.job
-where coalesce(case when isjson(input_json) = 1 then json_value(input_json, '$.origin') end, N'queue') = N'queue'
-group by status
-order by status;
