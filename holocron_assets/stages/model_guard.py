@@ -12,6 +12,30 @@ from holocron_assets.tables.canaries import Canary
 from holocron_assets.transactions import read
 
 
+def require_unmoved(
+    store: Store, provider: EmbeddingProvider, space: EmbeddingSpace, policy: CanaryPolicy, choose: Choice
+) -> uuid.UUID | None:
+    """Embed some anchors again; raises `ModelChangedError` that says how far from the registered ones they are.
+
+    `NotReadyError` while the vectors of the space are being replaced. A space that has no anchors gets them, as
+    `ensure_canary` says. Returns the canary that the model was held to.
+    """
+    comparison = compare(store, provider, space, policy, choose)
+    if comparison.canary_id is None:
+        ensure_canary(store, provider, space, policy)
+        comparison = compare(store, provider, space, policy, choose)
+    if not comparison.is_complete:
+        raise unsettled(space)
+    if comparison.moved:
+        raise ModelChangedError(
+            f"space {space.slug}: its model answers otherwise than when it was registered, under the same digest. "
+            f"{told(comparison)}. Its vectors were kept and nothing more was embedded. Bring the old runtime back, or "
+            f"replace them with `holocron spaces reembed {space.slug} --replace`, or have what answers now registered "
+            "beside it: `canary.on_change: register` in holocron.yaml."
+        )
+    return comparison.canary_id
+
+
 def require_model_unmoved(
     store: Store, providers: ProviderCatalog, space: EmbeddingSpace, policy: CanaryPolicy, choose: Choice
 ) -> None:
@@ -37,30 +61,6 @@ def unsettled(space: EmbeddingSpace) -> NotReadyError:
         f"space {space.slug}: its vectors are being replaced, and those of two models are never used together. "
         f"Finish with `holocron spaces reembed {space.slug} --replace`."
     )
-
-
-def require_unmoved(
-    store: Store, provider: EmbeddingProvider, space: EmbeddingSpace, policy: CanaryPolicy, choose: Choice
-) -> uuid.UUID | None:
-    """Embed some anchors again; raises `ModelChangedError` that says how far from the registered ones they are.
-
-    `NotReadyError` while the vectors of the space are being replaced. A space that has no anchors gets them, as
-    `ensure_canary` says. Returns the canary that the model was held to.
-    """
-    comparison = compare(store, provider, space, policy, choose)
-    if comparison.canary_id is None:
-        ensure_canary(store, provider, space, policy)
-        comparison = compare(store, provider, space, policy, choose)
-    if not comparison.is_complete:
-        raise unsettled(space)
-    if comparison.moved:
-        raise ModelChangedError(
-            f"space {space.slug}: its model answers otherwise than when it was registered, under the same digest. "
-            f"{told(comparison)}. Its vectors were kept and nothing more was embedded. Bring the old runtime back, or "
-            f"replace them with `holocron spaces reembed {space.slug} --replace`, or have what answers now registered "
-            "beside it: `canary.on_change: register` in holocron.yaml."
-        )
-    return comparison.canary_id
 
 
 def require_canary(session: Session, space: EmbeddingSpace, canary_id: uuid.UUID | None) -> Canary | None:

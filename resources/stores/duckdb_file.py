@@ -85,7 +85,6 @@ class KeptFile:
         self._is_wanted = False
         self._has_written = False
         self._opened_at = 0.0
-        self._paused_at = 0.0
         self._timer: threading.Timer | None = None
 
     @contextmanager
@@ -102,10 +101,12 @@ class KeptFile:
     def take(self, open_file: Callable[[], None], *, write: bool) -> None:
         """Have the file open for one session, which puts it down again."""
         self._cancel_timer()
+        if self._file.is_open and time.monotonic() - self._opened_at > _LONGEST_SECONDS:
+            self._file.close()
+            time.sleep(_PAUSE_SECONDS)
         if write and not self._file.is_writable:
             self._file.close()
         if not self._file.is_open:
-            time.sleep(max(0.0, self._paused_at + _PAUSE_SECONDS - time.monotonic()))
             open_file()
             self._opened_at = time.monotonic()
             self.answers = None
@@ -117,11 +118,7 @@ class KeptFile:
 
     def put_down(self) -> None:
         """The session is over."""
-        now = time.monotonic()
-        is_too_long = now - self._opened_at > _LONGEST_SECONDS
-        if is_too_long:
-            self._paused_at = now
-        if is_too_long or not self._is_wanted:
+        if not self._is_wanted:
             self.let_go()
             return
         idle_seconds = _IDLE_SECONDS_AFTER_A_WRITE if self._has_written else _IDLE_SECONDS

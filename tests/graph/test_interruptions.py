@@ -237,16 +237,17 @@ def test_a_store_that_is_kept_open_is_let_go_when_idle(store: SqlStore) -> None:
             session.rows("count_migration_logs")
 
 
-def test_a_run_that_writes_all_the_time_lets_others_write(store: SqlStore) -> None:
-    """However short its pauses are, another process gets its turn between them."""
+@pytest.mark.parametrize("write", [True, False])
+def test_a_run_that_is_busy_all_the_time_lets_others_write(store: SqlStore, *, write: bool) -> None:
+    """However short its pauses are, and whether it writes or reads, another process gets its turn between them."""
     until = time.monotonic() + 25
     with (
         store.kept_open(),
         subprocess.Popen([sys.executable, "-c", PATIENT_WRITER, store.name], env=environment()) as other,
     ):
         while other.poll() is None and time.monotonic() < until:
-            with store.session() as session:
-                session.execute("create_migration_log")
+            with store.session(write=write) as session:
+                session.rows("count_migration_logs")
             time.sleep(0.002)
     assert other.returncode == 0
     assert time.monotonic() < until
