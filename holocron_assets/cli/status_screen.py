@@ -27,7 +27,7 @@ def screen(status: Status, now: datetime) -> Iterator[RenderableType]:
         for kind in status.kinds
     ]
     yield rows_table("Records", ("system", "name", "type", "variant", "records", "newest fetch (UTC)"), kinds)
-    columns = ("space", "state", "dims", "vectors", "pending", "quarantined", "canary")
+    columns = ("space", "state", "vectors", "pending", "held", "canary")
     yield rows_table("Embedding spaces", columns, [_space(space, now) for space in status.spaces])
     if status.quarantine:
         held = [(one.item_id, one.item_type, one.title, one.reason) for one in status.quarantine]
@@ -98,7 +98,7 @@ def _space(space: SpaceStatus, now: datetime) -> tuple[object, ...]:
     if space.canary is not None:
         canary = ago(space.canary.recorded_utc, now) if space.canary.is_complete else "vectors are being replaced"
     state = "active" if space.is_active else "inactive"
-    return (space.slug, state, space.dimensions, space.embeddings, space.pending, space.quarantined, canary)
+    return (space.slug, state, space.embeddings, space.pending, space.quarantined, canary)
 
 
 def _run(run: RecordedRun, slugs: Mapping[UUID, str], now: datetime) -> tuple[object, ...]:
@@ -106,8 +106,8 @@ def _run(run: RecordedRun, slugs: Mapping[UUID, str], now: datetime) -> tuple[ob
     seconds = metrics.pop("duration_ms", 0) / 1000 if run.completed_utc else (now - run.started_utc).total_seconds()
     done = ", ".join(f"{name} {value:,}" for name, value in metrics.items() if value and not name.startswith(_INTERNAL))
     slug = slugs.get(run.embedding_space_id) if run.embedding_space_id else None
-    stage = " ".join(filter(None, [stage_of(run.input_json), slug]))
-    return (run.started_utc, stage, run.status, seconds, run.error or done)
+    what = ": ".join(filter(None, [slug, run.error or done]))
+    return (run.started_utc, stage_of(run.input_json), run.status, seconds, what)
 
 
 def _bytes(number: float) -> str:
