@@ -143,3 +143,7 @@ class StoreBusyError(StoreError, TransientError):
 
 class StoreUnavailableError(StoreError, TransientError):
     """The database cannot be reached just now, or ended a transaction that may well succeed the next time."""
+
+
+class IndexDamagedError(HolocronError):
+    """Files of a search index are missing, cut off or of another version; they can be built anew from the store."""

@@ -85,6 +85,13 @@ class Store(Protocol):
         """What the store takes of this machine's disk; None where it is a server's affair, or nothing yet."""
         ...
 
+    def stamp(self) -> str | None:
+        """What stays the same until somebody commits, seen from outside, so that nobody is waited for.
+
+        None where it takes a session to tell.
+        """
+        ...
+
     def session(self, *, write: bool = True) -> AbstractContextManager[Session]:
         """Open, run one transaction, close: commits on leaving, rolls back on an exception.
 

@@ -143,6 +143,13 @@ class LakeSettings(Section):
     max_bytes_per_run: ByteSize = ByteSize(256_000_000)
 
 
+class SearchSettings(Section):
+    """Where search indexes are kept, and whose words are in the texts."""
+
+    folder: Annotated[str, Field(min_length=1)] = ".holocron/search"
+    language: Annotated[str, Field(min_length=1)] = "english"
+
+
 class EventSettings(Section):
     """Where structured events go, and how large their file may grow before it is put aside."""
 

@@ -37,6 +37,7 @@ from holocron_assets.sections import (
     LakeSettings,
     QueueSettings,
     SchedulesSettings,
+    SearchSettings,
     SensorsSettings,
     SourceSettings,
     SpaceDeclaration,
@@ -77,6 +78,7 @@ class Settings(BaseSettings):
     chunking: ChunkingSettings = ChunkingSettings()
     guard: GuardSettings = GuardSettings()
     canary: CanarySettings = CanarySettings()
+    search: SearchSettings = SearchSettings()
     events: EventSettings = EventSettings()
     lake: LakeSettings = Field(default_factory=LakeSettings)
     queue: QueueSettings = QueueSettings()

@@ -286,7 +286,7 @@ def _definitions(batch: str) -> list[str]:
 
 def _translated(statement: str) -> str:
     text = re.sub(
-        r"convert\(\s*varchar\(64\), hashbytes\('SHA2_256', (.*?)\), 2\s*\)",
+        r"convert\(\s*varchar\(64\),\s*hashbytes\(\s*'SHA2_256',\s*(.*?)\s*\),\s*2\s*\)",
         r"upper(sha256(\1))",
         statement,
         flags=re.S,

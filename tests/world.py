@@ -12,14 +12,16 @@ from typing import Any
 from holocron_assets.clock import utc_now
 from holocron_assets.intake.rows import record_of
 from holocron_assets.ports import EmbeddingProvider, Progress, ProviderCatalog, Session
+from holocron_assets.retrieval.hits import Method, Mode, SearchResult
 from holocron_assets.runs import Origin
-from holocron_assets.search import SearchResult, search
+from holocron_assets.search import Question, search
 from holocron_assets.settings import Settings
 from holocron_assets.spaces import space_of
 from holocron_assets.stages.canary import CanaryPolicy
 from holocron_assets.stages.chunk import ChunkingReport, chunk
 from holocron_assets.stages.embed import EmbeddingReport, embed_space, index_space
 from holocron_assets.stages.extract import ExtractionReport, extract
+from holocron_assets.stages.indexing import IndexPlace
 from holocron_assets.stages.register import register_spaces
 from holocron_assets.tables import embeddings, ingest_records, spaces
 from holocron_assets.transactions import write
@@ -150,9 +152,13 @@ class World:
         self.chunk()
         return self.embed()
 
-    def search(self, query: str, *, top_k: int, space: str | None = None) -> SearchResult:
-        """The nearest chunks in a space, or in that which search uses by itself."""
-        return search(self.store, self.providers, CanaryPolicy.of(self.settings), query, space=space, top_k=top_k)
+    def search(
+        self, query: str, *, top_k: int, space: str | None = None, mode: Mode = Mode.VECTOR, **asked: Any
+    ) -> SearchResult:
+        """The best chunks in a space, or in that which search uses by itself; the nearest, if nothing else is said."""
+        question = Question(query=query, top_k=top_k, method=Method(mode=mode), **asked)
+        policy, place = CanaryPolicy.of(self.settings), IndexPlace.of(self.settings)
+        return search(self.store, self.providers, policy, place, question, space=space)
 
     def closed_file(self) -> Path:
         """The file of an embedded store, when nobody keeps it open any more."""

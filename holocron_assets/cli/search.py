@@ -1,18 +1,23 @@
-"""`holocron search`: the chunks nearest to a query."""
+"""`holocron search`: the best chunks for a query."""
 
 import textwrap
+from typing import Any
 
 import click
 
-from holocron_assets.cli.output import json_option, print_json, say
+from holocron_assets.cli.output import json_option, print_json, progress_bar, say
 from holocron_assets.composition import command_store, installed_providers
 from holocron_assets.promotion import DEFAULT
-from holocron_assets.search import search
+from holocron_assets.retrieval.filters import Filters
+from holocron_assets.retrieval.hits import Fusion, Hit, Method, Mode, SearchResult
+from holocron_assets.search import Question, search
 from holocron_assets.settings import load_settings
 from holocron_assets.stages.canary import CanaryPolicy
+from holocron_assets.stages.indexing import IndexPlace
 
 _SHOWN_CHARACTERS = 320
 _LINE_CHARACTERS = 76
+_NAMES = {"cosine_similarity": "cosine"}
 
 
 @click.command()
@@ -20,27 +25,92 @@ _LINE_CHARACTERS = 76
 @click.option("--space", help="Embedding space, by any unmistakable part of its name.")
 @click.option("--alias", default=DEFAULT, show_default=True, help="The space that was promoted to this name.")
 @click.option("--top-k", "-k", default=5, show_default=True, type=click.IntRange(1, 1000), help="How many hits.")
+@click.option("--mode", type=click.Choice([str(one) for one in Mode]), default="hybrid", show_default=True)
+@click.option("--fusion", type=click.Choice([str(one) for one in Fusion]), default="rrf", show_default=True)
+@click.option(
+    "--vector-weight",
+    type=click.FloatRange(0, 1),
+    default=0.5,
+    show_default=True,
+    help="Their share in a hybrid search.",
+)
+@click.option("--min-score", type=float, help="Leave out hits below this, by the score that they are ranked by.")
+@click.option("--source-system", multiple=True, help="Only sources of this system; repeat for more.")
+@click.option("--source-name", multiple=True, help="Only sources of this name, such as a wiki.")
+@click.option("--resource-type", multiple=True, help="Only sources of this resource type.")
+@click.option("--source-type", multiple=True, help="Only sources of this type, such as mediawiki_page.")
+@click.option("--page-type", multiple=True, help="Only pages of this primary type, where pages are classified.")
+@click.option("--tag", multiple=True, help="Only sources with this tag, such as a category.")
+@click.option("--title", help="Only sources whose title holds this.")
+@click.option("--since", type=click.DateTime(), help="Only what was fetched at or after this time (UTC).")
+@click.option("--until", type=click.DateTime(), help="Only what was fetched before this time (UTC).")
+@click.option("--source", "source_id", multiple=True, help="Only the source with this id.")
+@click.option("--chunk", "chunk_id", multiple=True, help="Only the chunk with this id.")
+@click.option("--explain", is_flag=True, help="Show every score of each hit.")
 @click.option("--full", is_flag=True, help="Show the whole text of each hit.")
 @json_option
-def command(query: str, *, space: str | None, alias: str, top_k: int, full: bool, as_json: bool) -> None:
-    """Find the chunks nearest in meaning to QUERY, by exact cosine in one embedding space.
+def command(
+    query: str,
+    *,
+    space: str | None,
+    alias: str,
+    top_k: int,
+    mode: str,
+    fusion: str,
+    vector_weight: float,
+    min_score: float | None,
+    explain: bool,
+    full: bool,
+    as_json: bool,
+    **filters: Any,
+) -> None:
+    """Find the chunks that answer QUERY best in one embedding space: by meaning, by words, or by both.
 
     Only what is current is searched: nothing retired, nothing stale.
     """
-    if not query.strip():
-        raise click.BadParameter("it is empty; ask for something", param_hint="QUERY")
     settings = load_settings()
-    providers, canary = installed_providers(settings), CanaryPolicy.of(settings)
-    result = search(command_store(settings), providers, canary, query, space=space, alias=alias, top_k=top_k)
+    question = Question(
+        query=query,
+        method=Method(mode=Mode(mode), fusion=Fusion(fusion), vector_weight=vector_weight),
+        top_k=top_k,
+        filters=Filters(**filters),
+        min_score=min_score,
+    )
+    with progress_bar("chunks indexed", quiet=as_json) as progress:
+        result = search(
+            command_store(settings),
+            installed_providers(settings),
+            CanaryPolicy.of(settings),
+            IndexPlace.of(settings),
+            question,
+            space=space,
+            alias=alias,
+            progress=progress,
+        )
     if as_json:
         print_json(result)
-        return
+    else:
+        _show(result, explain=explain, full=full)
+
+
+def _show(result: SearchResult, *, explain: bool, full: bool) -> None:
     for hit in result.hits:
         text = hit.text if full else textwrap.shorten(hit.text, _SHOWN_CHARACTERS, placeholder=" ...")
-        say(f"{hit.rank}. {hit.title or hit.source_id}  cosine {hit.cosine_similarity:.3f}", "bold")
+        say(f"{hit.rank}. {hit.title or hit.source_id}  {_scores(hit, result.ranked_by, every=explain)}", "bold")
         say(f"   {hit.url or hit.source_id}  chunk {hit.chunk_id[:12]}", "dim")
         say(textwrap.indent(text if full else textwrap.fill(text, _LINE_CHARACTERS), "   ") + "\n")
     if not result.hits:
-        say(f"Nothing is embedded in {result.space} yet.")
+        say(f"Nothing in {result.space} answers that.")
+    for note in result.notes:
+        say(note, "yellow")
     if result.chunks_not_embedded:
         say(f"{result.space} lacks {result.chunks_not_embedded:,} current chunks; they were not searched.", "yellow")
+
+
+def _scores(hit: Hit, ranked_by: str, *, every: bool) -> str:
+    names = [ranked_by, *(name for name in ("cosine_similarity", "bm25", "rrf", "weighted", "rerank") if every)]
+    return "  ".join(
+        f"{_NAMES.get(name, name)} {getattr(hit.scores, name):.{4 if name == 'rrf' else 3}f}"
+        for name in dict.fromkeys(names)
+        if getattr(hit.scores, name) is not None
+    )

@@ -51,18 +51,6 @@ class ChunkContent(ChunkKey):
     content: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HitDetail:
-    """What to show of a chunk that was found."""
-
-    chunk_id: str
-    source_id: str
-    title: str | None
-    content: str
-    source_ref_json: str
-    offsets_json: str
-
-
 def count_pending_chunks(session: Session, space_id: uuid.UUID) -> PendingCount:
     """How many current chunks a space has no vector of."""
     row = session.rows("count_pending_chunks", embedding_space_id=space_id, space_scope=str(space_id))[0]
@@ -125,9 +113,3 @@ def list_current_vectors(
     """
     near = session.near_vectors(space_id, query, limit)
     return session.stream("list_current_vectors", embedding_space_id=space_id) if near is None else near
-
-
-def list_hit_details(session: Session, chunk_ids: Sequence[str]) -> dict[str, HitDetail]:
-    """What to show of some chunks, by chunk id."""
-    rows = session.rows("list_hit_details", chunk_ids=list(chunk_ids))
-    return {row["chunk_id"]: HitDetail(**row) for row in rows}

@@ -48,6 +48,10 @@ class SqlStore(ABC):
     def exists(self) -> bool:
         """See `holocron_assets.ports.Store`."""
 
+    def stamp(self) -> str | None:
+        """See `holocron_assets.ports.Store`."""
+        return None
+
     def disk(self) -> Disk | None:
         """See `holocron_assets.ports.Store`."""
         return None

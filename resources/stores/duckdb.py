@@ -158,6 +158,10 @@ class DuckDBStore(SqlStore):
         """See `holocron_assets.ports.Store`."""
         return self._file.disk() if self.exists() else None
 
+    def stamp(self) -> str | None:
+        """See `holocron_assets.ports.Store`: a commit lengthens the log, or the file itself was written."""
+        return self._file.stamp() if self.exists() else None
+
     def exists(self) -> bool:
         """See `resources.stores.base.SqlStore`."""
         return self._path.exists()

@@ -4,7 +4,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ class StoreFile:
 
     def __init__(self, path: Path, config: Mapping[str, Any]) -> None:
         self._path = path
+        self._files = (path, path.with_name(path.name + ".wal"))
         self._config = dict(config)
         self._instance: duckdb.DuckDBPyConnection | None = None
         self.is_open = self.is_writable = False
@@ -43,10 +44,18 @@ class StoreFile:
         self._instance.execute(f"attach '{place}' as store" + (" (read_only)" if read_only else ""))
         self.is_open, self.is_writable = True, not read_only
 
+    def stamp(self) -> str:
+        """What identifies the state of the file and its log, open or not."""
+        parts = []
+        for file in self._files:
+            with suppress(FileNotFoundError):
+                known = file.stat()
+                parts.append(f"{known.st_ino}:{known.st_size}:{known.st_mtime_ns}")
+        return " ".join(parts)
+
     def disk(self) -> Disk:
         """How large the file and its log are, open or not."""
-        files = (self._path, self._path.with_name(self._path.name + ".wal"))
-        size = sum(file.stat().st_size for file in files if file.exists())
+        size = sum(file.stat().st_size for file in self._files if file.exists())
         return Disk(store_bytes=size, free_bytes=shutil.disk_usage(self._path.parent).free)
 
     def connection(self) -> duckdb.DuckDBPyConnection:

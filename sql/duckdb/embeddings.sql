@@ -91,9 +91,3 @@ select e.chunk_id, e.vector
 from vector.embedding e
 join vector.chunk c on c.chunk_id = e.chunk_id and c.content_sha256 = e.input_content_sha256
 where e.embedding_space_id = :embedding_space_id and c.retired_utc is null;
-
--- name: list_hit_details
-select c.chunk_id, c.source_id, x.title, c.content, c.source_ref_json, c.offsets_json
-from vector.chunk c
-join vector.source_registry x on x.source_id = c.source_id
-where c.chunk_id in (select unnest(:chunk_ids));

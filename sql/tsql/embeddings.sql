@@ -115,11 +115,3 @@ select e.chunk_id, e.vector_binary as vector
 from vector.embedding as e
 join vector.chunk as c on c.chunk_id = e.chunk_id and c.content_sha256 = e.input_content_sha256
 where e.embedding_space_id = :embedding_space_id and c.retired_utc is null and e.vector_binary is not null;
-
--- name: list_hit_details
-select c.chunk_id, coalesce(c.source_id, N'') as source_id, x.title, c.content, c.source_ref_json, c.offsets_json
-from vector.chunk as c
-left join vector.source_registry as x on x.source_id = c.source_id
-where c.chunk_id in (
-    select value from openjson(cast(:chunk_ids as nvarchar(max))) with (value nvarchar(128) '$')
-);

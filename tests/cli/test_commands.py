@@ -302,9 +302,11 @@ def test_search_finds_and_explains(filled: World) -> None:
 
     best = result["hits"][0]
     assert (best["title"], best["source_id"], best["rank"]) == ("Lamps", "mediawiki:testwiki:page/2", 1)
-    assert best["cosine_similarity"] > result["hits"][1]["cosine_similarity"]
+    assert best["scores"]["rrf"] > result["hits"][1]["scores"]["rrf"]
     assert "miners' lamps" in best["text"]
-    assert "1. Lamps  cosine 0." in holocron("search", "facts about miners' lamps").output
+    assert "1. Lamps  rrf 0.0" in holocron("search", "facts about miners' lamps").output
+    nearest = holocron("search", "facts about miners' lamps", "--mode", "vector").output
+    assert "1. Lamps  cosine 0." in nearest
 
 
 def test_search_says_what_it_could_not_search(filled: World) -> None:

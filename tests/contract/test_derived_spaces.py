@@ -109,7 +109,7 @@ def test_two_spaces_of_one_source_and_one_of_them_derived_again(world: World, so
         text = next(iter(world.current_chunks().values()))
         found = world.search(text, space=space.slug, top_k=3)
         assert found.hits[0].text == text
-        assert found.hits[0].cosine_similarity == pytest.approx(1, abs=1e-6)
+        assert found.hits[0].scores.cosine_similarity == pytest.approx(1, abs=1e-6)
         assert probe(world.store, world.providers, CanaryPolicy.of(world.settings), space.slug).mismatch is None
 
 

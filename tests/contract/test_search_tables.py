@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from holocron_assets.search import Hit
+from holocron_assets.ports import Purpose
+from holocron_assets.stages.index_recall import nearest_in_store
 from holocron_assets.tables import spaces
+from holocron_assets.vectors import NearChunk
 from resources.stores import open_store
 from tests.tsql_on_duckdb import Driver
 from tests.world import World, json_row, page_row, prose
@@ -34,8 +36,18 @@ def table(world: World) -> str:
     return f"vector.{name}"
 
 
-def hits(world: World, query: str, top_k: int = 5) -> list[Hit]:
-    return list(world.search(query, top_k=top_k).hits)
+def hits(world: World, query: str, top_k: int = 5) -> list[NearChunk]:
+    with world.store.session(write=False) as session:
+        (space,) = spaces.list_spaces(session)
+    vector = world.providers.reopen(space).embed([query], Purpose.QUERY).values[0]
+    return list(nearest_in_store(world.store, space, vector, top_k))
+
+
+def found_first(world: World, query: str) -> str:
+    """The source of the nearest chunk."""
+    (best,) = hits(world, query, 1)
+    ((source_id,),) = world.rows(f"select source_id from vector.chunk where chunk_id = '{best.chunk_id}'")
+    return str(source_id)
 
 
 def test_the_table_holds_what_is_current(world: World) -> None:
@@ -128,7 +140,7 @@ def test_without_json_there_is_no_table(world: World) -> None:
         (space,) = spaces.list_spaces(session)
         support = session.rows("get_vector_support", table_name=f"search_{space.embedding_space_id.hex}")
     assert support[0]["tables"] == 0
-    assert hits(slim_world, "in year 302 the topic 2 moved 14 steps")[0].source_id == "mediawiki:testwiki:page/2"
+    assert found_first(slim_world, "in year 302 the topic 2 moved 14 steps") == "mediawiki:testwiki:page/2"
 
 
 @pytest.mark.parametrize("backend", ["translated"])
@@ -142,4 +154,4 @@ def test_without_the_type_there_is_no_table(
     older.run()
 
     assert older.rows("select count(*) from duckdb_tables() where table_name like 'search_%'") == [(0,)]
-    assert hits(older, "in year 302 the topic 2 moved 14 steps")[0].source_id == "mediawiki:testwiki:page/2"
+    assert found_first(older, "in year 302 the topic 2 moved 14 steps") == "mediawiki:testwiki:page/2"

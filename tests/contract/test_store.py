@@ -535,10 +535,8 @@ def test_nearest_is_exact_ordered_and_current_only(store: SqlStore) -> None:
     with chunked(store, {"b": "1", "a": "1", "c": "2 changed"}, text="u") as session:
         query = np.array([1, 0, 0], np.float32)
         near = nearest(embeddings.list_current_vectors(session, SPACE.embedding_space_id, query, 10), query, 10)
-        details = embeddings.list_hit_details(session, ["a"])
 
     assert [(hit.chunk_id, round(hit.cosine_similarity, 6)) for hit in near] == [("a", 1.0), ("b", 1.0)]
-    assert (details["a"].title, details["a"].content) == ("Title", "1")
 
 
 def test_sources_are_indexed_when_every_active_space_has_them(store: SqlStore) -> None:

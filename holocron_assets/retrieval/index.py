@@ -1,0 +1,262 @@
+"""A search index that is open: ranks chunks for a query, and tells what there is to show of them.
+
+Every answer is exact, whatever the number of segments, and the same as that of an index which was built at once.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from holocron_assets.errors import IndexDamagedError
+from holocron_assets.retrieval.bm25 import WordPart, bm25
+from holocron_assets.retrieval.filters import Filters
+from holocron_assets.retrieval.fusion import reciprocal_ranks, weighted_scores
+from holocron_assets.retrieval.hits import Fusion, Hit, Method, Mode, Scores
+from holocron_assets.retrieval.manifest import Manifest, is_whole, read_manifest
+from holocron_assets.retrieval.nearest import Part, cosines, nearest_rows
+from holocron_assets.retrieval.segment import Segment, open_segment
+from holocron_assets.retrieval.words import Analyzer
+
+#: How many of each leg a hybrid search fuses, at least.
+_FUSED = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A chunk that was found, by its row of the index, counted through all segments."""
+
+    row: int
+    chunk_id: str
+    source_id: str
+    scores: Scores
+
+
+@dataclass(frozen=True, slots=True)
+class _Leg:
+    """Rows in the order of one score, the best first, and that score; both of shape (m,)."""
+
+    rows: NDArray[np.int64]
+    scores: NDArray[np.float64]
+
+
+class SearchIndex:
+    """The published index of one space. May be used by several threads at once."""
+
+    def __init__(self, folder: Path, manifest: Manifest, segments: Sequence[Segment], live: Sequence[Any]) -> None:
+        self.folder = folder
+        self.manifest = manifest
+        self.segments = segments
+        self._live: Sequence[NDArray[np.bool_]] = live
+        self._starts = np.cumsum([0, *(segment.row_count for segment in segments)])
+        self._analyzer = Analyzer(manifest.language)
+
+    def rank(
+        self,
+        texts: Sequence[str],
+        vectors: NDArray[np.float32] | None,
+        method: Method,
+        top_k: int,
+        filters: Filters | None = None,
+    ) -> list[list[Candidate]]:
+        """For each query its best `top_k` chunks, the best first, ties by chunk id.
+
+        `vectors`, of shape (len(texts), dimensions), are those of the queries; a lexical search needs none. A lexical
+        search finds only what has a word of the query.
+        """
+        allowed = list(self._live)
+        if filters is not None and filters != Filters():
+            allowed = [live & filters.mask(one.rows) for live, one in zip(self._live, self.segments, strict=True)]
+        depth = top_k if method.mode is not Mode.HYBRID else max(_FUSED, top_k)
+        near = self._nearest(vectors, allowed, depth) if method.mode is not Mode.LEXICAL else [None] * len(texts)
+        ranked = []
+        for number, text in enumerate(texts):
+            vector = None if vectors is None else vectors[number]
+            matching = self._matching(text, allowed, depth) if method.mode is not Mode.VECTOR else None
+            ranked.append(self._ranked(near[number], matching, vector, method, top_k))
+        return ranked
+
+    def hits(self, candidates: Sequence[Candidate]) -> list[Hit]:
+        """What there is to show of candidates, in their order."""
+        return [self._hit(rank, one) for rank, one in enumerate(candidates, start=1)]
+
+    def vectors(self, candidates: Sequence[Candidate]) -> NDArray[np.float32]:
+        """The vectors of candidates, of shape (n, dimensions)."""
+        places = [self._place(one.row) for one in candidates]
+        rows = [np.asarray(segment.vectors[row]) for segment, row in places]
+        return np.stack(rows) if rows else np.zeros((0, self.manifest.dimensions), np.float32)
+
+    def sample(self, count: int) -> NDArray[np.float32]:
+        """Vectors of up to `count` chunks, spread evenly, of shape (n, dimensions)."""
+        rows = np.concatenate(
+            [start + np.flatnonzero(live) for start, live in zip(self._starts, self._live, strict=False)]
+            or [np.zeros(0, np.int64)]
+        )
+        chosen = rows[np.unique(np.linspace(0, rows.size - 1, min(count, rows.size)).astype(np.int64))]
+        found = [segment.vectors[row] for segment, row in map(self._place, chosen.tolist())]
+        return np.stack(found) if found else np.zeros((0, self.manifest.dimensions), np.float32)
+
+    def terms(self, text: str) -> list[str]:
+        """The terms by which a query is compared."""
+        return self._analyzer.query_terms(text)
+
+    def passages(self, source_id: str) -> list[Hit]:
+        """Every chunk of a source, in the order of its text, without scores."""
+        wanted = Filters(source_id=(source_id,))
+        found = [
+            self._hit(0, Candidate(row=int(start + row), chunk_id="", source_id=source_id, scores=Scores()))
+            for start, live, segment in zip(self._starts[:-1], self._live, self.segments, strict=True)
+            for row in np.flatnonzero(live & wanted.mask(segment.rows))
+        ]
+        return sorted(found, key=lambda hit: (hit.start_offset, hit.end_offset))
+
+    def is_whole(self) -> bool:
+        """Whether every file that this index reads is still as it was."""
+        return is_whole(self.folder, self.manifest)
+
+    def _nearest(self, vectors: NDArray[np.float32] | None, allowed: Sequence[Any], limit: int) -> list[_Leg | None]:
+        if vectors is None:
+            raise ValueError("queries are compared by their vectors, and there are none")
+        near = nearest_rows(self._parts(allowed), vectors, limit)
+        return [self._in_order(one.rows, one.similarities, limit) for one in near]
+
+    def _matching(self, text: str, allowed: Sequence[NDArray[np.bool_]], limit: int) -> _Leg:
+        parts = [
+            WordPart(postings=one.postings, live=live) for one, live in zip(self.segments, self._live, strict=True)
+        ]
+        scores = bm25(parts, self._analyzer.query_terms(text))
+        found = [np.flatnonzero((score > 0) & mask) for score, mask in zip(scores, allowed, strict=True)]
+        rows = np.concatenate([start + some for start, some in zip(self._starts, found, strict=False)] or [np.zeros(0)])
+        values = np.concatenate([score[some] for score, some in zip(scores, found, strict=True)] or [np.zeros(0)])
+        return self._in_order(rows.astype(np.int64), values, limit)
+
+    def _ranked(
+        self, near: _Leg | None, matching: _Leg | None, vector: NDArray[np.float32] | None, method: Method, top_k: int
+    ) -> list[Candidate]:
+        nothing = _Leg(np.zeros(0, np.int64), np.zeros(0))
+        near_leg, word_leg = near or nothing, matching or nothing
+        rows = np.union1d(near_leg.rows, word_leg.rows)
+        near_at, word_at = np.searchsorted(rows, near_leg.rows), np.searchsorted(rows, word_leg.rows)
+        bm25_scores = np.full(rows.size, np.nan)
+        bm25_scores[word_at] = word_leg.scores
+        cosine = np.full(rows.size, np.nan)
+        cosine[near_at] = near_leg.scores
+        fused = np.full(rows.size, np.nan)
+        if method.mode is Mode.VECTOR:
+            order_by = cosine
+        elif method.mode is Mode.LEXICAL:
+            order_by = bm25_scores
+        else:
+            if vector is not None and rows.size:
+                # A chunk that only its words brought here has a vector as well.
+                cosine = cosines(self._parts(self._live), rows, vector[None], np.zeros(rows.size, np.int64))
+            weights = (method.vector_weight, 1 - method.vector_weight)
+            if method.fusion is Fusion.RRF:
+                # Weights that are 1 where both legs weigh the same.
+                fused = reciprocal_ranks((near_at, word_at), [2 * weight for weight in weights], rows.size)
+            else:
+                fused = weighted_scores((cosine, np.nan_to_num(bm25_scores)), weights)
+            order_by = fused
+        best = self._in_order(rows, order_by, top_k)
+        return [
+            self._candidate(int(row), int(at), cosine, bm25_scores, fused, method)
+            for row, at in zip(best.rows, np.searchsorted(rows, best.rows), strict=True)
+        ]
+
+    def _candidate(
+        self,
+        row: int,
+        at: int,
+        cosine: NDArray[np.float64],
+        bm25_scores: NDArray[np.float64],
+        fused: NDArray[np.float64],
+        method: Method,
+    ) -> Candidate:
+        segment, local = self._place(row)
+        scores = Scores(
+            cosine_similarity=_number(cosine[at]),
+            bm25=_number(bm25_scores[at]),
+            rrf=_number(fused[at]) if method.fusion is Fusion.RRF else None,
+            weighted=_number(fused[at]) if method.fusion is Fusion.WEIGHTED else None,
+        )
+        return Candidate(
+            row=row,
+            chunk_id=segment.rows.column("chunk_id")[local].as_py(),
+            source_id=segment.rows.column("source_id")[local].as_py(),
+            scores=scores,
+        )
+
+    def _in_order(self, rows: NDArray[np.int64], scores: NDArray[np.float64], limit: int) -> _Leg:
+        """The best of some rows, ties by chunk id."""
+        if rows.size > limit:
+            kept = scores >= np.partition(scores, -limit)[-limit]
+            rows, scores = rows[kept], scores[kept]
+        order = np.lexsort((self._chunk_ids(rows), -scores))[:limit]
+        return _Leg(rows[order], scores[order])
+
+    def _chunk_ids(self, rows: NDArray[np.int64]) -> NDArray[np.str_]:
+        ids = np.empty(rows.size, dtype=object)
+        owners = np.searchsorted(self._starts, rows, side="right") - 1
+        for owner in np.unique(owners):
+            here = owners == owner
+            column = self.segments[owner].rows.column("chunk_id").take(pa.array(rows[here] - self._starts[owner]))
+            ids[here] = column.to_pylist()
+        return ids.astype(str)
+
+    def _parts(self, counted: Sequence[NDArray[np.bool_]]) -> list[Part]:
+        return [
+            Part(vectors=one.vectors, norms=one.norms, counted=mask)
+            for one, mask in zip(self.segments, counted, strict=True)
+        ]
+
+    def _place(self, row: int) -> tuple[Segment, int]:
+        owner = int(np.searchsorted(self._starts, row, side="right")) - 1
+        return self.segments[owner], row - int(self._starts[owner])
+
+    def _hit(self, rank: int, candidate: Candidate) -> Hit:
+        segment, local = self._place(candidate.row)
+        row: dict[str, Any] = segment.rows.slice(local, 1).to_pylist()[0]
+        return Hit(
+            rank=rank,
+            chunk_id=row["chunk_id"],
+            source_id=row["source_id"],
+            title=row["title"],
+            scores=candidate.scores,
+            text=row["content"],
+            url=row["url"],
+            start_offset=row["start_offset"],
+            end_offset=row["end_offset"],
+            content_sha256=row["content_sha256"],
+            source_type=row["source_type"],
+            source_ref=json.loads(row["source_ref_json"]),
+        )
+
+
+def open_published(folder: Path) -> SearchIndex | None:
+    """The index that is published in a folder, or None; raises `IndexDamagedError` where it is not whole."""
+    manifest = read_manifest(folder)
+    if manifest is None:
+        return None
+    if not is_whole(folder, manifest):
+        raise IndexDamagedError(f"{folder}: files of the index are missing or cut off")
+    segments = [open_segment(folder / one.name, manifest.dimensions) for one in manifest.segments]
+    live = [_live(folder, one.retired, one.row_count) for one in manifest.segments]
+    return SearchIndex(folder, manifest, segments, live)
+
+
+def _live(folder: Path, retired: str | None, count: int) -> NDArray[np.bool_]:
+    if retired is None:
+        return np.ones(count, bool)
+    try:
+        return np.asarray(~np.load(folder / retired))
+    except (OSError, ValueError) as error:
+        raise IndexDamagedError(f"{folder / retired} cannot be read: {error}") from error
+
+
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)

@@ -1,0 +1,194 @@
+"""Bringing the search index of a space up to date: what changed is written beside the rest, and published at once.
+
+The rows of an index are those that the store has, each with a number that differs when anything of it does. What the
+store no longer has is masked; what is new becomes a segment of its own; small segments are merged as they add up.
+"""
+
+import hashlib
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import filelock
+import pyarrow as pa
+
+from holocron_assets.clock import utc_now
+from holocron_assets.errors import IndexDamagedError, NotReadyError
+from holocron_assets.ports import Progress, Session, Store
+from holocron_assets.records import EmbeddingSpace
+from holocron_assets.retrieval.index import SearchIndex, open_published
+from holocron_assets.retrieval.manifest import MANIFEST, Manifest, publish
+from holocron_assets.retrieval.words import Analyzer
+from holocron_assets.settings import Settings
+from holocron_assets.stages.index_segments import added, compared, entry_of, merged
+from holocron_assets.tables import embeddings, index_rows
+from holocron_assets.transactions import read
+
+_LOCK = "building.lock"
+_LOCK_SECONDS = 600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexPlace:
+    """Where the indexes of a store are, and the language of its texts."""
+
+    root: Path
+    language: str
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """As the settings say."""
+        return cls(root=settings.path(settings.search.folder), language=settings.search.language)
+
+    def folder(self, store: Store, space: EmbeddingSpace) -> Path:
+        """Of one space; two stores whose spaces are alike do not share it."""
+        return self.root / hashlib.sha256(store.name.encode()).hexdigest()[:12] / space.slug
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexReport:
+    """What bringing an index up to date took; `rebuilt` says why nothing of an earlier one could be kept."""
+
+    index: SearchIndex
+    added: int
+    retired: int
+    merged: int
+    seconds: float
+    rebuilt: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    """What the store says that the index should hold."""
+
+    state: Mapping[str, str]
+    keys: pa.Table
+    chunks_not_embedded: int
+
+
+def current_index(
+    store: Store, space: EmbeddingSpace, place: IndexPlace, progress: Progress | None = None
+) -> SearchIndex:
+    """The index of a space with nothing stale in it: the published one, brought up to date where it is not.
+
+    While nothing was committed since it was, the store is not opened. Raises as `refresh_index`.
+    """
+    stamp = store.stamp()
+    published, _ = _published(place.folder(store, space), space, place.language)
+    if published is not None and stamp is not None and published.manifest.stamp == stamp:
+        return published
+    return refresh_index(store, space, place, progress).index
+
+
+def refresh_index(
+    store: Store, space: EmbeddingSpace, place: IndexPlace, progress: Progress | None = None
+) -> IndexReport:
+    """Make the index of a space hold what is current, and publish it; cheap where nothing changed.
+
+    Of several who do this at once one works, and the others find it done. Raises `NotReadyError` when that takes too
+    long, or the files cannot be written; what was published before stays until the new one is whole.
+    """
+    folder = place.folder(store, space)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _alone(folder):
+            return _refresh(store, space, folder, place.language, progress)
+    except OSError as error:
+        raise NotReadyError(
+            f"the search index of {space.slug} cannot be written to {folder}: {error.strerror or error}. Free some "
+            "space, mend the permissions, or set `search.folder`."
+        ) from error
+
+
+def _refresh(
+    store: Store, space: EmbeddingSpace, folder: Path, language: str, progress: Progress | None
+) -> IndexReport:
+    started = time.monotonic()
+    stamp = store.stamp()
+    published, rebuilt = _published(folder, space, language)
+    wanted = read(store, _wanted, space, None if published is None else published.manifest.state)
+    if wanted is None and published is not None:
+        if stamp != published.manifest.stamp:
+            publish(folder, published.manifest.model_copy(update={"stamp": stamp}))
+        return IndexReport(index=published, added=0, retired=0, merged=0, seconds=0.0, rebuilt=None)
+    if wanted is None:
+        raise AssertionError("without an index, everything is wanted")
+    kept, missing = compared(published, wanted.keys)
+    retired = (published.manifest.live_count if published else 0) - sum(part.live_count for part in kept)
+    new = added(store, space, folder, missing, Analyzer(language), progress)
+    parts, merged_rows = merged(folder, space, [*kept, *new])
+    manifest = Manifest(
+        version=published.manifest.version + 1 if published else 1,
+        embedding_space_id=space.embedding_space_id,
+        slug=space.slug,
+        dimensions=space.dimensions,
+        language=language,
+        store=store.name,
+        state=wanted.state,
+        stamp=stamp,
+        chunks_not_embedded=wanted.chunks_not_embedded,
+        built_utc=utc_now(),
+        segments=tuple(entry_of(folder, part) for part in parts),
+    )
+    publish(folder, manifest)
+    _clean(folder, manifest)
+    index = SearchIndex(folder, manifest, [part.segment for part in parts], [part.live for part in parts])
+    return IndexReport(
+        index=index,
+        added=len(missing),
+        retired=retired,
+        merged=merged_rows,
+        seconds=time.monotonic() - started,
+        rebuilt=rebuilt,
+    )
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    try:
+        with filelock.FileLock(folder / _LOCK, timeout=_LOCK_SECONDS):
+            yield
+    except filelock.Timeout as error:
+        raise NotReadyError(
+            f"another process has been building the index in {folder} for {_LOCK_SECONDS:g} s; wait for it"
+        ) from error
+
+
+def _published(folder: Path, space: EmbeddingSpace, language: str) -> tuple[SearchIndex | None, str | None]:
+    """The index to go on from, or why there is none."""
+    try:
+        index = open_published(folder)
+    except IndexDamagedError as error:
+        return None, str(error)
+    if index is None:
+        return None, None
+    if index.manifest.embedding_space_id != space.embedding_space_id:
+        return None, "it was the index of another space"
+    if index.manifest.language != language:
+        return None, f"its words were those of {index.manifest.language}"
+    return index, None
+
+
+def _wanted(session: Session, space: EmbeddingSpace, known: Mapping[str, str] | None) -> _Wanted | None:
+    state = index_rows.get_index_state(session, space.embedding_space_id)
+    if state == known:
+        return None
+    schema = pa.schema([("chunk_id", pa.string()), ("row_version", pa.string())])
+    keys = pa.Table.from_batches(
+        [batch.cast(schema) for batch in index_rows.list_index_keys(session, space.embedding_space_id)], schema
+    )
+    backlog = embeddings.count_pending_chunks(session, space.embedding_space_id)
+    return _Wanted(state=state, keys=keys.combine_chunks(), chunks_not_embedded=backlog.pending)
+
+
+def _clean(folder: Path, manifest: Manifest) -> None:
+    """Remove what no reader can find any more; who has it open keeps it, or prevents it until the next time."""
+    named = {one.name for one in manifest.segments} | {one.retired for one in manifest.segments}
+    for path in folder.iterdir():
+        if path.name not in named | {MANIFEST, _LOCK}:
+            with suppress(OSError):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -1,0 +1,55 @@
+-- What a search index is made of: the current vectors of one space, with what there is to show of their chunks.
+
+-- name: get_index_state
+-- Changes with whatever an index of the space holds: versions of chunks and vectors are added and closed, and never
+-- taken back but by a run, of which there is a row.
+select
+    (select count_big(*) from vector.run) as run_count,
+    (select count_big(*) from vector.embedding where embedding_space_id = :embedding_space_id) as embedding_count,
+    (
+        select max(created_utc) from vector.embedding where embedding_space_id = :embedding_space_id
+    ) as newest_embedding_utc,
+    (select count_big(*) from vector.embedding_replacement) as replacement_count,
+    (select count_big(*) from vector.chunk_version) as version_count,
+    (select count_big(valid_to_utc) from vector.chunk_version) as closed_version_count,
+    (select count_big(*) from vector.source_registry) as source_count,
+    (select max(updated_utc) from vector.source_registry) as newest_source_utc;
+
+-- name: list_index_keys
+-- `row_version` differs when anything of a row does.
+select
+    c.chunk_id,
+    convert(
+        varchar(64),
+        hashbytes(
+            'SHA2_256',
+            concat(
+                c.content_sha256, N'|', e.vector_sha256, N'|', x.title, N'|', x.tags_json, N'|', c.source_ref_json, N'|',
+                c.offsets_json
+            )
+        ),
+        2
+    ) as row_version
+from vector.embedding as e
+join vector.chunk as c on c.chunk_id = e.chunk_id and c.content_sha256 = e.input_content_sha256
+left join vector.source_registry as x on x.source_id = c.source_id
+where e.embedding_space_id = :embedding_space_id
+    and c.retired_utc is null
+    and e.vector_binary is not null
+order by c.chunk_id;
+
+-- name: list_index_rows
+select
+    c.chunk_id, c.content_sha256, coalesce(c.source_id, N'') as source_id, c.source_type, x.title, x.tags_json,
+    c.source_ref_json, c.offsets_json, r.fetched_at_utc, c.content, e.vector_binary as vector
+from vector.embedding as e
+join vector.chunk as c on c.chunk_id = e.chunk_id and c.content_sha256 = e.input_content_sha256
+left join vector.source_registry as x on x.source_id = c.source_id
+left join ingest.IngestRecords as r on r.ingest_id = x.ingest_id
+where e.embedding_space_id = :embedding_space_id
+    and c.retired_utc is null
+    and e.vector_binary is not null
+    and c.chunk_id in (
+        select value from openjson(cast(:chunk_ids as nvarchar(max))) with (value nvarchar(128) '$')
+    )
+order by c.chunk_id;
