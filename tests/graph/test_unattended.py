@@ -11,17 +11,26 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import Any
 
+import dagster as dg
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from holocron_assets.composition import InstalledProviders
+from holocron_assets.queueing import Wanted, enqueue_job
 from holocron_assets.runs import stage_of
+from holocron_assets.settings import load_settings
 from tests.graph.test_interruptions import ROOT, count, environment, held, store_of
-from tests.world import page_row, prose
+from tests.http_double import hashed
+from tests.ollama_double import Model, OllamaDouble
+from tests.world import World, page_row, prose
 
 #: No schedules, so that the hour at which this runs does not count.
 SETTINGS = """
@@ -33,6 +42,7 @@ sensors: {interval_seconds: 1}
 """
 HOLOCRON = "from holocron_assets.cli import main; main()"
 MODULE = "holocron_assets.definitions"
+DAEMON = ("dagster._daemon", "run")
 PATIENCE_SECONDS = 120.0
 
 
@@ -101,13 +111,18 @@ def service(folder: Path) -> Iterator[Service]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    commands = (
-        ["dagster_webserver", "-h", "127.0.0.1", "-p", str(port), "-m", MODULE],
-        ["dagster._daemon", "run", "-m", MODULE],
-    )
-    log = (folder / "service.log").open("a")
-    processes = [
-        subprocess.Popen(
+    webserver = ("dagster_webserver", "-h", "127.0.0.1", "-p", str(port), "-m", MODULE)
+    with process(folder, *webserver), process(folder, *DAEMON, "-m", MODULE):
+        started = Service(folder, port)
+        until(started.is_ready, "webserver and daemon are ready")
+        yield started
+
+
+@contextmanager
+def process(folder: Path, *command: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A part of Dagster, in a process group of its own; it ends with all that it started."""
+    with (folder / "service.log").open("a") as log:
+        started = subprocess.Popen(
             [sys.executable, "-m", *command],
             cwd=folder,
             env=environment(DAGSTER_HOME=str(folder)),
@@ -115,21 +130,15 @@ def service(folder: Path) -> Iterator[Service]:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        for command in commands
-    ]
     try:
-        started = Service(folder, port)
-        until(started.is_ready, "webserver and daemon are ready")
         yield started
     finally:
-        log.close()
-        for process in processes:
-            os.killpg(process.pid, signal.SIGTERM)
-        for process in processes:
-            try:
-                process.wait(timeout=30)
-            finally:
-                with_group_gone(process.pid)
+        if started.poll() is None:
+            os.killpg(started.pid, signal.SIGTERM)
+        try:
+            started.wait(timeout=30)
+        finally:
+            with_group_gone(started.pid)
 
 
 def with_group_gone(group: int) -> None:
@@ -198,3 +207,82 @@ def test_records_become_vectors_with_no_further_hand(project: Path) -> None:
         ("chunk", "SUCCEEDED"): 3,
         ("embed", "SUCCEEDED"): 3,
     }
+
+
+#: The code location without the sensors that would do the work before the queue does.
+QUEUE_ALONE = """
+from holocron_assets import definitions
+from holocron_assets.sensors.queued_jobs import queued_jobs
+definitions.SENSORS[:] = [queued_jobs]
+defs = definitions.build_defs()
+"""
+QUEUE_SETTINGS = """
+spaces: [{{provider: ollama, model: all-minilm}}]
+ollama: {{base_url: {url}}}
+queue: {{backoff_seconds: 0}}
+sensors: {{interval_seconds: 1}}
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="process groups are POSIX's")
+def test_a_killed_daemon_loses_no_job(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed with all that it started, in the middle of a run for queued jobs: the next daemon ends that run and asks
+    for another, which does what was not stored yet, and every job succeeds once."""
+    asked: list[str] = []
+    model_is_asked, goes_on = Event(), Event()
+
+    def stalling(texts: Sequence[str]) -> NDArray[np.float32]:
+        asked.extend(texts)
+        if len(asked) > 1300 and not goes_on.is_set():  # more than a run embeds before it stores
+            model_is_asked.set()
+            goes_on.wait()
+        return hashed()(texts)
+
+    def enqueue(first: int, last: int) -> None:
+        for number in range(first, last + 1):
+            enqueue_job(world.store, world.settings, Wanted(job_type="EMBED_CHUNKS", key=f"{number}"))
+
+    def jobs() -> Counter[tuple[str, int]]:
+        with world.store.session(write=False) as session:
+            found = session.rows("list_jobs", status=None, limit=99)
+        return Counter((job["status"], job["attempt_count"]) for job in found)
+
+    with OllamaDouble(models={"all-minilm:latest": Model(encoder=stalling)}) as server:
+        (project / "queue_alone.py").write_text(QUEUE_ALONE)
+        (project / "holocron.yaml").write_text(QUEUE_SETTINGS.format(url=server.url))
+        monkeypatch.chdir(project)
+        settings = load_settings()
+        world = World(store_of(project), settings, InstalledProviders(settings))
+        world.store.migrate()
+        world.add(*(page_row(f"Page {n}", n, prose(f"topic {n}", 60_000)) for n in range(1, 51)))
+        world.extract()
+        world.chunk()
+        enqueue(1, 40)
+        with process(project, *DAEMON, "-f", "queue_alone.py") as daemon:
+            until(model_is_asked.is_set, "a run embeds")
+            until(lambda: count(project, "vector.embedding") > 0, "its first batch is stored")
+            enqueue(41, 50)
+            os.killpg(daemon.pid, signal.SIGKILL)
+        assert jobs() == {("RUNNING", 1): 40, ("NEW", 0): 10}
+        stored = {
+            text for (text,) in world.rows("select content from vector.chunk join vector.embedding using (chunk_id)")
+        }
+        asked.clear()
+        goes_on.set()
+        with process(project, *DAEMON, "-f", "queue_alone.py"):
+            until(lambda: {status for status, _ in jobs()} == {"SUCCEEDED"}, "every job succeeds")
+
+    assert jobs() == {("SUCCEEDED", 2): 40, ("SUCCEEDED", 1): 10}
+    assert stored
+    assert stored.isdisjoint(asked)
+    assert count(project, "vector.embedding") == len(world.current_chunks()) > len(stored)
+    assert stages(project) == {
+        ("extract", "SUCCEEDED"): 1,
+        ("chunk", "SUCCEEDED"): 1,
+        ("embed", "FAILED"): 1,
+        ("embed", "SUCCEEDED"): 1,
+    }
+    with dg.DagsterInstance.from_config(str(project)) as instance:
+        ended = [run.status for run in instance.get_runs()]
+    assert ended == [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
