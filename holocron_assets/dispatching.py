@@ -5,6 +5,7 @@ between the two asks again, and gets no second run. Who runs it is not known her
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -21,6 +22,8 @@ from holocron_assets.transactions import read, write
 
 #: So many kinds of work are looked at in one turn; the next turn sees what comes after them.
 _MOST_KINDS = 50
+#: How the ids of all dispatchers' workers begin.
+_DISPATCHERS = "dagster:"
 _EXHAUSTED = "it has no attempt left, so that no worker takes it: `holocron jobs requeue` gives it new ones"
 
 
@@ -57,9 +60,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queue:
-    """What one look at the queue found."""
+    """What one look at the queue found; `elsewhere` is what other dispatchers claimed."""
 
     claimed: Sequence[ClaimedWork]
+    elsewhere: Sequence[ClaimedWork]
     waiting: Sequence[WaitingWork]
     spaces: Sequence[EmbeddingSpace]
     stale: int
@@ -127,7 +131,7 @@ def take_turn(store: Store, dispatcher: str, settings: QueueSettings, runs_of: R
 
 def worker_of(dispatcher: str, claim: str) -> str:
     """Who a claim's jobs are locked by."""
-    return f"dagster:{dispatcher}:{claim}"
+    return f"{_DISPATCHERS}{dispatcher}:{claim}"
 
 
 def claim_of(worker: str) -> str:
@@ -136,11 +140,13 @@ def claim_of(worker: str) -> str:
 
 
 def look(session: Session, dispatcher: str, settings: QueueSettings, now: datetime) -> Queue:
-    """What is claimed by this dispatcher, and what waits."""
-    claimed = dispatch.list_claimed_work(session, worker_of(dispatcher, ""))
+    """What is claimed by this dispatcher and by others, and what waits."""
+    claimed = dispatch.list_claimed_work(session, _DISPATCHERS)
     waiting = dispatch.list_waiting_work(session, now, _MOST_KINDS)
+    own = worker_of(dispatcher, "")
     return Queue(
-        claimed=claimed,
+        claimed=[one for one in claimed if one.locked_by.startswith(own)],
+        elsewhere=[one for one in claimed if not one.locked_by.startswith(own)],
         waiting=waiting,
         spaces=spaces.list_spaces(session) if claimed or waiting else [],
         stale=dispatch.count_stale_jobs(session, settings.stale_seconds, now),
@@ -150,7 +156,7 @@ def look(session: Session, dispatcher: str, settings: QueueSettings, now: dateti
 def plan(found: Queue, runs: Mapping[str, ClaimRun], dispatcher: str, settings: QueueSettings, now: datetime) -> Plan:
     """What to do about the queue as it was found, the claims' runs being these."""
     todo = Plan(recovers=found.stale > 0)
-    under_way = _plan_claimed(todo, found, runs, settings, now)
+    under_way = _plan_claimed(todo, found, runs, settings, now) | _work_elsewhere(found, settings, now)
     _plan_waiting(todo, found, under_way, dispatcher)
     return todo
 
@@ -182,6 +188,16 @@ def _plan_claimed(
                 todo.asked_again.append(Request(claim=claim_of(one.locked_by), work=work))
         if not has_ended and abs(now - one.locked_utc) > pause:
             todo.renewed.append(one.locked_by)
+    return under_way
+
+
+def _work_elsewhere(found: Queue, settings: QueueSettings, now: datetime) -> set[Work]:
+    """What others' runs do: vectors wait for their texts too, and two runs that do the same would do it twice."""
+    under_way = set()
+    for one in found.elsewhere:
+        if abs(now - one.locked_utc) <= timedelta(seconds=settings.stale_seconds):
+            with suppress(JobRefusedError):
+                under_way.add(work_of(one.kind, found.spaces))
     return under_way
 
 

@@ -279,7 +279,7 @@ def test_two_dispatchers_share_no_job(runner: Runner) -> None:
     other = Runner(runner.store, name="bbbbbbbbbbbb")
     jobs = [runner.enqueue("EMBED_CHUNKS") for _ in range(10)]
     assert (runner.turn().claimed, other.turn().claimed) == (10, 0)
-    late = runner.enqueue("EMBED_CHUNKS")
+    texts = runner.enqueue("CHUNK_SOURCE")
     assert (other.turn().claimed, runner.turn().claimed) == (1, 0)
 
     other.end(RunState.FAILED)
@@ -287,16 +287,42 @@ def test_two_dispatchers_share_no_job(runner: Runner) -> None:
     runner.end()
     runner.turn()
     assert set(runner.statuses(jobs)) == {"SUCCEEDED"}
-    assert runner.statuses([late]) == ["NEW"]
+    assert runner.statuses([texts]) == ["NEW"]
+
+
+def test_what_another_dispatcher_does_is_waited_for(runner: Runner) -> None:
+    """Nobody asks for what another's run does already, or for vectors of texts that it is about to make."""
+    other = Runner(runner.store, name="bbbbbbbbbbbb")
+    jobs = [runner.enqueue("CHUNK_SOURCE"), runner.enqueue("EMBED_CHUNKS"), runner.enqueue("CHUNK_SOURCE")]
+    assert (runner.turn().claimed, other.turn().claimed) == (2, 0)
+    late = runner.enqueue("CHUNK_SOURCE")
+    assert (other.turn().claimed, runner.turn().claimed) == (0, 0)
+
+    runner.end()
+    runner.turn()
+    other.turn()
+    assert runner.statuses([*jobs, late]) == ["SUCCEEDED", "RUNNING", "SUCCEEDED", "RUNNING"]
+
+
+@pytest.mark.parametrize("jump", [-86_400, 86_400])
+def test_a_dispatcher_that_is_gone_is_not_waited_for(runner: Runner, jump: int) -> None:
+    """Its lock is as far from now as none is that somebody renews, whichever way the clock was moved."""
+    runner.enqueue("EMBED_CHUNKS")
+    runner.turn()
+    other = Runner(runner.store, name="bbbbbbbbbbbb", now=NOW + timedelta(seconds=jump))
+    late = other.enqueue("EMBED_CHUNKS")
+    other.turn()
+
+    assert other.statuses([late]) == ["RUNNING"]
 
 
 def test_two_that_planned_the_same_claim_it_once(runner: Runner) -> None:
     """Both saw the job wait, and one was slower: it claims nothing and asks for nothing."""
     other = Runner(runner.store, name="bbbbbbbbbbbb")
-    first = runner.enqueue("CHUNK_SOURCE")
+    first = runner.enqueue("EMBED_CHUNKS")
     runner.turn()
     runner.end()
-    late = runner.enqueue("EMBED_CHUNKS")
+    late = runner.enqueue("CHUNK_SOURCE")
     claimed = []
 
     def meanwhile(claims: Sequence[str]) -> Mapping[str, ClaimRun]:
