@@ -45,20 +45,19 @@ limit :limit;
 -- What one dispatcher has claimed, by claim and kind; its workers' ids begin with `:claims`.
 with claimed as (
     select
-        j.job_type, j.embedding_space_id,
-        coalesce(case when json_valid(j.input_json) then json_type(j.input_json) end = 'OBJECT', false) as is_object,
-        case when json_valid(j.input_json) then json_extract_string(j.input_json, '$.space') end as space,
-        case when json_valid(j.input_json) then json_extract_string(j.input_json, '$.source') end as source_prefix,
-        case when json_valid(j.input_json) then json_extract_string(j.input_json, '$.replace') end as replaces,
-        j.locked_by, j.locked_utc
-    from vector.job j
-    where j.status = 'RUNNING' and starts_with(j.locked_by, :claims)
+        n.job_type, n.embedding_space_id, coalesce(json_type(n.body) = 'OBJECT', false) as is_object,
+        json_extract_string(n.body, ['$.space', '$.source', '$.replace']) as said, n.locked_by, n.locked_utc
+    from (
+        select j.*, case when json_valid(j.input_json) then j.input_json end as body
+        from vector.job j
+        where j.status = 'RUNNING' and starts_with(j.locked_by, :claims)
+    ) n
 )
 select
-    c.job_type, c.embedding_space_id, c.is_object, c.space, c.source_prefix, c.replaces, c.locked_by, count(*) as jobs,
-    min(c.locked_utc) as locked_utc
+    c.job_type, c.embedding_space_id, c.is_object, c.said[1] as space, c.said[2] as source_prefix,
+    c.said[3] as replaces, c.locked_by, count(*) as jobs, min(c.locked_utc) as locked_utc
 from claimed c
-group by c.job_type, c.embedding_space_id, c.is_object, c.space, c.source_prefix, c.replaces, c.locked_by
+group by c.job_type, c.embedding_space_id, c.is_object, c.said[1], c.said[2], c.said[3], c.locked_by
 order by min(c.locked_utc), c.locked_by;
 
 -- name: count_stale_jobs
@@ -75,24 +74,29 @@ where j.status = 'RUNNING'
 update vector.job
 set status = 'RUNNING', locked_by = :worker_id, locked_utc = :now, attempt_count = attempt_count + 1
 where job_id in (
-    select j.job_id
-    from vector.job j
-    where j.status = 'NEW'
-        and j.available_utc <= :now
-        and j.attempt_count < j.max_attempts
-        and coalesce(case when json_valid(j.input_json) then json_extract_string(j.input_json, '$.origin') end, 'queue')
-            = 'queue'
-        and j.job_type = :job_type
-        and j.embedding_space_id is not distinct from :embedding_space_id
-        and coalesce(case when json_valid(j.input_json) then json_type(j.input_json) end = 'OBJECT', false)
-            = :is_object
-        and case when json_valid(j.input_json) then json_extract_string(j.input_json, '$.space') end
-            is not distinct from :space
-        and case when json_valid(j.input_json) then json_extract_string(j.input_json, '$.source') end
-            is not distinct from :source_prefix
-        and case when json_valid(j.input_json) then json_extract_string(j.input_json, '$.replace') end
-            is not distinct from :replaces
-    order by j.priority desc, j.available_utc, j.created_utc, j.job_id
+    with asked as materialized (
+        select
+            n.job_id, n.priority, n.available_utc, n.created_utc,
+            coalesce(json_type(n.body) = 'OBJECT', false) as is_object,
+            json_extract_string(n.body, ['$.origin', '$.space', '$.source', '$.replace']) as said
+        from (
+            select j.*, case when json_valid(j.input_json) then j.input_json end as body
+            from vector.job j
+            where j.status = 'NEW'
+                and j.available_utc <= :now
+                and j.attempt_count < j.max_attempts
+                and j.job_type = :job_type
+                and j.embedding_space_id is not distinct from :embedding_space_id
+        ) n
+    )
+    select a.job_id
+    from asked a
+    where coalesce(a.said[1], 'queue') = 'queue'
+        and a.is_object = :is_object
+        and a.said[2] is not distinct from :space
+        and a.said[3] is not distinct from :source_prefix
+        and a.said[4] is not distinct from :replaces
+    order by a.priority desc, a.available_utc, a.created_utc, a.job_id
     limit :limit
 );
 
@@ -101,24 +105,29 @@ where job_id in (
 update vector.job
 set status = 'DEADLETTER', last_error = left(:error, 4000)
 where job_id in (
-    select j.job_id
-    from vector.job j
-    where j.status = 'NEW'
-        and j.available_utc <= :now
-        and (j.attempt_count >= j.max_attempts) = :is_exhausted
-        and coalesce(case when json_valid(j.input_json) then json_extract_string(j.input_json, '$.origin') end, 'queue')
-            = 'queue'
-        and j.job_type = :job_type
-        and j.embedding_space_id is not distinct from :embedding_space_id
-        and coalesce(case when json_valid(j.input_json) then json_type(j.input_json) end = 'OBJECT', false)
-            = :is_object
-        and case when json_valid(j.input_json) then json_extract_string(j.input_json, '$.space') end
-            is not distinct from :space
-        and case when json_valid(j.input_json) then json_extract_string(j.input_json, '$.source') end
-            is not distinct from :source_prefix
-        and case when json_valid(j.input_json) then json_extract_string(j.input_json, '$.replace') end
-            is not distinct from :replaces
-    order by j.priority desc, j.available_utc, j.created_utc, j.job_id
+    with asked as materialized (
+        select
+            n.job_id, n.priority, n.available_utc, n.created_utc,
+            coalesce(json_type(n.body) = 'OBJECT', false) as is_object,
+            json_extract_string(n.body, ['$.origin', '$.space', '$.source', '$.replace']) as said
+        from (
+            select j.*, case when json_valid(j.input_json) then j.input_json end as body
+            from vector.job j
+            where j.status = 'NEW'
+                and j.available_utc <= :now
+                and (j.attempt_count >= j.max_attempts) = :is_exhausted
+                and j.job_type = :job_type
+                and j.embedding_space_id is not distinct from :embedding_space_id
+        ) n
+    )
+    select a.job_id
+    from asked a
+    where coalesce(a.said[1], 'queue') = 'queue'
+        and a.is_object = :is_object
+        and a.said[2] is not distinct from :space
+        and a.said[3] is not distinct from :source_prefix
+        and a.said[4] is not distinct from :replaces
+    order by a.priority desc, a.available_utc, a.created_utc, a.job_id
     limit :limit
 );
 
