@@ -12,7 +12,7 @@ import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -209,6 +209,12 @@ def test_records_become_vectors_with_no_further_hand(project: Path) -> None:
     }
 
 
+def runs_of(home: Path) -> list[dg.DagsterRun]:
+    """Every run of an instance that nobody serves any more."""
+    with chdir(home), dg.DagsterInstance.from_config(str(home)) as instance:
+        return list(instance.get_runs())
+
+
 #: The code location without the sensors that would do the work before the queue does.
 QUEUE_ALONE = """
 from holocron_assets import definitions
@@ -227,8 +233,9 @@ sensors: {{interval_seconds: 1}}
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="process groups are POSIX's")
 def test_a_killed_daemon_loses_no_job(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Killed with all that it started, in the middle of a run for queued jobs: the next daemon ends that run and asks
-    for another, which does what was not stored yet, and every job succeeds once."""
+    """Killed with all that it started, in the middle of a run for queued jobs, while the daemon of another instance
+    works on the same store: that one leaves its jobs alone, the next daemon ends the run, another run does what was
+    not stored yet, and every job succeeds once."""
     asked: list[str] = []
     model_is_asked, goes_on = Event(), Event()
 
@@ -251,7 +258,10 @@ def test_a_killed_daemon_loses_no_job(project: Path, monkeypatch: pytest.MonkeyP
     with OllamaDouble(models={"all-minilm:latest": Model(encoder=stalling)}) as server:
         (project / "queue_alone.py").write_text(QUEUE_ALONE)
         (project / "holocron.yaml").write_text(QUEUE_SETTINGS.format(url=server.url))
-        monkeypatch.chdir(project)
+        monkeypatch.setenv("HOLOCRON_CONFIG", str(project / "holocron.yaml"))
+        other = project / "other"
+        other.mkdir()
+        shutil.copy(ROOT / "dagster.yaml", other)
         settings = load_settings()
         world = World(store_of(project), settings, InstalledProviders(settings))
         world.store.migrate()
@@ -259,19 +269,24 @@ def test_a_killed_daemon_loses_no_job(project: Path, monkeypatch: pytest.MonkeyP
         world.extract()
         world.chunk()
         enqueue(1, 40)
-        with process(project, *DAEMON, "-f", "queue_alone.py") as daemon:
+        daemon = (*DAEMON, "-f", str(project / "queue_alone.py"))
+        with process(project, *daemon) as doomed:
             until(model_is_asked.is_set, "a run embeds")
             until(lambda: count(project, "vector.embedding") > 0, "its first batch is stored")
             enqueue(41, 50)
-            os.killpg(daemon.pid, signal.SIGKILL)
-        assert jobs() == {("RUNNING", 1): 40, ("NEW", 0): 10}
-        stored = {
-            text for (text,) in world.rows("select content from vector.chunk join vector.embedding using (chunk_id)")
-        }
-        asked.clear()
-        goes_on.set()
-        with process(project, *DAEMON, "-f", "queue_alone.py"):
-            until(lambda: {status for status, _ in jobs()} == {"SUCCEEDED"}, "every job succeeds")
+            with process(other, *daemon):
+                looked = "jobs: 10 waiting, 0 under way"
+                until(lambda: looked in (other / "service.log").read_text(), "the other one looked, and waits")
+                os.killpg(doomed.pid, signal.SIGKILL)
+                assert jobs() == {("RUNNING", 1): 40, ("NEW", 0): 10}
+                stored = {
+                    text
+                    for (text,) in world.rows("select content from vector.chunk join vector.embedding using (chunk_id)")
+                }
+                asked.clear()
+                goes_on.set()
+                with process(project, *daemon):
+                    until(lambda: {status for status, _ in jobs()} == {"SUCCEEDED"}, "every job succeeds")
 
     assert jobs() == {("SUCCEEDED", 2): 40, ("SUCCEEDED", 1): 10}
     assert stored
@@ -283,6 +298,6 @@ def test_a_killed_daemon_loses_no_job(project: Path, monkeypatch: pytest.MonkeyP
         ("embed", "FAILED"): 1,
         ("embed", "SUCCEEDED"): 1,
     }
-    with dg.DagsterInstance.from_config(str(project)) as instance:
-        ended = [run.status for run in instance.get_runs()]
-    assert ended == [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
+    ended = [run.status for home in (project, other) for run in runs_of(home)]
+    assert ended.count(dg.DagsterRunStatus.FAILURE) == 1
+    assert set(ended) == {dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.SUCCESS}
