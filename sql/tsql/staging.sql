@@ -391,3 +391,44 @@ from openjson(cast(:rows as nvarchar(max))) with (
     vector varchar(max),
     vector_json nvarchar(max)
 );
+
+-- name: create_staged_evidence_items
+create table #staged_evidence_items (
+    item_id uniqueidentifier not null primary key,
+    evidence_id nvarchar(200) collate database_default not null,
+    evidence_type nvarchar(100) collate database_default not null,
+    byte_count bigint not null,
+    content_sha256 nvarchar(64) collate database_default not null,
+    metadata_json nvarchar(max) collate database_default not null,
+    source_system nvarchar(100) collate database_default null,
+    source_uri nvarchar(2000) collate database_default null,
+    source_ref nvarchar(400) collate database_default not null,
+    selector_json nvarchar(max) collate database_default not null,
+    ordinal int not null,
+    role nvarchar(50) collate database_default not null,
+    content nvarchar(max) collate database_default not null
+);
+
+-- name: insert_staged_evidence_items
+insert into #staged_evidence_items (
+    item_id, evidence_id, evidence_type, byte_count, content_sha256, metadata_json, source_system, source_uri, source_ref,
+    selector_json, ordinal, role, content
+)
+select
+    item_id, evidence_id, evidence_type, byte_count, content_sha256, metadata_json, source_system, source_uri, source_ref,
+    selector_json, ordinal, role, content
+from openjson(cast(:rows as nvarchar(max))) with (
+    item_id uniqueidentifier,
+    evidence_id nvarchar(200),
+    evidence_type nvarchar(100),
+    byte_count bigint,
+    content_sha256 nvarchar(64),
+    metadata_json nvarchar(max),
+    source_system nvarchar(100),
+    source_uri nvarchar(2000),
+    source_ref nvarchar(400),
+    selector_json nvarchar(max),
+    ordinal int,
+    role nvarchar(50),
+    content nvarchar(max)
+);
