@@ -45,6 +45,11 @@ def column_of(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     return pa.Array.from_buffers(kind, len(values), [validity, _numbers(filled, width)])
 
 
+def number_column(numbers: Sequence[float]) -> pa.Array:
+    """Numbers of 64 bits as a column, for the same reason."""
+    return pa.Array.from_buffers(pa.float64(), len(numbers), [None, _numbers(numbers, np.float64)])
+
+
 def vector_column(vectors: NDArray[np.float32]) -> pa.ListArray:
     """Vectors of shape (n, dimensions) as one list column of float32; numbers that are float32 are not copied."""
     count, dimensions = vectors.shape

@@ -432,3 +432,21 @@ from openjson(cast(:rows as nvarchar(max))) with (
     role nvarchar(50),
     content nvarchar(max)
 );
+
+-- name: create_staged_retrieval_hits
+create table #staged_retrieval_hits (
+    rank int not null primary key,
+    chunk_id nvarchar(128) collate database_default not null,
+    metadata_json nvarchar(max) collate database_default not null,
+    score float not null
+);
+
+-- name: insert_staged_retrieval_hits
+insert into #staged_retrieval_hits (rank, chunk_id, metadata_json, score)
+select rank, chunk_id, metadata_json, score
+from openjson(cast(:rows as nvarchar(max))) with (
+    rank int,
+    chunk_id nvarchar(128),
+    metadata_json nvarchar(max),
+    score float
+);
