@@ -11,9 +11,11 @@ from typing import Any
 from holocron_assets.errors import ConfigurationError
 from holocron_assets.ports import EmbeddingProvider, ProviderCatalog, Store, Webhook
 from holocron_assets.records import EmbeddingSpace
+from holocron_assets.retrieval.reranking import Reranker
 from holocron_assets.settings import Settings
 from holocron_assets.spaces import options_of
 from resources.providers import PROVIDERS, model_of, open_provider
+from resources.rerankers import open_reranker
 from resources.stores import open_store
 from resources.webhook import open_webhook
 
@@ -66,6 +68,11 @@ def sensor_store(settings: Settings) -> Store:
 def installed_providers(settings: Settings) -> ProviderCatalog:
     """Every provider that this installation has."""
     return InstalledProviders(settings)
+
+
+def search_reranker(settings: Settings) -> Reranker:
+    """What gives the first hits of a search another order, as the settings say."""
+    return open_reranker(settings.rerank.name, settings.rerank.options, settings)
 
 
 def alert_webhook() -> Webhook | None:

@@ -64,6 +64,7 @@ def _policy(result: SearchResult, min_score: float | None) -> dict[str, Any]:
         "scoring_method": result.ranked_by,
         "min_score_threshold": min_score,
         "secondary_sort": "chunk_id",
+        "reranker": result.reranker,
         "notes": list(result.notes),
         "version": _VERSION,
     }

@@ -127,6 +127,14 @@ class CanarySettings(Section):
     anchors: str | None = None
 
 
+class RerankSettings(Section):
+    """What gives the first `depth` hits of a search another order, and its options."""
+
+    name: str = "none"
+    options: dict[str, Any] = Field(default_factory=dict)
+    depth: Annotated[int, Field(ge=1, le=1000)] = 20
+
+
 class QueueSettings(Section):
     """When a worker of the job queue is believed dead, and how long a failed job waits."""
 

@@ -36,6 +36,7 @@ from holocron_assets.sections import (
     GuardSettings,
     LakeSettings,
     QueueSettings,
+    RerankSettings,
     SchedulesSettings,
     SearchSettings,
     SensorsSettings,
@@ -82,6 +83,7 @@ class Settings(BaseSettings):
     events: EventSettings = EventSettings()
     lake: LakeSettings = Field(default_factory=LakeSettings)
     queue: QueueSettings = QueueSettings()
+    rerank: RerankSettings = RerankSettings()
     schedules: SchedulesSettings = SchedulesSettings()
     sensors: SensorsSettings = SensorsSettings()
     ollama: OllamaSettings = Field(default_factory=OllamaSettings)

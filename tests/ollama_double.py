@@ -34,6 +34,8 @@ class OllamaDouble(HttpDouble):
 
     models: dict[str, Model] = field(default_factory=lambda: {"all-minilm:latest": Model()})
     version: str = "0.32.14"
+    #: what a chat model says to a request
+    says: Callable[[dict[str, Any]], str] = field(default=lambda asked: '{"score": 0.5}')
 
     def respond(self, method: str, path: str, body: bytes) -> Answer:
         known: dict[str, tuple[str, Callable[[bytes], Answer]]] = {
@@ -42,6 +44,7 @@ class OllamaDouble(HttpDouble):
             "/api/tags": ("GET", lambda _: in_json({"models": [self._listed(*one) for one in self.models.items()]})),
             "/api/show": ("POST", self._show),
             "/api/embed": ("POST", self._embed),
+            "/api/chat": ("POST", lambda body: self.answer_in_turn(json.loads(body), self._chat)),
         }
         if path not in known:
             return 404, "text/plain", b"404 page not found", {}
@@ -92,6 +95,12 @@ class OllamaDouble(HttpDouble):
         embeddings = vectors.tolist() if self.spoil is None else self.spoil(vectors)
         tokens = sum(len(text.split()) for text in texts)
         return in_json({"model": asked["model"], "embeddings": embeddings, "prompt_eval_count": tokens})
+
+    def _chat(self, asked: dict[str, Any]) -> Answer:
+        if _tagged(asked["model"]) not in self.models:
+            return _error(404, f"model '{asked['model']}' not found")
+        message = {"role": "assistant", "content": self.says(asked)}
+        return in_json({"model": asked["model"], "message": message, "done": True, "done_reason": "stop"})
 
 
 def _tagged(name: str) -> str:

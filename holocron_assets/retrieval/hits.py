@@ -110,3 +110,4 @@ class SearchResult:
     chunks_not_embedded: int
     filters: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    reranker: str | None = None  #: whose scores are in `rerank`

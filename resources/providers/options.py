@@ -5,7 +5,7 @@ changes speed is a constructor argument instead.
 """
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -20,17 +20,22 @@ class Options(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
+    what: ClassVar[str] = "provider"
+    where: ClassVar[str] = _WHERE
+
     @classmethod
     def read(cls, provider: str, given: Mapping[str, Any]) -> Self:
         """Raises `ConfigurationError` that names every fault and the options that there are."""
         if secret := named_secret(given):
-            raise ConfigurationError(f"provider {provider!r}, {secret}: {NO_SECRETS}.")
+            raise ConfigurationError(f"{cls.what} {provider!r}, {secret}: {NO_SECRETS}.")
         try:
             return cls.model_validate(dict(given))
         except ValidationError as error:
             faults = "; ".join(f"{fault['loc'][0]}: {fault['msg']}" for fault in error.errors())
-            known = ", ".join(sorted(cls.model_fields))
-            raise ConfigurationError(f"provider {provider!r}, {faults}. Known options: {known}. {_WHERE}") from error
+            known = ", ".join(sorted(cls.model_fields)) or "none"
+            raise ConfigurationError(
+                f"{cls.what} {provider!r}, {faults}. Known options: {known}. {cls.where}"
+            ) from error
 
 
 def require_model(provider: str, model: str, served: str) -> None:

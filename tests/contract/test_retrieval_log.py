@@ -56,6 +56,7 @@ def test_a_search_is_logged_with_its_hits(world: World, found: SearchResult) -> 
             "scoring_method": "rrf",
             "min_score_threshold": 0.001,
             "secondary_sort": "chunk_id",
+            "reranker": None,
             "notes": ["a note"],
             "version": "2.0",
             "bm25_k1": 1.5,
@@ -100,7 +101,7 @@ def test_only_constants_that_played_a_part_are_logged(
     """A vector search has no BM25 in its policy, and a weighted one no constant of rank fusion."""
     log_retrieval(world.store, replace(found, method=method, ranked_by=ranked_by), top_k=3)
 
-    known = {"method", "scoring_method", "min_score_threshold", "secondary_sort", "notes", "version"}
+    known = {"method", "scoring_method", "min_score_threshold", "secondary_sort", "reranker", "notes", "version"}
     assert set(logged(world)["policy"]) - known == constants
     assert logged(world)["filters"] is None
 

@@ -53,6 +53,7 @@ def test_lists_in_the_environment_are_json(monkeypatch: pytest.MonkeyPatch) -> N
         ("a: [", r"cannot read the settings in .*holocron.yaml"),
         ("schedules: {nightly: tonight}", r"schedules.nightly: String should match pattern"),
         ("schedules: {time_zone: Mars/Olympus}", r"Mars/Olympus is no time zone"),
+        ("rerank: {depth: 0}", r"rerank.depth: Input should be greater than or equal to 1"),
         ("sensors: {interval_seconds: 0}", r"sensors.interval_seconds: Input should be greater than 0"),
         ("lake: {root: ''}", r"lake.root: String should have at least 1 character"),
         ("lake: {max_bytes_per_run: -1}", r"lake.max_bytes_per_run"),
