@@ -18,6 +18,7 @@ from pydantic import (
 
 from holocron_assets.chunking import POLICIES, ChunkingPolicy
 from holocron_assets.environment import NO_SECRETS, named_secret
+from holocron_assets.evidence.policy import EvidencePolicy
 from holocron_assets.identity import canonical_json
 from holocron_assets.selection import Selection
 from holocron_assets.user_queries import require_reading
@@ -133,6 +134,24 @@ class RerankSettings(Section):
     name: str = "none"
     options: dict[str, Any] = Field(default_factory=dict)
     depth: Annotated[int, Field(ge=1, le=1000)] = 20
+
+
+class EvidenceSettings(Section):
+    """The limits of a bundle of evidence, and whether it is redacted."""
+
+    max_items: int = 50
+    max_total_bytes: int = 100_000
+    max_item_bytes: int = 10_000
+    redact: bool = False
+
+    @model_validator(mode="after")
+    def _is_a_policy(self) -> "EvidenceSettings":
+        self.policy()
+        return self
+
+    def policy(self) -> EvidencePolicy:
+        """The policy that these settings name; raises `ConfigurationError` for limits that make no sense."""
+        return EvidencePolicy(**self.model_dump(exclude={"redact"}), enable_redaction=self.redact)
 
 
 class QueueSettings(Section):

@@ -32,6 +32,7 @@ from holocron_assets.sections import (
     ChunkingSettings,
     DuckDBSettings,
     EventSettings,
+    EvidenceSettings,
     ExtractionSettings,
     GuardSettings,
     LakeSettings,
@@ -84,6 +85,7 @@ class Settings(BaseSettings):
     lake: LakeSettings = Field(default_factory=LakeSettings)
     queue: QueueSettings = QueueSettings()
     rerank: RerankSettings = RerankSettings()
+    evidence: EvidenceSettings = EvidenceSettings()
     schedules: SchedulesSettings = SchedulesSettings()
     sensors: SensorsSettings = SensorsSettings()
     ollama: OllamaSettings = Field(default_factory=OllamaSettings)

@@ -20,6 +20,7 @@ COMMANDS = {
     "plan": "holocron_assets.cli.plan:command",
     "status": "holocron_assets.cli.status:command",
     "search": "holocron_assets.cli.search:command",
+    "evidence": "holocron_assets.cli.evidence:command",
     "verify": "holocron_assets.cli.verify:command",
     "retry": "holocron_assets.cli.retry:command",
     "lineage": "holocron_assets.cli.lineage:command",
