@@ -1,5 +1,6 @@
 """What a search answered, taken apart again: the score that ranks a hit, and results that were written as JSON."""
 
+import math
 from dataclasses import asdict
 from typing import Any
 
@@ -11,6 +12,7 @@ from holocron_assets.identity import text_sha256
 from holocron_assets.retrieval.hits import Hit, SearchResult
 
 _RESULT = TypeAdapter(SearchResult)
+_DEEPEST = 64
 
 
 def ranking_score(result: SearchResult, hit: Hit) -> float:
@@ -38,13 +40,39 @@ def parse_result(text: str | bytes, origin: str) -> SearchResult:
             f"{origin} is no result of a search: {'.'.join(map(str, fault['loc'])) or 'it'}: {fault['msg']}. "
             "Write it by `holocron search QUERY --json`."
         ) from error
+    if _is_deep(content):
+        raise InputError(f"{origin} is nested deeper than {_DEEPEST} levels, which no result of a search is")
     for rank, hit in enumerate(result.hits, start=1):
-        if hit.rank != rank:
-            raise InputError(f"{origin}: hit {rank} has the rank {hit.rank}; ranks count from 1, the best first")
-        if text_sha256(hit.text) != hit.content_sha256:
-            raise InputError(
-                f"{origin}: the text of hit {rank} ({hit.chunk_id[:12]}) is not what its content_sha256 says. "
-                "Search again: evidence must be what the store holds."
-            )
+        if said := _fault(hit, rank):
+            raise InputError(f"{origin}, hit {rank} ({hit.chunk_id[:12]}): {said}")
         ranking_score(result, hit)
     return result
+
+
+def _fault(hit: Hit, rank: int) -> str | None:
+    """What a search would not have said of a hit."""
+    if hit.rank != rank:
+        return f"its rank is {hit.rank}; ranks count from 1, the best first"
+    if not 0 <= hit.start_offset <= hit.end_offset:
+        return f"no text stands from {hit.start_offset} to {hit.end_offset}"
+    if not all(score is None or math.isfinite(score) for score in asdict(hit.scores).values()):
+        return "a score is no finite number"
+    if text_sha256(hit.text) != hit.content_sha256:
+        return (
+            "its text is not what its content_sha256 says. Search again: evidence must be what the store holds, "
+            "unchanged"
+        )
+    return None
+
+
+def _is_deep(value: Any) -> bool:
+    """Whether lists and objects are nested so deeply that whoever follows them could run out of stack."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [
+            inner
+            for one in level
+            if isinstance(one, dict | list)
+            for inner in (one.values() if isinstance(one, dict) else one)
+        ]
+    return bool(level)

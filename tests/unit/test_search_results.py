@@ -24,6 +24,10 @@ def test_what_was_printed_is_read_again(capsys: pytest.CaptureFixture[str]) -> N
     assert parse_result(json.dumps(printed(result, capsys)), "x") == result
 
 
+def nested(depth: int) -> Any:
+    return json.loads('{"a":[' * (depth // 2) + "]}" * (depth // 2))
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -31,9 +35,12 @@ def test_what_was_printed_is_read_again(capsys: pytest.CaptureFixture[str]) -> N
         (lambda content: content["hits"][0].pop("chunk_id"), r"hits.0.chunk_id: Field required"),
         (
             lambda content: content["hits"][0].update(text="two"),
-            r"text of hit 1 .* is not what its content",
+            r"hit 1 \(1993a3c633cf\): its text is not what its content",
         ),
-        (lambda content: content["hits"][0].update(rank=2), r"hit 1 has the rank 2"),
+        (lambda content: content["hits"][0].update(rank=2), r"hit 1 .*: its rank is 2"),
+        (lambda content: content["hits"][0].update(start_offset=-1), r"hit 1 .*: no text stands from -1 to"),
+        (lambda content: content["hits"][0]["scores"].update(bm25="inf"), r"hit 1 .*: a score is no finite number"),
+        (lambda content: content["hits"][0].update(source_ref=nested(70)), r"nested deeper than 64 levels"),
         (lambda content: content["hits"][0]["scores"].update(rrf=None), r"hit 1 .* has no score 'rrf'"),
         (lambda content: content.update(ranked_by="__class__"), r"no score '__class__'"),
         (lambda content: content.update(embedding_space_id="x"), r"embedding_space_id: "),
