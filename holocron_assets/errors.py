@@ -4,7 +4,7 @@ The tree::
 
     HolocronError
     ├── ConfigurationError        the settings are wrong; nothing was attempted
-    ├── InputError                a file, line or query handed to `holocron ingest` cannot be used
+    ├── InputError                a file, line or query that was handed over cannot be used
     ├── ExportError               the folder handed to `holocron export` cannot be used
     ├── ArtefactError             the folder of a run's artefacts cannot be written; the run's work stands
     ├── EventError                the file of events cannot be written; whatever it would tell of stands
@@ -46,7 +46,7 @@ class ConfigurationError(HolocronError):
 
 
 class InputError(HolocronError):
-    """A file, a line or the result of a query that was handed over for ingestion cannot be used."""
+    """A file, a line, or the result of a query or a search, that was handed over cannot be used."""
 
 
 class ExportError(HolocronError):
