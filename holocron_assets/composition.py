@@ -6,18 +6,20 @@ commands use it as it is, and need not wait for Dagster to be imported (docs/dec
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from holocron_assets.errors import ConfigurationError
 from holocron_assets.ports import EmbeddingProvider, ProviderCatalog, Store, Webhook
 from holocron_assets.records import EmbeddingSpace
-from holocron_assets.retrieval.reranking import Reranker
 from holocron_assets.settings import Settings
 from holocron_assets.spaces import options_of
 from resources.providers import PROVIDERS, model_of, open_provider
 from resources.rerankers import open_reranker
 from resources.stores import open_store
 from resources.webhook import open_webhook
+
+if TYPE_CHECKING:
+    from holocron_assets.search import Searcher
 
 #: How long a session waits for a store that another process holds. A step of a run can afford to wait;
 #: a person cannot, and is told who holds it; a sensor comes again soon.
@@ -70,9 +72,21 @@ def installed_providers(settings: Settings) -> ProviderCatalog:
     return InstalledProviders(settings)
 
 
-def search_reranker(settings: Settings) -> Reranker:
-    """What gives the first hits of a search another order, as the settings say."""
-    return open_reranker(settings.rerank.name, settings.rerank.options, settings)
+def searcher(settings: Settings) -> "Searcher":
+    """What answers questions, as the settings say; waits for a held store as a command does."""
+    # What searches need takes long to import, and most commands do not search.
+    from holocron_assets.search import Searcher  # noqa: PLC0415
+    from holocron_assets.stages.canary import CanaryPolicy  # noqa: PLC0415
+    from holocron_assets.stages.indexing import IndexPlace  # noqa: PLC0415
+
+    return Searcher(
+        command_store(settings),
+        InstalledProviders(settings),
+        CanaryPolicy.of(settings),
+        IndexPlace.of(settings),
+        open_reranker(settings.rerank.name, settings.rerank.options, settings),
+        rerank_depth=settings.rerank.depth,
+    )
 
 
 def alert_webhook() -> Webhook | None:

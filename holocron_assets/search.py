@@ -1,5 +1,7 @@
 """Searching: a query's words and its vector are compared with what is current in one embedding space."""
 
+import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,13 +10,14 @@ from numpy.typing import NDArray
 
 from holocron_assets.anchors import a_short_one
 from holocron_assets.derived_spaces import open_space
-from holocron_assets.errors import InputError
+from holocron_assets.errors import InputError, StoreBusyError
 from holocron_assets.ports import Progress, ProviderCatalog, Purpose, Session, Store
 from holocron_assets.promotion import DEFAULT, space_of_alias
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.retrieval.filters import Filters
-from holocron_assets.retrieval.hits import Fusion, Hit, Method, Mode, SearchResult
-from holocron_assets.retrieval.index import Candidate
+from holocron_assets.retrieval.hits import Fusion, Method, Mode, SearchResult
+from holocron_assets.retrieval.index import Candidate, SearchIndex
+from holocron_assets.retrieval.reranking import HitVectors, NoReranker, Reranker, reranked
 from holocron_assets.spaces import named_space, require_same_space
 from holocron_assets.stages.canary import CanaryPolicy
 from holocron_assets.stages.indexing import IndexPlace, current_index
@@ -26,13 +29,15 @@ from holocron_assets.vectors import require_valid
 #: A longer query is an accident: no model reads so much, and its words would match everything.
 MOST_CHARACTERS = 20_000
 _HYBRID, _EVERYTHING = Method(), Filters()
+#: While nobody commits anything, a searcher compares its model with the registered anchors so often.
+_ANCHOR_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     """What is asked of one space: the query, how to rank, how many hits, and what they must be.
 
-    `min_score` bounds the score that the hits are ranked by.
+    `min_score` bounds the score by which the method ranks, before a reranker.
     """
 
     query: str
@@ -42,58 +47,116 @@ class Question:
     min_score: float | None = None
 
 
-def search(
-    store: Store,
-    providers: ProviderCatalog,
-    canary: CanaryPolicy,
-    place: IndexPlace,
-    question: Question,
-    *,
-    space: str | None = None,
-    alias: str = DEFAULT,
-    progress: Progress | None = None,
-) -> SearchResult:
-    """The best current chunks for a question, in `space` (by any unmistakable part of its name) or by an alias.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sight:
+    """A space as it was found fit to be searched, when, and what the store looked like then from outside."""
 
-    Raises `InputError` for a query that cannot be answered, `ConfigurationError` when it is not clear which space is
-    meant, and `SpaceMismatchError` when the provider's vectors are no longer those of the space.
+    space: EmbeddingSpace
+    stamp: str | None
+    is_compared: bool
+    seconds: float
+
+
+class Searcher:
+    """Answers questions from the search indexes of a store. May be used by several threads at once.
+
+    What it opened stays open, and while nothing is committed to the store, it does not wait for whoever holds it.
     """
-    _require_answerable(question)
-    chosen = read(store, _chosen, space, alias)
-    vectors = None
-    if question.method.mode is not Mode.LEXICAL:
-        vectors = query_vectors(store, providers, canary, chosen, [question.query])
-    index = current_index(store, chosen, place, progress)
-    (candidates,) = index.rank([question.query], vectors, question.method, question.top_k, question.filters)
-    if question.min_score is not None:
-        candidates = [one for one in candidates if score_of(one, question.method) >= question.min_score]
-    return SearchResult(
-        query=question.query,
-        space=chosen.slug,
-        embedding_space_id=chosen.embedding_space_id,
-        method=question.method,
-        ranked_by=ranked_by(question.method),
-        hits=tuple(index.hits(candidates)),
-        chunks_not_embedded=index.manifest.chunks_not_embedded,
-        filters=question.filters.given(),
-    )
 
+    def __init__(
+        self,
+        store: Store,
+        providers: ProviderCatalog,
+        canary: CanaryPolicy,
+        place: IndexPlace,
+        reranker: Reranker | None = None,
+        *,
+        rerank_depth: int = 20,
+    ) -> None:
+        self._store = store
+        self._providers = providers
+        self._canary = canary
+        self._place = place
+        self._reranker = reranker or NoReranker()
+        self._depth = rerank_depth
+        self._sights: dict[tuple[str | None, str], _Sight] = {}
+        self._indexes: dict[str, SearchIndex] = {}
+        self._lock = threading.Lock()
 
-def query_vectors(
-    store: Store, providers: ProviderCatalog, canary: CanaryPolicy, space: EmbeddingSpace, queries: Sequence[str]
-) -> NDArray[np.float32]:
-    """The vectors of queries in a space, of shape (len(queries), dimensions), by the model that made those of chunks.
+    def search(
+        self,
+        question: Question,
+        *,
+        space: str | None = None,
+        alias: str = DEFAULT,
+        progress: Progress | None = None,
+    ) -> SearchResult:
+        """The best current chunks for a question, in `space` (by any unmistakable part of its name) or by an alias.
 
-    Raises `SpaceMismatchError` when it is another one now.
-    """
-    provider = open_space(store, providers, space)
-    require_same_space(space, provider.describe())
-    require_model_unmoved(store, providers, space, canary, a_short_one)
-    vectors = provider.embed(queries, Purpose.QUERY).values
-    # The name may have come to mean another model since it was looked at.
-    require_same_space(space, provider.describe())
-    require_valid(vectors, space, len(queries))
-    return vectors
+        Raises `InputError` for a query that cannot be answered, `ConfigurationError` when it is not clear which space
+        is meant, and `SpaceMismatchError` when the provider's vectors are no longer those of the space.
+        """
+        _require_answerable(question)
+        is_embedded = question.method.mode is not Mode.LEXICAL
+        chosen = self._chosen(space, alias, compare=is_embedded)
+        vectors = self._embedded(chosen, [question.query]) if is_embedded else None
+        index = self.index(chosen, progress)
+        depth = question.top_k if isinstance(self._reranker, NoReranker) else max(question.top_k, self._depth)
+        (candidates,) = index.rank([question.query], vectors, question.method, depth, question.filters)
+        if question.min_score is not None:
+            candidates = [one for one in candidates if score_of(one, question.method) >= question.min_score]
+        result = SearchResult(
+            query=question.query,
+            space=chosen.slug,
+            embedding_space_id=chosen.embedding_space_id,
+            method=question.method,
+            ranked_by=ranked_by(question.method),
+            hits=tuple(index.hits(candidates)),
+            chunks_not_embedded=index.manifest.chunks_not_embedded,
+            filters=question.filters.given(),
+        )
+        compared = None if vectors is None else HitVectors(query=vectors[0], hits=index.vectors(candidates))
+        return reranked(result, self._reranker, compared, question.top_k)
+
+    def space(self, space: str | None = None, alias: str = DEFAULT) -> EmbeddingSpace:
+        """The space that a name or an alias means; raises as `search`."""
+        return self._chosen(space, alias, compare=False)
+
+    def index(self, space: EmbeddingSpace, progress: Progress | None = None) -> SearchIndex:
+        """The index of a space, with nothing stale in it."""
+        index = current_index(self._store, space, self._place, progress, known=self._indexes.get(space.slug))
+        self._indexes[space.slug] = index
+        return index
+
+    def _chosen(self, space: str | None, alias: str, *, compare: bool) -> EmbeddingSpace:
+        """The space to search; with `compare` after its model was compared with the registered anchors."""
+        stamp, known = self._store.stamp(), self._sights.get((space, alias))
+        if known is not None and (stamp is None or known.stamp != stamp or (compare and not known.is_compared)):
+            known = None
+        if known is not None and (not compare or time.monotonic() - known.seconds < _ANCHOR_SECONDS):
+            return known.space
+        try:
+            with self._lock:
+                chosen = read(self._store, _chosen, space, alias)
+                if compare:
+                    require_model_unmoved(self._store, self._providers, chosen, self._canary, a_short_one)
+        except StoreBusyError:
+            # Nothing was committed since it was fit, so it still is; the model's digest is looked at in any case.
+            if known is None:
+                raise
+            return known.space
+        sight = _Sight(space=chosen, stamp=stamp, is_compared=compare, seconds=time.monotonic())
+        self._sights[space, alias] = sight
+        return chosen
+
+    def _embedded(self, space: EmbeddingSpace, queries: Sequence[str]) -> NDArray[np.float32]:
+        provider = open_space(self._store, self._providers, space)
+        require_same_space(space, provider.describe())
+        vectors = provider.embed(queries, Purpose.QUERY).values
+        # The name may have come to mean another model since it was looked at.
+        require_same_space(space, provider.describe())
+        require_valid(vectors, space, len(queries))
+        return vectors
 
 
 def ranked_by(method: Method) -> str:
@@ -103,7 +166,7 @@ def ranked_by(method: Method) -> str:
     return "cosine_similarity" if method.mode is Mode.VECTOR else "bm25"
 
 
-def score_of(found: Candidate | Hit, method: Method) -> float:
+def score_of(found: Candidate, method: Method) -> float:
     """The score that a method ordered it by."""
     return float(getattr(found.scores, ranked_by(method)))
 

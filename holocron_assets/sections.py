@@ -171,10 +171,11 @@ class LakeSettings(Section):
 
 
 class SearchSettings(Section):
-    """Where search indexes are kept, and whose words are in the texts."""
+    """Where search indexes are kept, whose words are in the texts, and whether searches are written to the store."""
 
     folder: Annotated[str, Field(min_length=1)] = ".holocron/search"
     language: Annotated[str, Field(min_length=1)] = "english"
+    log: bool = False
 
 
 class EventSettings(Section):

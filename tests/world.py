@@ -14,7 +14,7 @@ from holocron_assets.intake.rows import record_of
 from holocron_assets.ports import EmbeddingProvider, Progress, ProviderCatalog, Session
 from holocron_assets.retrieval.hits import Method, Mode, SearchResult
 from holocron_assets.runs import Origin
-from holocron_assets.search import Question, search
+from holocron_assets.search import Question, Searcher
 from holocron_assets.settings import Settings
 from holocron_assets.spaces import space_of
 from holocron_assets.stages.canary import CanaryPolicy
@@ -156,9 +156,14 @@ class World:
         self, query: str, *, top_k: int, space: str | None = None, mode: Mode = Mode.VECTOR, **asked: Any
     ) -> SearchResult:
         """The best chunks in a space, or in that which search uses by itself; the nearest, if nothing else is said."""
-        question = Question(query=query, top_k=top_k, method=Method(mode=mode), **asked)
+        return self.searcher().search(
+            Question(query=query, top_k=top_k, method=Method(mode=mode), **asked), space=space
+        )
+
+    def searcher(self) -> Searcher:
+        """What answers questions of this world's store."""
         policy, place = CanaryPolicy.of(self.settings), IndexPlace.of(self.settings)
-        return search(self.store, self.providers, policy, place, question, space=space)
+        return Searcher(self.store, self.providers, policy, place)
 
     def closed_file(self) -> Path:
         """The file of an embedded store, when nobody keeps it open any more."""

@@ -1,9 +1,7 @@
 """`holocron evidence`: what a search found, ready for a chat model."""
 
 import json
-import os
 import uuid
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
@@ -11,17 +9,15 @@ from typing import IO, Any
 import click
 from click.core import ParameterSource
 
-from holocron_assets.cli.output import json_option, print_json, say
-from holocron_assets.composition import command_store, installed_providers
-from holocron_assets.errors import ConfigurationError
+from holocron_assets.cli.output import json_option, print_json, say, write_file
+from holocron_assets.composition import command_store, searcher
 from holocron_assets.evidence.bundle import EvidenceBundle, bundle_of
 from holocron_assets.handing_over import hand_over
 from holocron_assets.promotion import DEFAULT
 from holocron_assets.retrieval.hits import SearchResult
 from holocron_assets.retrieval.results import parse_result
-from holocron_assets.search import search
+from holocron_assets.search import Question
 from holocron_assets.settings import Settings, load_settings
-from holocron_assets.stages.canary import CanaryPolicy
 
 
 @click.command()
@@ -74,7 +70,7 @@ def command(
     bundle = bundle_of(result, policy)
     is_new = hand_over(command_store(settings), bundle, run_id) if write else None
     if out is not None:
-        _write_file(out, bundle.as_json())
+        write_file(out, bundle.as_json())
     if as_json:
         print_json(json.loads(bundle.as_json()))
         return
@@ -100,8 +96,7 @@ def _require_sense(
 
 
 def _found(settings: Settings, query: str, *, space: str | None, alias: str, top_k: int) -> SearchResult:
-    providers, canary = installed_providers(settings), CanaryPolicy.of(settings)
-    return search(command_store(settings), providers, canary, query, space=space, alias=alias, top_k=top_k)
+    return searcher(settings).search(Question(query=query, top_k=top_k), space=space, alias=alias)
 
 
 def _show(bundle: EvidenceBundle, result: SearchResult) -> None:
@@ -123,22 +118,3 @@ def _show(bundle: EvidenceBundle, result: SearchResult) -> None:
         say(note, "yellow")
     if result.chunks_not_embedded:
         say(f"{result.space} lacks {result.chunks_not_embedded:,} current chunks; they were not searched.", "yellow")
-
-
-def _write_file(path: Path, text: str) -> None:
-    """The text and a line end. A file is replaced in one step, so that nobody reads half of it."""
-    content = f"{text}\n".encode()
-    try:
-        if path.exists() and not path.is_file():
-            path.write_bytes(content)  # a device or a pipe
-            return
-        target = path.resolve()
-        partial = target.with_name(f".{target.name}.{os.getpid()}")
-        try:
-            partial.write_bytes(content)
-            partial.replace(target)
-        finally:
-            with suppress(OSError):
-                partial.unlink()
-    except OSError as error:
-        raise ConfigurationError(f"cannot write {path}: {error.strerror}. Name another file by --out.") from error

@@ -2,9 +2,11 @@
 
 import dataclasses
 import json
+import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +24,10 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from holocron_assets.errors import ConfigurationError
 from holocron_assets.ports import Progress as ReportProgress
+
+_COMMANDS = {code: " " for code in (*range(32), *range(127, 160)) if code != ord("\n")}
 
 dry_run_option = click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
@@ -35,7 +40,12 @@ def console() -> Console:
 
 def say(text: str, style: str | None = None) -> None:
     """A line for people, never broken by us: a path or a number in it may be copied or searched for."""
-    console().print(text, style=style, markup=False, soft_wrap=True)
+    console().print(printable(text), style=style, markup=False, soft_wrap=True)
+
+
+def printable(text: str) -> str:
+    """The text as a terminal may have it: what would command it, other than to end a line, is a space."""
+    return text.translate(_COMMANDS)
 
 
 def warn(text: str) -> None:
@@ -45,7 +55,12 @@ def warn(text: str) -> None:
 
 def print_json(value: Any) -> None:
     """One JSON document: dataclasses as objects, times in ISO 8601, UTC."""
-    click.echo(json.dumps(value, default=_plain, ensure_ascii=False, indent=2))
+    click.echo(json_text(value))
+
+
+def json_text(value: Any) -> str:
+    """The same, as a text."""
+    return json.dumps(value, default=_plain, ensure_ascii=False, indent=2)
 
 
 def rows_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
@@ -79,6 +94,25 @@ def progress_bar(what: str, *, quiet: bool) -> Iterator[ReportProgress]:
             bar.update(task, completed=done, total=total or None)
 
         yield report
+
+
+def write_file(path: Path, text: str) -> None:
+    """The text and a line end. A file is replaced in one step, so that nobody reads half of it."""
+    content = f"{text}\n".encode()
+    try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(content)  # a device or a pipe
+            return
+        target = path.resolve()
+        partial = target.with_name(f".{target.name}.{os.getpid()}")
+        try:
+            partial.write_bytes(content)
+            partial.replace(target)
+        finally:
+            with suppress(OSError):
+                partial.unlink()
+    except OSError as error:
+        raise ConfigurationError(f"cannot write {path}: {error.strerror}. Name another file.") from error
 
 
 def _cell(value: object) -> str:

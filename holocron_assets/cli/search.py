@@ -1,19 +1,31 @@
 """`holocron search`: the best chunks for a query."""
 
-import textwrap
+from pathlib import Path
 from typing import Any
 
 import click
+from rich.padding import Padding
+from rich.text import Text
 
-from holocron_assets.cli.output import json_option, print_json, progress_bar, say
-from holocron_assets.composition import command_store, installed_providers
+from holocron_assets.cli.output import (
+    console,
+    json_option,
+    json_text,
+    print_json,
+    printable,
+    progress_bar,
+    say,
+    write_file,
+)
+from holocron_assets.composition import command_store, searcher
 from holocron_assets.promotion import DEFAULT
 from holocron_assets.retrieval.filters import Filters
 from holocron_assets.retrieval.hits import Fusion, Hit, Method, Mode, SearchResult
-from holocron_assets.search import Question, search
+from holocron_assets.retrieval.snippets import snippet
+from holocron_assets.retrieval.words import Analyzer
+from holocron_assets.retrieval_log import log_retrieval
+from holocron_assets.search import Question
 from holocron_assets.settings import load_settings
-from holocron_assets.stages.canary import CanaryPolicy
-from holocron_assets.stages.indexing import IndexPlace
 
 _SHOWN_CHARACTERS = 320
 _LINE_CHARACTERS = 76
@@ -47,6 +59,8 @@ _NAMES = {"cosine_similarity": "cosine"}
 @click.option("--source", "source_id", multiple=True, help="Only the source with this id.")
 @click.option("--chunk", "chunk_id", multiple=True, help="Only the chunk with this id.")
 @click.option("--explain", is_flag=True, help="Show every score of each hit.")
+@click.option("--export", type=click.Path(dir_okay=False, path_type=Path), help="Write the result there, as JSON.")
+@click.option("--log/--no-log", default=None, help="Write the search to vector.retrieval; the settings say, if not.")
 @click.option("--full", is_flag=True, help="Show the whole text of each hit.")
 @json_option
 def command(
@@ -60,6 +74,8 @@ def command(
     vector_weight: float,
     min_score: float | None,
     explain: bool,
+    export: Path | None,
+    log: bool | None,
     full: bool,
     as_json: bool,
     **filters: Any,
@@ -77,28 +93,27 @@ def command(
         min_score=min_score,
     )
     with progress_bar("chunks indexed", quiet=as_json) as progress:
-        result = search(
-            command_store(settings),
-            installed_providers(settings),
-            CanaryPolicy.of(settings),
-            IndexPlace.of(settings),
-            question,
-            space=space,
-            alias=alias,
-            progress=progress,
-        )
+        result = searcher(settings).search(question, space=space, alias=alias, progress=progress)
+    if log or (log is None and settings.search.log):
+        log_retrieval(command_store(settings), result, top_k=top_k, min_score=min_score)
+    if export is not None:
+        write_file(export, json_text(result))
     if as_json:
         print_json(result)
     else:
-        _show(result, explain=explain, full=full)
+        _show(result, Analyzer(settings.search.language), explain=explain, full=full)
 
 
-def _show(result: SearchResult, *, explain: bool, full: bool) -> None:
+def _show(result: SearchResult, analyzer: Analyzer, *, explain: bool, full: bool) -> None:
+    terms = set(analyzer.query_terms(result.query))
     for hit in result.hits:
-        text = hit.text if full else textwrap.shorten(hit.text, _SHOWN_CHARACTERS, placeholder=" ...")
         say(f"{hit.rank}. {hit.title or hit.source_id}  {_scores(hit, result.ranked_by, every=explain)}", "bold")
         say(f"   {hit.url or hit.source_id}  chunk {hit.chunk_id[:12]}", "dim")
-        say(textwrap.indent(text if full else textwrap.fill(text, _LINE_CHARACTERS), "   ") + "\n")
+        found = snippet(hit.text, terms, analyzer.words, len(hit.text) if full else _SHOWN_CHARACTERS)
+        shown = Text(printable(found.text if full else found.text.replace("\n", " ")))
+        for start, end in found.spans:
+            shown.stylize("bold underline", start, end)
+        console().print(Padding(shown, (0, 0, 1, 3), expand=False), width=_LINE_CHARACTERS)
     if not result.hits:
         say(f"Nothing in {result.space} answers that.")
     for note in result.notes:

@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -31,13 +31,12 @@ class Snippet:
     spans: tuple[tuple[int, int], ...]
 
 
-def snippet(passage: str, query: str, analyse: Analyse, longest: int = 240) -> Snippet:
-    """The window of at most `longest` characters with the most different words of the query, then with the most.
+def snippet(passage: str, wanted: Collection[str], analyse: Analyse, longest: int = 240) -> Snippet:
+    """The window of at most `longest` characters with the most different `wanted` terms, then with the most words.
 
     Of windows that are as good the first counts. It begins and ends with whole words, unless a single one is longer
     than all of it. Without a match it is the beginning of the passage.
     """
-    wanted = {word.term for word in analyse(query)}
     found = [word for word in analyse(passage) if word.term in wanted]
     first, last = _densest(found, longest)
     start, end = _widened(passage, first, last, longest)

@@ -71,13 +71,21 @@ class _Wanted:
 
 
 def current_index(
-    store: Store, space: EmbeddingSpace, place: IndexPlace, progress: Progress | None = None
+    store: Store,
+    space: EmbeddingSpace,
+    place: IndexPlace,
+    progress: Progress | None = None,
+    *,
+    known: SearchIndex | None = None,
 ) -> SearchIndex:
     """The index of a space with nothing stale in it: the published one, brought up to date where it is not.
 
-    While nothing was committed since it was, the store is not opened. Raises as `refresh_index`.
+    While nothing was committed since it was, the store is not opened, nor is any file if the caller has the index open
+    already, as `known`. Raises as `refresh_index`.
     """
     stamp = store.stamp()
+    if known is not None and stamp is not None and known.manifest.stamp == stamp and known.is_whole():
+        return known
     published, _ = _published(place.folder(store, space), space, place.language)
     if published is not None and stamp is not None and published.manifest.stamp == stamp:
         return published

@@ -27,7 +27,7 @@ def test_a_search_becomes_a_bundle(filled: World) -> None:
     assert [item["content_sha256"] for item in bundle["items"]] == [hit["content_sha256"] for hit in hits]
     assert bundle["items"][0]["source_ref"]["source_ref"] == hits[0]["source_ref"]
     said = holocron("evidence", QUERY, "-k", "3").output
-    assert "1. Lamps  cosine_similarity 0." in said
+    assert "1. Lamps  rrf 0." in said
     assert f"Bundle {bundle['bundle_id']}: 3 passages, {bundle['summary']['total_bytes']:,} bytes, about" in said
 
 

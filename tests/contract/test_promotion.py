@@ -10,11 +10,10 @@ from holocron_assets.composition import InstalledProviders
 from holocron_assets.errors import ConfigurationError, HolocronError, NotReadyError
 from holocron_assets.promotion import Switch, _last_promotion, _switch, _undo, promote, roll_back
 from holocron_assets.registry import list_states, set_active
-from holocron_assets.search import Question, search
+from holocron_assets.search import Question
 from holocron_assets.sections import SpaceDeclaration
 from holocron_assets.stages.canary import CanaryPolicy
 from holocron_assets.stages.embed import embed_space
-from holocron_assets.stages.indexing import IndexPlace
 from holocron_assets.tables import spaces
 from holocron_assets.transactions import read, write
 from tests.conftest import Templates
@@ -131,8 +130,7 @@ def test_names_of_ones_own(world: World) -> None:
 
 
 def search_by(world: World, alias: str) -> str:
-    policy, place = CanaryPolicy.of(world.settings), IndexPlace.of(world.settings)
-    return search(world.store, world.providers, policy, place, Question(query="alpha"), alias=alias).space
+    return world.searcher().search(Question(query="alpha"), alias=alias).space
 
 
 def test_what_is_promoted_stays_active(world: World) -> None:

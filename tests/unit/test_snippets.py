@@ -65,7 +65,7 @@ FILL = "lorem ipsum dolor sit amet consectetur "
 )
 def test_the_window(passage: str, query: str, longest: int, expected: str) -> None:
     """The window that a reader would choose."""
-    found = snippet(passage, query, words, longest)
+    found = snippet(passage, {word.term for word in words(query)}, words, longest)
 
     assert marked(found) == expected
     assert passage[found.start : found.start + len(found.text)] == found.text
@@ -77,7 +77,7 @@ texts = st.text(alphabet="ab  \n.\u0301漢ש", max_size=120)
 @given(texts, texts, st.integers(1, 40))
 def test_what_always_holds(passage: str, query: str, longest: int) -> None:
     """Never too long, always a part of the passage; every span is a matched word, and there is one if there can be."""
-    found = snippet(passage, query, words, longest)
+    found = snippet(passage, {word.term for word in words(query)}, words, longest)
 
     assert len(found.text) <= longest
     assert passage[found.start :].startswith(found.text)
@@ -95,7 +95,7 @@ def test_what_always_holds(passage: str, query: str, longest: int) -> None:
 @given(st.lists(st.sampled_from(["tide", "clock", "keeper", "of", "salt"]), max_size=60), st.integers(8, 60))
 def test_words_are_whole(chosen: list[str], longest: int) -> None:
     """Where every word fits, none is cut."""
-    found = snippet(" ".join(chosen), "tide clock", words, longest)
+    found = snippet(" ".join(chosen), {word.term for word in words("tide clock")}, words, longest)
 
     assert set(found.text.split()) <= set(chosen)
     assert found.text == found.text.strip()
@@ -108,7 +108,7 @@ def test_long_passages_take_linear_time(piece: str) -> None:
     def seconds(length: int) -> float:
         passage = piece * (length // len(piece))
         began = time.process_time()
-        snippet(passage, "tide clock", words)
+        snippet(passage, {word.term for word in words("tide clock")}, words)
         return time.process_time() - began
 
     short, long = (min(seconds(length) for _ in range(3)) for length in (20_000, 160_000))
