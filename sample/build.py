@@ -1,4 +1,4 @@
-"""`python -m sample.build`: turns the sources into `holocron_assets/sample/records.ndjson.gz`.
+"""`python -m sample.build`: turns the sources into the records and the judged queries of `holocron_assets/sample/`.
 
 The same sources give the same lines; the compressed bytes may differ between versions of zlib.
 """
@@ -11,11 +11,17 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import yaml
+
+from holocron_assets.identity import page_source_id, work_source_id
+from holocron_assets.sample import JUDGED, RECORDS, SOURCE_NAME
 from sample.mediawiki import html_payload, missing_payload, raw_payload, record
-from sample.openalex import Directory, read_works, work_payload, work_record
+from sample.openalex import Directory, read_works, work_id, work_payload, work_record
 from sample.pages import PageRevision, inbound_ranks, read_pages
 
-OUTPUT = Path(__file__).parents[1] / "holocron_assets" / "sample" / "records.ndjson.gz"
+QUESTIONS = Path(__file__).with_name("questions.yaml")
+#: how much the page that answers best is worth, and one that a reader would accept
+BEST, ACCEPTED = 2, 1
 
 #: asked for by the crawler because a page links to it; there is no such page
 MISSING_TITLE = "Gullet Light"
@@ -50,13 +56,29 @@ def ndjson(rows: list[dict[str, Any]]) -> str:
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
-def write(path: Path = OUTPUT) -> list[dict[str, Any]]:
-    """Build the file; the rows are returned for whoever wants to count them."""
+def judged() -> dict[str, str]:
+    """The judged queries, as the files of a collection by their names."""
+    sources = {page.title: page_source_id("mediawiki", SOURCE_NAME, page.page_id) for page in read_pages()}
+    for work in read_works():
+        sources[work["title"]] = str(work_source_id(SOURCE_NAME, work_id(work["number"]).rpartition("/")[2]))
+    queries, lines = [], ["query-id\tcorpus-id\tscore"]
+    for number, one in enumerate(yaml.safe_load(QUESTIONS.read_text(encoding="utf-8")), start=1):
+        queries.append({"_id": f"q{number:02}", "text": one["question"]})
+        worth = {one["title"]: BEST} | dict.fromkeys(one.get("also", []), ACCEPTED)
+        lines += [f"q{number:02}\t{sources[title]}\t{score}" for title, score in worth.items()]
+    return {"queries.jsonl": ndjson(queries), "qrels.tsv": "".join(f"{line}\n" for line in lines)}
+
+
+def write(path: Path = RECORDS, folder: Path = JUDGED) -> list[dict[str, Any]]:
+    """Build the files; the rows are returned for whoever wants to count them."""
     rows = build_rows()
     compressed = io.BytesIO()
     with gzip.GzipFile(filename="", mode="wb", compresslevel=9, fileobj=compressed, mtime=0) as stream:
         stream.write(ndjson(rows).encode())
     path.write_bytes(compressed.getvalue())
+    folder.mkdir(exist_ok=True)
+    for name, content in judged().items():
+        (folder / name).write_text(content, encoding="utf-8", newline="\n")
     return rows
 
 
@@ -107,7 +129,7 @@ def main() -> None:
     """Build the file and say what is in it."""
     rows = write()
     pages = {row["resource_id"] for row in rows if row["source_system"] == "mediawiki"}
-    print(f"{OUTPUT.name}: {len(rows)} records of {len(pages)} titles, {OUTPUT.stat().st_size:,} bytes")
+    print(f"{RECORDS.name}: {len(rows)} records of {len(pages)} titles, {RECORDS.stat().st_size:,} bytes")
 
 
 if __name__ == "__main__":

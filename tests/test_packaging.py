@@ -52,6 +52,7 @@ def test_the_wheel_carries_what_is_needed(wheel: Path) -> None:
     for file in (ROOT / "sql").rglob("*.sql"):
         assert f"resources/{file.relative_to(ROOT).as_posix()}" in names
     assert "holocron_assets/sample/records.ndjson.gz" in names
+    assert "holocron_assets/sample/judged/qrels.tsv" in names
     assert "holocron_assets_cli_defaults.pth" in names
     assert not [name for name in names if name.startswith(("tests/", "benchmarks/", "sample/"))]
 

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
+from holocron_assets.evaluation.collections import read_collection
 from holocron_assets.identity import payload_sha256
-from holocron_assets.sample import RECORDS, SOURCE_NAME
-from sample.build import MISSING_TITLE, build_rows, ndjson
+from holocron_assets.sample import JUDGED, RECORDS, SOURCE_NAME
+from sample.build import MISSING_TITLE, build_rows, judged, ndjson
 from sample.mediawiki import html_payload, raw_payload, record
 from sample.openalex import inverted_index, read_works
 from sample.pages import PAGES, deliberate_red_links, linked_titles, read_pages
@@ -232,8 +233,17 @@ def test_questions_are_answered_by_pages_of_the_sample() -> None:
     questions = yaml.safe_load((PAGES.parent / "questions.yaml").read_text(encoding="utf-8"))
     titles = {page.title for page in read_pages()} | {work["title"] for work in read_works()}
 
-    assert 25 <= len({question["question"] for question in questions}) == len(questions) <= 40
+    assert 60 <= len({question["question"] for question in questions}) == len(questions) <= 100
     assert {title for question in questions for title in [question["title"], *question.get("also", [])]} <= titles
+
+
+def test_committed_judgements_are_what_the_questions_say() -> None:
+    """Nobody forgot to build them; each query has one source that answers best."""
+    found = read_collection(JUDGED)
+
+    assert judged() == {name: (JUDGED / name).read_text(encoding="utf-8") for name in judged()}
+    assert len(found.judged) == len(found.queries) >= 60
+    assert {sorted(gains.values()).count(2.0) for gains in found.judgements.values()} == {1}
 
 
 def test_records_can_be_made_from_plain_arguments() -> None:
