@@ -130,6 +130,16 @@ TABLES: Mapping[str, Mapping[str, Column]] = {
             run_id:uuid embedding_id:uuid chunk_id:text(128) old_vector_sha256:text(64)
             new_vector_sha256:text(64)? replaced_utc:time
         """,
+        "vector.retrieval_evaluation": """
+            evaluation_id:uuid embedding_space_id:uuid run_id:uuid collection:text(100) collection_sha256:text(64)
+            judged:text(20) method:text(100) top_k:integer query_count:integer skipped_count:integer
+            unknown_count:integer chunk_count:bigint ndcg_at_10:float recall_at_10:float recall_at_100:float
+            mrr_at_10:float map_at_100:float is_winner:boolean evaluated_utc:time
+        """,
+        "vector.retrieval_evaluation_query": """
+            evaluation_id:uuid ordinal:integer query_id:text(500) ndcg_at_10:float recall_at_10:float
+            recall_at_100:float mrr_at_10:float map_at_100:float
+        """,
         "vector.anchor": """
             canary_id:uuid anchor_sha256:text(64) kind:text(50) content:text vector_sha256:text(64)
         """,
@@ -160,6 +170,7 @@ KEYS: Mapping[str, frozenset[str]] = {
     "vector.extracted_text": frozenset({"text_id"}),
     "vector.ingest_seen": frozenset({"ingest_id"}),
     "vector.canary": frozenset({"canary_id"}),
+    "vector.retrieval_evaluation": frozenset({"evaluation_id"}),
 }
 
 #: What SQL Server looks up by, and needs an index for. DuckDB reads its columns in whole.

@@ -41,6 +41,7 @@ class JobType(StrEnum):
     CHUNK_SOURCE = "CHUNK_SOURCE"
     EMBED_CHUNKS = "EMBED_CHUNKS"
     REEMBED_SPACE = "REEMBED_SPACE"
+    RETRIEVE_TEST = "RETRIEVE_TEST"
 
 
 class ItemType(StrEnum):

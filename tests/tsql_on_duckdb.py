@@ -32,6 +32,8 @@ from tests.tsql_procedures import (
 
 _TYPES = {"BIGINT": int, "INTEGER": int, "HUGEINT": int, "BOOLEAN": bool, "BLOB": bytes, "TIMESTAMP": datetime}
 _TYPES |= {"DOUBLE": float, "UUID": uuid.UUID}
+#: What a kind is called where the same word means less.
+_KINDS = {exp.DType.BIT: exp.DType.BOOLEAN, exp.DType.FLOAT: exp.DType.DOUBLE}
 _SKIPPED = re.compile(r"\s*(set |if @@trancount|declare )", re.IGNORECASE)
 _VARIABLE = re.compile(r"\$(\w+)")
 _LOCKS: dict[str, threading.Lock] = defaultdict(threading.Lock)
@@ -335,7 +337,7 @@ def _node(node: exp.Expr) -> exp.Expr:  # noqa: PLR0911 - a table of translation
             _, *vectors = (one.transform(_node) for one in node.expressions)
             return exp.Anonymous(this="array_cosine_distance", expressions=vectors)
         case exp.DataType():
-            return exp.DataType(this=exp.DType.BOOLEAN if node.this == exp.DType.BIT else node.this)
+            return exp.DataType(this=_KINDS.get(node.this, node.this))
         case exp.Cast() if str(node.to.this.value).endswith("BINARY"):
             return exp.Anonymous(this="encode", expressions=[node.this.transform(_node)])
     return node

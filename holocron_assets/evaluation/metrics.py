@@ -5,7 +5,7 @@ judgement is above 0, and one that nobody judged is not.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import astuple, dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,10 @@ class Metrics:
     recall_at_100: float
     mrr_at_10: float
     map_at_100: float
+
+
+#: Their names.
+METRICS = tuple(one.name for one in fields(Metrics))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +66,8 @@ def measure(ranking: Sequence[str], judgements: Mapping[str, float]) -> Metrics 
 
 def mean(measured: Sequence[QueryMetrics]) -> Metrics:
     """The metrics of many queries, each query counting alike; there must be one."""
-    rows = [list(asdict(one.metrics).values()) for one in measured]
-    return Metrics(**dict(zip(asdict(measured[0].metrics), map(float, np.mean(rows, axis=0)), strict=True)))
+    means = np.mean([astuple(one.metrics) for one in measured], axis=0)
+    return Metrics(**dict(zip(METRICS, map(float, means), strict=True)))
 
 
 def _discounted(gains: NDArray[np.float64]) -> float:

@@ -11,10 +11,17 @@ from numpy.typing import DTypeLike, NDArray
 # Offsets of 64 bits: a batch of long texts must not wrap around.
 TEXT = pa.large_string()
 INTEGER = pa.int64()
+FLOAT = pa.float64()
 BOOLEAN = pa.bool_()
 TIME = pa.timestamp("us")
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - times are naive UTC throughout
+#: What stands where a value is None, and how numbers are laid out.
+_FORMS: Mapping[pa.DataType, tuple[Any, DTypeLike]] = {
+    INTEGER: (0, np.int64),
+    FLOAT: (0.0, np.float64),
+    TIME: (_EPOCH, "datetime64[us]"),
+}
 
 
 def table_of(columns: Mapping[str, pa.DataType], rows: Iterable[Sequence[Any]]) -> pa.Table:
@@ -25,7 +32,7 @@ def table_of(columns: Mapping[str, pa.DataType], rows: Iterable[Sequence[Any]]) 
 
 
 def column_of(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
-    """Values of one of the four types above, or None, as a column.
+    """Values of one of the five types above, or None, as a column.
 
     For such values `pa.array` does the same, but imports pandas to see whether it was given any: 0.4 s and 33 MB in
     every run.
@@ -40,7 +47,7 @@ def column_of(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
         return pa.Array.from_buffers(kind, len(values), [validity, _numbers(ends, np.int64), pa.py_buffer(content)])
     if kind == BOOLEAN:
         return pa.Array.from_buffers(kind, len(values), [validity, _bits([bool(value) for value in values])])
-    filler, width = (_EPOCH, "datetime64[us]") if kind == TIME else (0, np.int64)
+    filler, width = _FORMS[kind]
     filled = [filler if value is None else value for value in values]
     return pa.Array.from_buffers(kind, len(values), [validity, _numbers(filled, width)])
 

@@ -449,4 +449,29 @@ from openjson(cast(:rows as nvarchar(max))) with (
     chunk_id nvarchar(128),
     metadata_json nvarchar(max),
     score float
+
+-- name: create_staged_evaluation_queries
+create table #staged_evaluation_queries (
+    ordinal int not null primary key,
+    query_id nvarchar(500) collate database_default not null,
+    ndcg_at_10 float not null,
+    recall_at_10 float not null,
+    recall_at_100 float not null,
+    mrr_at_10 float not null,
+    map_at_100 float not null
+);
+
+-- name: insert_staged_evaluation_queries
+insert into #staged_evaluation_queries (
+    ordinal, query_id, ndcg_at_10, recall_at_10, recall_at_100, mrr_at_10, map_at_100
+)
+select ordinal, query_id, ndcg_at_10, recall_at_10, recall_at_100, mrr_at_10, map_at_100
+from openjson(cast(:rows as nvarchar(max))) with (
+    ordinal int,
+    query_id nvarchar(500),
+    ndcg_at_10 float,
+    recall_at_10 float,
+    recall_at_100 float,
+    mrr_at_10 float,
+    map_at_100 float
 );

@@ -1,0 +1,61 @@
+-- Evaluations of retrieval, and what judgements can name.
+
+-- name: insert_evaluation
+insert into vector.retrieval_evaluation (
+    evaluation_id, embedding_space_id, run_id, collection, collection_sha256, judged, method, top_k, query_count,
+    skipped_count, unknown_count, chunk_count, ndcg_at_10, recall_at_10, recall_at_100, mrr_at_10, map_at_100,
+    is_winner, evaluated_utc
+)
+select
+    :evaluation_id, :embedding_space_id, :run_id, :collection, :collection_sha256, :judged, :method, :top_k,
+    :query_count, :skipped_count, :unknown_count, :chunk_count, :ndcg_at_10, :recall_at_10, :recall_at_100,
+    :mrr_at_10, :map_at_100, cast(0 as bit), :now
+where not exists (select 1 from vector.retrieval_evaluation where evaluation_id = :evaluation_id);
+
+-- name: insert_evaluation_queries
+insert into vector.retrieval_evaluation_query (
+    evaluation_id, ordinal, query_id, ndcg_at_10, recall_at_10, recall_at_100, mrr_at_10, map_at_100
+)
+select
+    :evaluation_id, s.ordinal, s.query_id, s.ndcg_at_10, s.recall_at_10, s.recall_at_100, s.mrr_at_10, s.map_at_100
+from #staged_evaluation_queries as s
+where not exists (
+    select 1 from vector.retrieval_evaluation_query as q where q.evaluation_id = :evaluation_id and q.ordinal = s.ordinal
+);
+
+-- name: update_evaluation_winner
+-- Of a space and a collection one evaluation is marked, and no other.
+update vector.retrieval_evaluation
+set is_winner = case when evaluation_id = :evaluation_id then cast(1 as bit) else cast(0 as bit) end
+where embedding_space_id = :embedding_space_id
+    and collection = :collection
+    and is_winner <> case when evaluation_id = :evaluation_id then cast(1 as bit) else cast(0 as bit) end;
+
+-- name: list_evaluations
+select
+    evaluation_id, embedding_space_id, run_id, collection, collection_sha256, judged, method, top_k, query_count,
+    skipped_count, unknown_count, chunk_count, ndcg_at_10, recall_at_10, recall_at_100, mrr_at_10, map_at_100,
+    is_winner, evaluated_utc
+from vector.retrieval_evaluation
+where coalesce(:collection, collection) = collection
+order by evaluated_utc desc, evaluation_id;
+
+-- name: list_evaluation_queries
+select query_id, ndcg_at_10, recall_at_10, recall_at_100, mrr_at_10, map_at_100
+from vector.retrieval_evaluation_query
+where evaluation_id = :evaluation_id
+order by ordinal;
+
+-- name: list_searchable_sources
+select distinct source_id
+from vector.chunk
+where retired_utc is null and source_id in (
+    select value from openjson(cast(:source_ids as nvarchar(max))) with (value nvarchar(256) '$')
+);
+
+-- name: list_searchable_chunks
+select chunk_id
+from vector.chunk
+where retired_utc is null and chunk_id in (
+    select value from openjson(cast(:chunk_ids as nvarchar(max))) with (value nvarchar(128) '$')
+);
