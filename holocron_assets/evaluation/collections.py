@@ -48,7 +48,7 @@ class Collection:
     """Queries, and what is judged right for them: `judgements[query_id][document_id]`, relevant where above 0.
 
     `sha256` is of its files: collections of one name and another hash are not compared. `corpus` is the file with its
-    documents; without one the judgements name sources or chunks of a store.
+    `document_count` documents; without one the judgements name sources or chunks of a store.
     """
 
     name: str
@@ -56,6 +56,7 @@ class Collection:
     queries: tuple[Query, ...]
     judgements: Mapping[str, Mapping[str, float]]
     corpus: Path | None
+    document_count: int = 0
 
     @property
     def judged(self) -> list[Query]:
@@ -63,12 +64,12 @@ class Collection:
         return [one for one in self.queries if any(gain > 0 for gain in self.judgements.get(one.query_id, {}).values())]
 
 
-def read_collection(folder: Path) -> Collection:
-    """The collection in a folder, named as the folder is.
+def read_collection(folder: Path, name: str | None = None) -> Collection:
+    """The collection in a folder, named as the folder is unless a name is given.
 
     Raises `InputError` that names file and line where it is malformed, and counts judgements of what is not there.
     """
-    name = re.sub(r"[^a-z0-9]+", "-", folder.resolve().name.lower()).strip("-")[:_LONGEST_NAME] or "collection"
+    name = name or re.sub(r"[^a-z0-9]+", "-", folder.resolve().name.lower()).strip("-")[:_LONGEST_NAME] or "collection"
     corpus = folder / _CORPUS
     has_corpus = corpus.is_file()
     judged_in = _judgements_file(folder)
@@ -84,6 +85,7 @@ def read_collection(folder: Path) -> Collection:
         queries=queries,
         judgements=judgements,
         corpus=corpus if has_corpus else None,
+        document_count=len(documents or ()),
     )
     if not collection.judged:
         raise InputError(f"{judged_in} judges no document relevant to any query: no score is above 0")

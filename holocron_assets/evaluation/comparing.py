@@ -1,0 +1,142 @@
+"""What evaluations say beside each other: what changed since the last one, which method wins, which space is better.
+
+All of it by nDCG@10, paired by query, and only between evaluations on the very same collection.
+"""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from holocron_assets.evaluation.statistics import Difference, compare
+from holocron_assets.ports import Session
+from holocron_assets.records import EmbeddingSpace
+from holocron_assets.retrieval.hits import Method, Mode
+from holocron_assets.tables import evaluations
+from holocron_assets.tables.evaluations import Evaluation, Judged
+from holocron_assets.verification.finding import Finding
+
+#: A simpler method wins if it is no more than this behind the best.
+NEAR = 0.01
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Two evaluations on one collection, and what differs from the old to the new."""
+
+    old: Evaluation
+    new: Evaluation
+    difference: Difference
+
+    def __str__(self) -> str:
+        """For messages: both means, and how sure the difference is."""
+        old, new, by = self.old.metrics.ndcg_at_10, self.new.metrics.ndcg_at_10, self.difference
+        return (
+            f"nDCG@10 {new:.3f} instead of {old:.3f} on {self.new.collection} ({by.mean:+.3f}, 95 % between "
+            f"{by.low:+.3f} and {by.high:+.3f}, p {by.p:.4f}, {by.queries} queries)"
+        )
+
+
+def compare_evaluations(session: Session, old: Evaluation, new: Evaluation) -> Comparison:
+    """What differs from one evaluation to another, over the queries that both have."""
+    before, after = _values(session, old), _values(session, new)
+    both = [query_id for query_id in before if query_id in after]
+    difference = compare([before[one] for one in both], [after[one] for one in both])
+    return Comparison(old=old, new=new, difference=difference)
+
+
+def newest(
+    history: Sequence[Evaluation], space_id: uuid.UUID, collection_sha256: str | None = None
+) -> list[Evaluation]:
+    """Of a space the last evaluation of each method, on each collection as it was then, or on one of them."""
+    found: dict[tuple[str, str], Evaluation] = {}
+    for one in history:
+        if one.embedding_space_id == space_id and collection_sha256 in (None, one.collection_sha256):
+            found.setdefault((one.collection_sha256, one.method), one)
+    return list(found.values())
+
+
+def previous(history: Sequence[Evaluation], evaluation: Evaluation) -> Evaluation | None:
+    """The one before, of the same space and method on the same collection."""
+    alike = [
+        one
+        for one in history
+        if (one.embedding_space_id, one.collection_sha256, one.method)
+        == (evaluation.embedding_space_id, evaluation.collection_sha256, evaluation.method)
+    ]
+    before = [one for one in alike if one.evaluated_utc < evaluation.evaluated_utc]
+    return before[0] if before else None
+
+
+def winner_of(session: Session, candidates: Sequence[Evaluation]) -> Evaluation:
+    """The method to use, of evaluations of one space on one collection.
+
+    The one with the highest mean, unless a simpler one is as good: at most 0.01 behind, and not significantly so.
+    Vectors alone and words alone are simpler than both together.
+    """
+    best = max(candidates, key=lambda one: one.metrics.ndcg_at_10)
+    for one in sorted(candidates, key=_simplicity):
+        is_near = one.metrics.ndcg_at_10 >= best.metrics.ndcg_at_10 - NEAR
+        if is_near and not compare_evaluations(session, one, best).difference.is_gain:
+            return one
+    return best
+
+
+def best_method(session: Session, space_id: uuid.UUID) -> Method | None:
+    """The way of ranking that won the last evaluation of a space; None while there was none.
+
+    One on the user's own sources or chunks counts for more than one on documents that a collection brought.
+    """
+    winners = [
+        one for one in evaluations.list_evaluations(session) if one.is_winner and one.embedding_space_id == space_id
+    ]
+    own = [one for one in winners if one.judged is not Judged.CORPUS]
+    return next((Method.parse(one.method) for one in chain(own, winners)), None)
+
+
+def compare_spaces(session: Session, old: uuid.UUID, new: uuid.UUID) -> list[Comparison]:
+    """Each by the method that won for it, on every collection that both were evaluated on."""
+    winners: dict[tuple[uuid.UUID, str], Evaluation] = {}
+    for one in evaluations.list_evaluations(session):
+        if one.is_winner:
+            winners.setdefault((one.embedding_space_id, one.collection_sha256), one)
+    return [
+        compare_evaluations(session, before, after)
+        for (space_id, sha256), before in winners.items()
+        if space_id == old and (after := winners.get((new, sha256)))
+    ]
+
+
+def retrieval_did_not_get_worse(session: Session, spaces: Sequence[EmbeddingSpace]) -> Finding:
+    """No way of ranking finds significantly less than when it was evaluated last, on the same collection.
+
+    An error where that way is the one that searches use, else a warning.
+    """
+    history = evaluations.list_evaluations(session)
+    slugs = {space.embedding_space_id: space.slug for space in spaces}
+    compared = [
+        compare_evaluations(session, before, one)
+        for space_id in slugs
+        for one in newest(history, space_id)
+        if (before := previous(history, one))
+    ]
+    losses = [one for one in compared if one.difference.is_loss]
+    return Finding(
+        claim="retrieval_did_not_get_worse",
+        holds=not losses,
+        explanation=f"{len(losses)} of {len(compared)} evaluations are significantly worse than the ones before."
+        if losses
+        else f"None of {len(compared)} evaluations is significantly worse than the one before.",
+        blocks=any(one.new.is_winner for one in losses),
+        figures={"compared": len(compared), "worse": len(losses)},
+        offenders=[f"{slugs[one.new.embedding_space_id]} by {one.new.method}: {one}" for one in losses],
+    )
+
+
+def _simplicity(evaluation: Evaluation) -> tuple[bool, float]:
+    return Method.parse(evaluation.method).mode is Mode.HYBRID, -evaluation.metrics.ndcg_at_10
+
+
+def _values(session: Session, evaluation: Evaluation) -> Mapping[str, float]:
+    measured = evaluations.list_evaluation_queries(session, evaluation.evaluation_id)
+    return {one.query_id: one.metrics.ndcg_at_10 for one in measured}

@@ -1,0 +1,222 @@
+"""Evaluating a space: asking the queries of a collection by some methods, and keeping what came of it."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from holocron_assets.batching import batches
+from holocron_assets.clock import utc_now
+from holocron_assets.derived_spaces import open_space
+from holocron_assets.errors import NotReadyError
+from holocron_assets.evaluation.collections import Collection
+from holocron_assets.evaluation.comparing import (
+    Comparison,
+    compare_evaluations,
+    compare_spaces,
+    newest,
+    previous,
+    winner_of,
+)
+from holocron_assets.evaluation.corpora import OpenStore, corpus_settings, fill_corpus_store
+from holocron_assets.evaluation.judging import Judgements, judge
+from holocron_assets.evaluation.metrics import DEPTH, QueryMetrics, mean, measure
+from holocron_assets.evaluation.ranking import OpenRanker, Ranker, rank_documents
+from holocron_assets.ports import Progress, ProviderCatalog, Purpose, Session, Store
+from holocron_assets.records import EmbeddingSpace, JobType
+from holocron_assets.retrieval.hits import Fusion, Method, Mode
+from holocron_assets.runs import Origin, recorded_run
+from holocron_assets.settings import Settings
+from holocron_assets.spaces import require_same_space
+from holocron_assets.stages.canary import CanaryPolicy
+from holocron_assets.stages.model_guard import require_model_unmoved
+from holocron_assets.tables import evaluations, reembedding, spaces
+from holocron_assets.tables.evaluations import Evaluation, Judged
+from holocron_assets.transactions import read, write
+from holocron_assets.vectors import require_valid
+
+STAGE = "evaluate"
+
+#: The ways of ranking that are evaluated where none is named.
+METHODS = (
+    Method(mode=Mode.VECTOR),
+    Method(mode=Mode.LEXICAL),
+    Method(fusion=Fusion.RRF),
+    Method(fusion=Fusion.WEIGHTED),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluated:
+    """What a method came to. `is_new`: it is not what was found the last time, which otherwise stands.
+
+    `since_last` compares it with the evaluation before it, where there was one.
+    """
+
+    evaluation: Evaluation
+    is_new: bool
+    since_last: Comparison | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationReport:
+    """What evaluating a space on a collection found. `winner` may be a method of an earlier evaluation.
+
+    `rivals` compares the other active spaces with this one, each by the method that won for it, from it to this one.
+    """
+
+    space: EmbeddingSpace
+    collection: str
+    evaluated: Sequence[Evaluated]
+    winner: Evaluation
+    rivals: Sequence[tuple[EmbeddingSpace, Comparison]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What an evaluation works with, whatever it is of."""
+
+    store: Store
+    settings: Settings
+    providers: ProviderCatalog
+    open_ranker: OpenRanker
+    open_store: OpenStore
+
+
+def evaluate(
+    around: Surroundings,
+    space: EmbeddingSpace,
+    collection: Collection,
+    methods: Sequence[Method],
+    origin: Origin,
+    progress: Progress,
+) -> EvaluationReport:
+    """Ask every judged query, by every method; what an evaluation finds that the last one found too is not kept twice.
+
+    Raises `InputError` where a collection judges nothing that is there, `NotReadyError` where the space has no vectors,
+    and `SpaceMismatchError` where its model no longer serves it.
+    """
+    store = around.store
+    require_model_unmoved(store, around.providers, space, CanaryPolicy.of(around.settings), list)
+    options = {"collection": collection.name, "sha256": collection.sha256, "methods": [str(one) for one in methods]}
+    with recorded_run(store, origin, JobType.RETRIEVE_TEST, stage=STAGE, options=options, space=space) as run:
+        searched, settings = store, around.settings
+        if collection.corpus is not None:
+            settings = corpus_settings(around.settings, collection)
+            searched = around.open_store(settings)
+            fill_corpus_store(store, searched, settings, around.providers, space, collection, origin, progress)
+        judgements = read(searched, judge, collection)
+        key = space.embedding_space_id
+        chunk_count = read(searched, reembedding.count_current_embeddings, key, "", after=None)
+        if not chunk_count:
+            raise NotReadyError(f"{space.slug} has no vectors to search; materialise embeddings, then evaluate")
+        vectors = _embedded(around, space, [one.text for one in judgements.queries])
+        ranker = around.open_ranker(searched, settings, space)
+        found = []
+        for number, method in enumerate(methods, start=1):
+            measured = _measured(ranker, judgements, vectors, method)
+            evaluation = Evaluation(
+                evaluation_id=uuid.uuid4(),
+                embedding_space_id=key,
+                run_id=run.run_id,
+                collection=collection.name,
+                collection_sha256=collection.sha256,
+                judged=judgements.judged,
+                method=str(method),
+                top_k=DEPTH,
+                query_count=len(measured),
+                skipped_count=judgements.skipped,
+                unknown_count=judgements.unknown,
+                chunk_count=chunk_count,
+                metrics=mean(measured),
+                evaluated_utc=utc_now(),
+            )
+            found.append((evaluation, measured))
+            progress(number, len(methods))
+        kept = write(store, _keep, found)
+        # Comparing takes a while where queries are many: not in the transaction that writes.
+        write(store, evaluations.update_evaluation_winner, read(store, _winner, space, collection))
+        run.count(
+            queries_asked=len(judgements.queries) * len(methods), evaluations_stored=sum(map(bool, kept.values()))
+        )
+    return read(store, _report, space, collection, kept)
+
+
+def _measured(
+    ranker: Ranker, judgements: Judgements, vectors: NDArray[np.float32], method: Method
+) -> list[QueryMetrics]:
+    texts = [one.text for one in judgements.queries]
+    of_chunks = judgements.judged is Judged.CHUNKS
+    rankings = rank_documents(ranker, texts, vectors, method, of_chunks=of_chunks)
+    return [
+        QueryMetrics(query_id=query.query_id, metrics=metrics)
+        for query, ranking in zip(judgements.queries, rankings, strict=True)
+        if (metrics := measure(ranking, judgements.gains[query.query_id]))
+    ]
+
+
+def _embedded(around: Surroundings, space: EmbeddingSpace, texts: Sequence[str]) -> NDArray[np.float32]:
+    """The vectors of queries, shape (len(texts), dimensions)."""
+    provider = open_space(around.store, around.providers, space)
+    require_same_space(space, provider.describe())
+    parts = []
+    for batch in batches(texts, len, size=provider.batch_characters, count=provider.batch_size):
+        parts.append(provider.embed(batch, Purpose.QUERY).values)
+        require_valid(parts[-1], space, len(batch))
+    # The name may have come to mean another model since it was looked at.
+    require_same_space(space, provider.describe())
+    return np.concatenate(parts)
+
+
+def _keep(session: Session, found: Sequence[tuple[Evaluation, Sequence[QueryMetrics]]]) -> dict[uuid.UUID, bool]:
+    """Store what is not what the last evaluation found; returns for each that stands whether it is new."""
+    first, _ = found[0]
+    history = evaluations.list_evaluations(session, first.collection)
+    kept = {}
+    for evaluation, measured in found:
+        last = _last(history, evaluation)
+        if last is None or not _is_same(session, last, evaluation, measured):
+            evaluations.insert_evaluation(session, evaluation)
+            evaluations.insert_evaluation_queries(session, evaluation.evaluation_id, measured)
+            kept[evaluation.evaluation_id] = True
+        else:
+            kept[last.evaluation_id] = False
+    return kept
+
+
+def _winner(session: Session, space: EmbeddingSpace, collection: Collection) -> Evaluation:
+    history = evaluations.list_evaluations(session, collection.name)
+    return winner_of(session, newest(history, space.embedding_space_id, collection.sha256))
+
+
+def _last(history: Sequence[Evaluation], evaluation: Evaluation) -> Evaluation | None:
+    alike = newest(history, evaluation.embedding_space_id, evaluation.collection_sha256)
+    return next((one for one in alike if one.method == evaluation.method), None)
+
+
+def _is_same(session: Session, last: Evaluation, evaluation: Evaluation, measured: Sequence[QueryMetrics]) -> bool:
+    counts = [(one.chunk_count, one.skipped_count, one.unknown_count) for one in (last, evaluation)]
+    return counts[0] == counts[1] and evaluations.list_evaluation_queries(session, last.evaluation_id) == list(measured)
+
+
+def _report(
+    session: Session, space: EmbeddingSpace, collection: Collection, kept: dict[uuid.UUID, bool]
+) -> EvaluationReport:
+    history = evaluations.list_evaluations(session, collection.name)
+    known = {one.evaluation_id: one for one in history}
+    evaluated = []
+    for key, is_new in kept.items():
+        before = previous(history, known[key])
+        since_last = compare_evaluations(session, before, known[key]) if before else None
+        evaluated.append(Evaluated(evaluation=known[key], is_new=is_new, since_last=since_last))
+    rivals = [
+        (rival, comparison)
+        for rival in spaces.list_spaces(session)
+        if rival.is_active and rival != space
+        for comparison in compare_spaces(session, rival.embedding_space_id, space.embedding_space_id)
+        if comparison.new.collection_sha256 == collection.sha256
+    ]
+    (winner,) = [one for one in history if one.is_winner and one.embedding_space_id == space.embedding_space_id]
+    return EvaluationReport(space=space, collection=collection.name, evaluated=evaluated, winner=winner, rivals=rivals)
