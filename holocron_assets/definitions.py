@@ -11,6 +11,7 @@ from holocron_assets.assets.embedding_spaces import embedding_spaces
 from holocron_assets.assets.embeddings import embeddings, embeddings_checks
 from holocron_assets.assets.extracted_texts import extracted_texts, extracted_texts_checks
 from holocron_assets.assets.ingest_records import ingest_records, ingest_records_checks
+from holocron_assets.assets.retrieval_evaluation import retrieval_evaluation, retrieval_evaluation_checks
 from holocron_assets.assets.space_embeddings import space_embeddings, space_embeddings_checks
 from holocron_assets.assets.store_verification import store_verification
 from holocron_assets.composition import alert_webhook, installed_providers, sensor_store, step_store
@@ -32,6 +33,7 @@ ASSETS = [
     embedding_spaces,
     embeddings,
     space_embeddings,
+    retrieval_evaluation,
     store_verification,
 ]
 CHECKS = [
@@ -40,6 +42,7 @@ CHECKS = [
     chunks_checks,
     embeddings_checks,
     space_embeddings_checks,
+    retrieval_evaluation_checks,
 ]
 SENSORS = [
     new_records,
@@ -99,6 +102,9 @@ def build_defs(
             ),
             "providers": dg.ResourceDefinition.hardcoded_resource(
                 providers or installed_providers(settings), "Embedding providers, opened when a space needs one"
+            ),
+            "open_store": dg.ResourceDefinition.hardcoded_resource(
+                step_store, "Opens the stores of collections that bring their own documents"
             ),
             "webhook": dg.ResourceDefinition.hardcoded_resource(
                 alert_webhook(), "Where alerts are posted to, if anywhere"

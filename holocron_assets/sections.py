@@ -161,6 +161,12 @@ class QueueSettings(Section):
     backoff_seconds: Annotated[int, Field(ge=0)] = 60
 
 
+class EvaluationSettings(Section):
+    """What spaces are evaluated on: folders of judged queries, and `sample` for those of the bundled sample."""
+
+    collections: tuple[Annotated[str, Field(min_length=1)], ...] = ("sample",)
+
+
 class LakeSettings(Section):
     """Where the artefacts of runs go, and how many bytes of each run; without a root nowhere."""
 

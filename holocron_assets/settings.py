@@ -31,6 +31,7 @@ from holocron_assets.sections import (
     CanarySettings,
     ChunkingSettings,
     DuckDBSettings,
+    EvaluationSettings,
     EventSettings,
     EvidenceSettings,
     ExtractionSettings,
@@ -81,6 +82,7 @@ class Settings(BaseSettings):
     guard: GuardSettings = GuardSettings()
     canary: CanarySettings = CanarySettings()
     search: SearchSettings = SearchSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
     events: EventSettings = EventSettings()
     lake: LakeSettings = Field(default_factory=LakeSettings)
     queue: QueueSettings = QueueSettings()

@@ -1,7 +1,7 @@
 """Small pictures for Dagster's metadata: SVG in a data URI, which needs no plotting library and stays small."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 import dagster as dg
@@ -10,6 +10,7 @@ from holocron_assets.tables.overview import LengthCount
 
 _WIDTH, _HEIGHT, _LEFT, _TOP, _BOTTOM = 640, 220, 56, 28, 34
 _MAX_BARS = 40
+_ROW, _NAMES = 22, 220
 
 
 def bars(title: str, unit: str, counts: Sequence[LengthCount]) -> dg.MetadataValue:
@@ -38,5 +39,30 @@ def bars(title: str, unit: str, counts: Sequence[LengthCount]) -> dg.MetadataVal
         if index % label_every == 0:
             parts.append(f'<text x="{x:.1f}" y="{floor + 14}" fill="#444">{one.length:,}</text>')
     parts.append(f'<text x="{_WIDTH - 4}" y="{_HEIGHT - 4}" text-anchor="end" fill="#444">{escape(unit)}</text></svg>')
+    return _picture(title, parts)
+
+
+def shares(title: str, values: Mapping[str, float]) -> dg.MetadataValue:
+    """A bar from 0 to 1 for each of some named values, with its figure."""
+    height = _TOP + _ROW * len(values)
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{height}" '
+        'font-family="sans-serif" font-size="11">',
+        f'<rect width="{_WIDTH}" height="{height}" fill="#fff"/>',
+        f'<text x="4" y="16" font-size="13" fill="#222">{escape(title)}</text>',
+    ]
+    room = _WIDTH - _NAMES - _LEFT
+    for row, (name, value) in enumerate(values.items()):
+        y = _TOP + row * _ROW
+        parts.append(
+            f'<text x="{_NAMES - 6}" y="{y + 13}" text-anchor="end" fill="#444">{escape(name)}</text>'
+            f'<rect x="{_NAMES}" y="{y + 2}" width="{room}" height="{_ROW - 8}" fill="#e8eaf6"/>'
+            f'<rect x="{_NAMES}" y="{y + 2}" width="{room * value:.1f}" height="{_ROW - 8}" fill="#4f6bed"/>'
+            f'<text x="{_WIDTH - _LEFT + 6}" y="{y + 13}" fill="#222">{value:.3f}</text>'
+        )
+    return _picture(title, [*parts, "</svg>"])
+
+
+def _picture(title: str, parts: Sequence[str]) -> dg.MetadataValue:
     encoded = base64.b64encode("".join(parts).encode()).decode()
     return dg.MetadataValue.md(f"![{title}](data:image/svg+xml;base64,{encoded})")

@@ -108,6 +108,24 @@ EMBEDDINGS = {
     "vector_sha256": ("text", "Of the vector's little-endian float32 bytes."),
     "run_id": ("uuid", "The run that made it."),
 }
+EVALUATIONS = {
+    "evaluation_id": ("uuid", "Identifies the evaluation."),
+    "embedding_space_id": ("uuid", "The space that was searched."),
+    "run_id": ("uuid", "The run that asked."),
+    "collection": ("text", "Which judged queries were asked."),
+    "collection_sha256": ("text", "Of their files; only evaluations of one hash are compared."),
+    "judged": ("text", "What the judgements are of: corpus, sources or chunks."),
+    "method": ("text", "How chunks were ranked."),
+    "chunk_count": ("bigint", "How many were searched."),
+    "query_count": ("integer", "How many queries were asked."),
+    "ndcg_at_10": ("float", "The mean over queries, as all below."),
+    "recall_at_10": ("float", "The share of what is relevant that is among the first ten."),
+    "recall_at_100": ("float", "Among the first hundred."),
+    "mrr_at_10": ("float", "1 / rank of the first relevant one."),
+    "map_at_100": ("float", "The precision at each relevant one."),
+    "is_winner": ("boolean", "Whether searches should rank so, as far as this collection says."),
+    "evaluated_utc": ("timestamp", "When this was found first; finding it again writes nothing."),
+}
 EMBEDDING_SPACES = {
     "embedding_space_id": ("uuid", "Derived from everything below."),
     "provider": ("text", "Who embeds."),

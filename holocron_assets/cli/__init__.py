@@ -21,6 +21,7 @@ COMMANDS = {
     "status": "holocron_assets.cli.status:command",
     "search": "holocron_assets.cli.search:command",
     "evidence": "holocron_assets.cli.evidence:command",
+    "evaluate": "holocron_assets.cli.evaluate:command",
     "verify": "holocron_assets.cli.verify:command",
     "retry": "holocron_assets.cli.retry:command",
     "lineage": "holocron_assets.cli.lineage:command",

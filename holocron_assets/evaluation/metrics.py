@@ -5,7 +5,7 @@ judgement is above 0, and one that nobody judged is not.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +30,14 @@ class Metrics:
     map_at_100: float
 
 
-#: Their names.
-METRICS = tuple(one.name for one in fields(Metrics))
+#: Their names, and what people call them.
+METRICS = {
+    "ndcg_at_10": "nDCG@10",
+    "recall_at_10": "recall@10",
+    "recall_at_100": "recall@100",
+    "mrr_at_10": "MRR@10",
+    "map_at_100": "MAP@100",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -449,6 +449,7 @@ from openjson(cast(:rows as nvarchar(max))) with (
     chunk_id nvarchar(128),
     metadata_json nvarchar(max),
     score float
+);
 
 -- name: create_staged_evaluation_queries
 create table #staged_evaluation_queries (

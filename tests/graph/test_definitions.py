@@ -12,6 +12,7 @@ ASSETS = {
     "embeddings": {"chunks", "embedding_spaces"},
     "extracted_texts": {"ingest_records"},
     "ingest_records": set[str](),
+    "retrieval_evaluation": {"space_embeddings"},
     "space_embeddings": {"chunks", "embedding_spaces"},
     "store_verification": {"embeddings"},
 }
@@ -43,6 +44,7 @@ TABLES = {
     "chunks": ("vector", "chunk", schemas.CHUNKS),
     "embeddings": ("vector", "embedding", schemas.EMBEDDINGS),
     "embedding_spaces": ("vector", "embedding_space", schemas.EMBEDDING_SPACES),
+    "retrieval_evaluation": ("vector", "retrieval_evaluation", schemas.EVALUATIONS),
 }
 
 
