@@ -17,6 +17,12 @@ fill_space = dg.define_asset_job(
     description="One space, filled by itself. The sensor `space_registry` asks for it when one is new or active again.",
 )
 
+evaluation = dg.define_asset_job(
+    "evaluation",
+    selection=dg.AssetSelection.assets("retrieval_evaluation"),
+    description="One space, asked the judged queries that the settings name.",
+)
+
 ingest = dg.define_asset_job(
     "ingest",
     selection=dg.AssetSelection.assets("ingest_records"),

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from holocron_assets.asset_jobs import bring_up_to_date, fill_space, ingest, nightly, verification
+from holocron_assets.asset_jobs import bring_up_to_date, evaluation, fill_space, ingest, nightly, verification
 from holocron_assets.assets.chunks import chunks, chunks_checks
 from holocron_assets.assets.embedding_spaces import embedding_spaces
 from holocron_assets.assets.embeddings import embeddings, embeddings_checks
@@ -53,6 +53,7 @@ SENSORS = [
 ]
 JOBS = [
     bring_up_to_date,
+    evaluation,
     fill_space,
     ingest,
     nightly,

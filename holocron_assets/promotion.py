@@ -7,11 +7,12 @@ which is registered beside it disturbs no search.
 import re
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from holocron_assets.clock import utc_now
 from holocron_assets.derived_spaces import open_space
 from holocron_assets.errors import ConfigurationError, NotReadyError, SpaceMismatchError
+from holocron_assets.evaluation.comparing import Comparison, compare_spaces
 from holocron_assets.next_steps import EVERYTHING
 from holocron_assets.ports import ProviderCatalog, Session, Store
 from holocron_assets.records import EmbeddingSpace
@@ -34,7 +35,8 @@ _ALIAS = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 class Switch:
     """What an alias means, what it meant before, and the chunks that the space cannot embed or still lacks.
 
-    `is_change` says that these are different; with a dry run nothing was changed all the same.
+    `is_change` says that these are different; with a dry run nothing was changed all the same. `evaluated` compares
+    the two on each collection that both were evaluated on, the one before first.
     """
 
     alias: str
@@ -43,6 +45,7 @@ class Switch:
     is_change: bool
     quarantined: int
     lacking: int
+    evaluated: tuple[Comparison, ...] = ()
 
 
 def space_of_alias(session: Session, registered: Sequence[EmbeddingSpace], alias: str) -> EmbeddingSpace:
@@ -87,12 +90,20 @@ def promoted_to(session: Session, space: EmbeddingSpace) -> list[str]:
 
 
 def promote(
-    store: Store, providers: ProviderCatalog, canary: CanaryPolicy, wanted: str, alias: str, *, dry_run: bool
+    store: Store,
+    providers: ProviderCatalog,
+    canary: CanaryPolicy,
+    wanted: str,
+    alias: str,
+    *,
+    dry_run: bool,
+    despite_loss: bool = False,
 ) -> Switch:
     """Let `alias` mean a space, in one transaction.
 
     Raises `NotReadyError` unless the space is active, has a vector of every current chunk that is not quarantined,
-    passes its blocking checks, and is served as it was registered.
+    passes its blocking checks, and is served as it was registered; and, but for `despite_loss`, where significantly
+    less is found in it than in the space that the alias means, on any collection that both were evaluated on.
     """
     if not _ALIAS.fullmatch(alias):
         raise ConfigurationError(f"{alias!r} cannot be an alias: small letters, digits, - and _, at most 100 of them")
@@ -103,13 +114,29 @@ def promote(
     if broken := [finding for finding in read(store, _findings, space) if finding.blocks and not finding.holds]:
         reasons = "; ".join(f"{one.claim}: {one.explanation}" for one in broken)
         raise NotReadyError(f"{space.slug} is not fit to be searched. {reasons}")
-    return write(store, _switch, space, alias, uuid.uuid4()) if not dry_run else read(store, _preview, space, alias)
+    evaluated = read(store, _evaluated, space, alias)
+    losses = [str(one) for one in evaluated if one.difference.is_loss]
+    if losses and not despite_loss:
+        raise NotReadyError(
+            f"significantly less is found in {space.slug} than in the space that the alias {alias} means now: "
+            f"{'; '.join(losses)}. If it should be searched all the same, promote it with --despite-loss."
+        )
+    switch = write(store, _switch, space, alias, uuid.uuid4()) if not dry_run else read(store, _preview, space, alias)
+    return replace(switch, evaluated=evaluated)
 
 
 def roll_back(store: Store, alias: str, *, dry_run: bool) -> Switch:
     """Undo the last promotion of an alias; raises `NotReadyError` where there is none, or nothing to go back to."""
     last = read(store, _last_promotion, alias)
     return read(store, _undo, last, dry_run=True) if dry_run else write(store, _undo, last, dry_run=False)
+
+
+def _evaluated(session: Session, space: EmbeddingSpace, alias: str) -> tuple[Comparison, ...]:
+    """What evaluations say of a space beside the one that an alias means."""
+    meant = _meant(promotions.list_promotions(session), spaces.list_spaces(session), alias)
+    if meant is None or meant.embedding_space_id == space.embedding_space_id:
+        return ()
+    return tuple(compare_spaces(session, meant.embedding_space_id, space.embedding_space_id))
 
 
 def _switch(session: Session, space: EmbeddingSpace, alias: str, promotion_id: uuid.UUID) -> Switch:

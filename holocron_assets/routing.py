@@ -29,6 +29,7 @@ ROUTES: dict[str, Route] = {
     JobType.CHUNK_SOURCE: Route(assets=("extracted_texts", "chunks"), is_text=True, reads=("source_id",)),
     JobType.EMBED_CHUNKS: Route(assets=("embeddings",), space_asset="space_embeddings"),
     JobType.REEMBED_SPACE: Route(space_asset="space_embeddings", config={"reembed": True}, reads=("source", "replace")),
+    JobType.RETRIEVE_TEST: Route(space_asset="retrieval_evaluation"),
 }
 #: Every asset that some job asks for.
 ROUTED_ASSETS = sorted({name for one in ROUTES.values() for name in (*one.assets, one.space_asset) if name})

@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import dagster as dg
 
-from holocron_assets.asset_jobs import INCREMENT, ingest, nightly, verification
+from holocron_assets.asset_jobs import INCREMENT, evaluation, ingest, nightly, verification
+from holocron_assets.partitions import SPACES
 from holocron_assets.run_history import runs_under_way
 from holocron_assets.settings import Settings
 
@@ -13,9 +14,14 @@ from holocron_assets.settings import Settings
 def schedules(settings: Settings) -> Iterator[dg.ScheduleDefinition]:
     """A schedule for each job that has a time."""
     times = settings.schedules
-    for job, cron in ((nightly, times.nightly), (verification, times.verification), (ingest, times.ingest)):
+    for job, cron in (
+        (nightly, times.nightly),
+        (verification, times.verification),
+        (evaluation, times.evaluation),
+        (ingest, times.ingest),
+    ):
         if cron is not None:
-            yield _schedule(job.name, cron, times.time_zone)
+            yield _schedule(job.name, cron, times.time_zone, of_spaces=job is evaluation)
 
 
 def freshness_policies(settings: Settings) -> dict[str, dg.FreshnessPolicy]:
@@ -36,19 +42,25 @@ def _is_daily(cron: str | None) -> bool:
     return cron is not None and cron.split()[2:] == ["*", "*", "*"]
 
 
-def _schedule(job_name: str, cron: str, time_zone: str) -> dg.ScheduleDefinition:
+def _schedule(job_name: str, cron: str, time_zone: str, *, of_spaces: bool) -> dg.ScheduleDefinition:
     @dg.schedule(
         name=job_name,
         job_name=job_name,
         cron_schedule=cron,
         execution_timezone=time_zone,
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description=f"Starts the job {job_name}, unless it is still under way from the last time.",
+        description=f"Starts the job {job_name}{' for each space' if of_spaces else ''}, unless it is still under way "
+        "from the last time.",
     )
-    def schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    def schedule(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
         under_way = runs_under_way(context.instance, (), [job_name])
         if under_way:
             return dg.SkipReason(f"run {under_way[0].run_id} of {job_name} has not ended yet")
-        return dg.RunRequest()
+        if not of_spaces:
+            return [dg.RunRequest()]
+        partitions = sorted(context.instance.get_dynamic_partitions(str(SPACES.name)))
+        if not partitions:
+            return dg.SkipReason("no space is active yet")
+        return [dg.RunRequest(partition_key=one) for one in partitions]
 
     return schedule

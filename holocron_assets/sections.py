@@ -196,6 +196,7 @@ class SchedulesSettings(Section):
 
     nightly: _Cron | None = "0 2 * * *"
     verification: _Cron | None = "0 3 * * *"
+    evaluation: _Cron | None = "0 4 * * *"
     ingest: _Cron | None = None
     time_zone: str = "UTC"
 

@@ -45,7 +45,9 @@ def enqueue(
     key: str | None,
     as_json: bool,
 ) -> None:
-    """Enqueue a job of TYPE: CHUNK_SOURCE, EMBED_CHUNKS or REEMBED_SPACE; or, with --missing, all that is needed.
+    """Enqueue a job of TYPE, or, with --missing, all that is needed.
+
+    TYPE is CHUNK_SOURCE, EMBED_CHUNKS, REEMBED_SPACE or RETRIEVE_TEST.
 
     A job that asks for the same and waits or runs already is answered instead. What nothing could do is refused.
     """

@@ -1,6 +1,7 @@
 """`holocron spaces`: the registry of embedding spaces."""
 
 import sys
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -144,16 +145,32 @@ alias_option = click.option("--alias", default=DEFAULT, show_default=True, help=
 @command.command()
 @click.argument("space")
 @alias_option
+@click.option("--despite-loss", is_flag=True, help="Also where evaluations say that less is found in it.")
 @dry_run_option
 @json_option
-def promote(space: str, *, alias: str, dry_run: bool, as_json: bool) -> None:
-    """Have searches use SPACE from now on: at once, and only if it is complete, sound and served."""
+def promote(space: str, *, alias: str, despite_loss: bool, dry_run: bool, as_json: bool) -> None:
+    """Have searches use SPACE from now on: at once, and only if it is complete, sound, served and finds no less."""
     settings = load_settings()
     store = command_store(settings)
     switch = promotion.promote(
-        store, installed_providers(settings), CanaryPolicy.of(settings), space, alias, dry_run=dry_run
+        store,
+        installed_providers(settings),
+        CanaryPolicy.of(settings),
+        space,
+        alias,
+        dry_run=dry_run,
+        despite_loss=despite_loss,
     )
     _show_switch(switch, dry_run=dry_run, as_json=as_json)
+    if switch.is_change and switch.previous and not as_json:
+        for comparison in switch.evaluated:
+            say(f"  {comparison}")
+        if not switch.evaluated:
+            say(
+                f"  Whether it finds more than {switch.previous.slug} was not evaluated: `holocron evaluate --space "
+                f"{switch.space.slug}`, and the same of that one.",
+                "yellow",
+            )
 
 
 @command.command()
@@ -170,7 +187,9 @@ def _show_switch(switch: Switch, *, dry_run: bool, as_json: bool) -> None:
     if as_json:
         names = {"space": switch.space.slug, "previous": switch.previous.slug if switch.previous else None}
         figures = {"quarantined": switch.quarantined, "lacking": switch.lacking}
-        print_json({"alias": switch.alias, **names, "changes": switch.is_change, "dry_run": dry_run, **figures})
+        evaluated = [{"collection": one.new.collection, **asdict(one.difference)} for one in switch.evaluated]
+        changed = {"changes": switch.is_change, "dry_run": dry_run}
+        print_json({"alias": switch.alias, **names, **changed, **figures, "evaluated": evaluated})
         return
     if not switch.is_change:
         say(f"{switch.alias} means {switch.space.slug} already.")

@@ -6,15 +6,21 @@ from dataclasses import replace
 
 import pytest
 
+from holocron_assets.clock import utc_now
 from holocron_assets.composition import InstalledProviders
 from holocron_assets.errors import ConfigurationError, HolocronError, NotReadyError
+from holocron_assets.evaluation.metrics import METRICS, Metrics, QueryMetrics, mean
+from holocron_assets.ports import Session
 from holocron_assets.promotion import Switch, _last_promotion, _switch, _undo, promote, roll_back
+from holocron_assets.records import JobType
 from holocron_assets.registry import list_states, set_active
+from holocron_assets.runs import recorded_run
 from holocron_assets.search import Question
 from holocron_assets.sections import SpaceDeclaration
 from holocron_assets.stages.canary import CanaryPolicy
 from holocron_assets.stages.embed import embed_space
-from holocron_assets.tables import spaces
+from holocron_assets.tables import evaluations, spaces
+from holocron_assets.tables.evaluations import Evaluation, Judged
 from holocron_assets.transactions import read, write
 from tests.conftest import Templates
 from tests.moving import Catalog, Moving
@@ -234,3 +240,77 @@ def test_a_named_space_is_searched_whatever_an_alias_means(world: World) -> None
     switch_off(world, second)
 
     assert world.search("alpha", top_k=1, space=first).space == first
+
+
+def evaluate(world: World, slug: str, values: list[float], collection: str = "own") -> None:
+    """Store an evaluation of a space with these values of its queries, as its winner."""
+    (space,) = [state.space for state in list_states(world.store) if state.space.slug == slug]
+    measured = [
+        QueryMetrics(query_id=f"q{row}", metrics=Metrics(**dict.fromkeys(METRICS, value)))
+        for row, value in enumerate(values)
+    ]
+    with recorded_run(world.store, ORIGIN, JobType.RETRIEVE_TEST, stage="evaluate", space=space) as run:
+        evaluation = Evaluation(
+            evaluation_id=uuid.uuid4(),
+            embedding_space_id=space.embedding_space_id,
+            run_id=run.run_id,
+            collection=collection,
+            collection_sha256=f"{collection:0>64}",
+            judged=Judged.SOURCES,
+            method="vector",
+            top_k=100,
+            query_count=len(values),
+            skipped_count=0,
+            unknown_count=0,
+            chunk_count=2,
+            metrics=mean(measured),
+            evaluated_utc=utc_now(),
+        )
+
+    def insert(session: Session) -> None:
+        evaluations.insert_evaluation(session, evaluation)
+        evaluations.insert_evaluation_queries(session, evaluation.evaluation_id, measured)
+        evaluations.update_evaluation_winner(session, evaluation)
+
+    write(world.store, insert)
+
+
+def test_a_space_in_which_less_is_found_is_not_promoted(world: World) -> None:
+    """Unless it is said that it should be all the same; on which collection, and how much less, the refusal says."""
+    first, second = slugs(world)
+    fill(world, second)
+    evaluate(world, first, [0.9, 0.8, 0.7, 0.9, 0.6, 0.8])
+    evaluate(world, second, [0.5, 0.3, 0.4, 0.5, 0.1, 0.4])
+
+    for dry_run in (True, False):
+        with pytest.raises(NotReadyError, match=f"less is found in {second} .* on own .*--despite-loss"):
+            promoted(world, second, dry_run=dry_run)
+    assert searched(world) == first
+    switch = promote(
+        world.store,
+        world.providers,
+        CanaryPolicy.of(world.settings),
+        second,
+        "default",
+        dry_run=False,
+        despite_loss=True,
+    )
+
+    assert searched(world) == second
+    assert [one.difference.is_loss for one in switch.evaluated] == [True]
+
+
+def test_what_may_be_chance_stops_no_promotion(world: World) -> None:
+    """Nor does an evaluation on another collection, nor none; a space is not compared with itself."""
+    first, second = slugs(world)
+    fill(world, second)
+    evaluate(world, first, [0.9, 0.8, 0.7, 0.9, 0.6, 0.8], "other")
+    assert promoted(world, second, dry_run=True).evaluated == ()
+    evaluate(world, first, [0.5, 0.5, 0.5])
+    evaluate(world, second, [0.4, 0.4, 0.6])
+
+    switch = promoted(world, second)
+
+    assert searched(world) == second
+    assert [one.difference.queries for one in switch.evaluated] == [3]
+    assert promoted(world, second).evaluated == ()

@@ -19,6 +19,7 @@ import pytest
 from holocron_assets.clock import utc_now
 from holocron_assets.composition import InstalledProviders
 from holocron_assets.partitions import SPACES
+from holocron_assets.sections import EvaluationSettings
 from holocron_assets.sensors.queued_jobs import CLAIM_TAG, queued_jobs
 from holocron_assets.settings import load_settings
 from holocron_assets.tables import queue, spaces
@@ -26,6 +27,7 @@ from holocron_assets.transactions import read, write
 from resources.stores import open_store
 from tests.graph.conftest import Graph
 from tests.graph.test_interruptions import SMALL_BATCHES, environment, held, new_project
+from tests.stages.test_evaluate import collection, page
 from tests.world import World, json_row, page_row, prose, raw
 
 
@@ -155,6 +157,21 @@ def test_reembedding_is_a_configured_run(daemon: Daemon) -> None:
         "where j.job_type = 'REEMBED_SPACE'"
     )
     assert (json.loads(options)["replace"], json.loads(options)["source"]) == (True, "mediawiki:")
+
+
+def test_an_evaluation_can_be_asked_for(daemon: Daemon, tmp_path: Path) -> None:
+    """A RETRIEVE_TEST job asks the judged queries of its space."""
+    world = daemon.graph.world
+    collection(tmp_path / "own", {"tides": {page(1): 1}})
+    own = EvaluationSettings(collections=(str(tmp_path / "own"),))
+    world.settings = world.settings.model_copy(update={"evaluation": own})
+    world.add(page_row("Tides", 1, prose("the tides")))
+    slug, key = the_space(daemon)
+    job = enqueue(daemon, "RETRIEVE_TEST", {"space": slug})
+    daemon.work(2)
+
+    assert job_of(daemon, job).status == "SUCCEEDED"
+    assert world.rows("select embedding_space_id, collection from vector.retrieval_evaluation") == [(key, "own")]
 
 
 def test_vectors_that_moved_fail_the_job(daemon: Daemon) -> None:

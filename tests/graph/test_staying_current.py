@@ -415,9 +415,14 @@ def schedule_names(graph: Graph, **times: Any) -> dict[str, tuple[Any, str | Non
 
 def test_schedules_follow_the_settings(graph: Graph) -> None:
     """Each has its own time or none, in the zone of the settings."""
-    assert schedule_names(graph) == {"nightly": ("0 2 * * *", "UTC"), "verification": ("0 3 * * *", "UTC")}
-    assert schedule_names(graph, nightly=None, verification=None) == {}
-    assert schedule_names(graph, verification=None, ingest="*/20 * * * *", time_zone="Europe/Berlin") == {
+    assert schedule_names(graph) == {
+        "nightly": ("0 2 * * *", "UTC"),
+        "verification": ("0 3 * * *", "UTC"),
+        "evaluation": ("0 4 * * *", "UTC"),
+    }
+    assert schedule_names(graph, nightly=None, verification=None, evaluation=None) == {}
+    times = {"verification": None, "evaluation": None, "ingest": "*/20 * * * *", "time_zone": "Europe/Berlin"}
+    assert schedule_names(graph, **times) == {
         "nightly": ("0 2 * * *", "Europe/Berlin"),
         "ingest": ("*/20 * * * *", "Europe/Berlin"),
     }
@@ -427,13 +432,25 @@ def test_a_night_that_lasts_is_not_doubled(graph: Graph) -> None:
     """While the last run of a schedule is under way, it skips its turn."""
     schedule = graph.defs.get_repository_def().get_schedule_def("nightly")
     with dg.instance_for_test() as instance, dg.build_schedule_context(instance=instance) as context:
-        assert isinstance(schedule(context), dg.RunRequest)
+        assert schedule(context) == [dg.RunRequest()]
         run = instance.create_run_for_job(graph.defs.resolve_job_def("nightly"))
 
         answer = schedule(context)
 
     assert isinstance(answer, dg.SkipReason)
     assert run.run_id in str(answer.skip_message)
+
+
+def test_every_space_is_evaluated_at_night(graph: Graph) -> None:
+    """One run for each space that has a partition, as the active ones have."""
+    schedule = graph.defs.get_repository_def().get_schedule_def("evaluation")
+    with dg.instance_for_test() as instance, dg.build_schedule_context(instance=instance) as context:
+        assert isinstance(schedule(context), dg.SkipReason)
+        instance.add_dynamic_partitions("embedding_spaces", ["b", "a"])
+
+        requests = schedule(context)
+
+    assert [one.partition_key for one in requests] == ["a", "b"]
 
 
 @pytest.mark.parametrize(

@@ -198,7 +198,7 @@ def test_a_cancelled_run_is_not_tried_again(runner: Runner) -> None:
     ("job_type", "job_input", "columns", "said"),
     [
         ("DRIFT_TEST", {}, {}, "no asset does DRIFT_TEST jobs in this version"),
-        ("RETRIEVE_TEST", {}, {}, "no asset does RETRIEVE_TEST jobs in this version"),
+        ("RETRIEVE_TEST", {}, {}, "a RETRIEVE_TEST job names a space"),
         ("EMBED_CHUNKS", "chunk 7", {}, "its input_json is no JSON object"),
         ("EMBED_CHUNKS", {"space": "nobody"}, {}, "no space is called 'nobody'"),
         ("EMBED_CHUNKS", {"space": "\u0000"}, {}, "no space is called"),
