@@ -11,17 +11,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from holocron_assets.tables.staging import BOOLEAN, INTEGER, TEXT, TIME, column_of, table_of, vector_column
+from holocron_assets.tables.staging import BOOLEAN, FLOAT, INTEGER, TEXT, TIME, column_of, table_of, vector_column
 
 VALUES: list[tuple[pa.DataType, st.SearchStrategy[Any]]] = [
     (TEXT, st.text()),
     (INTEGER, st.integers(-(2**63), 2**63 - 1)),
+    (FLOAT, st.floats(allow_nan=False)),
     (BOOLEAN, st.booleans()),
     (TIME, st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31))),  # noqa: DTZ001 - naive UTC
 ]
 
 
-@pytest.mark.parametrize(("kind", "value"), VALUES, ids=["text", "integer", "boolean", "time"])
+@pytest.mark.parametrize(("kind", "value"), VALUES, ids=["text", "integer", "float", "boolean", "time"])
 @settings(deadline=None)  # the first `pa.array` loads pandas
 @given(data=st.data())
 def test_columns_are_those_of_pyarrow(kind: pa.DataType, value: st.SearchStrategy[Any], data: st.DataObject) -> None:
