@@ -30,7 +30,7 @@ def world(world: World, templates: Templates) -> World:
         world.add(page_row("Page 1", 1, prose("alpha", 2500)), page_row("Page 2", 2, prose("beta", 2500)))
         world.run()
 
-    templates.fill(world.settings, "two pages", fill)
+    templates.fill(world.settings, "two short pages", fill)
     return world
 
 

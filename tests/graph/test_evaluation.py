@@ -27,7 +27,7 @@ def graph(graph: Graph, templates: Templates, tmp_path: Path) -> Graph:
         world.add(*[page_row(f"Page {n}", n, prose(f"{chr(96 + n) * 5} matters", 800)) for n in range(1, 11)])
         world.run()
 
-    templates.fill(world.settings, "ten pages", fill)
+    templates.fill(world.settings, "ten topics", fill)
     collection(tmp_path / "own", {f"{chr(96 + n) * 5} matters": {page(n): 1} for n in range(1, 11)})
     _evaluate_on(graph, str(tmp_path / "own"))
     graph.instance.add_dynamic_partitions("embedding_spaces", [slug(graph)])
