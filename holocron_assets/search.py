@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from holocron_assets.anchors import a_short_one
 from holocron_assets.derived_spaces import open_space
 from holocron_assets.errors import InputError, StoreBusyError
+from holocron_assets.evaluation.comparing import best_method
 from holocron_assets.ports import Progress, ProviderCatalog, Purpose, Session, Store
 from holocron_assets.promotion import DEFAULT, space_of_alias
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.retrieval.filters import Filters
-from holocron_assets.retrieval.hits import Fusion, Method, Mode, SearchResult
-from holocron_assets.retrieval.index import Candidate, SearchIndex
+from holocron_assets.retrieval.hits import Method, Mode, SearchResult
+from holocron_assets.retrieval.index import SearchIndex
 from holocron_assets.retrieval.reranking import HitVectors, NoReranker, Reranker, reranked
 from holocron_assets.spaces import named_space, require_same_space
 from holocron_assets.stages.canary import CanaryPolicy
@@ -28,7 +29,7 @@ from holocron_assets.vectors import require_valid
 
 #: A longer query is an accident: no model reads so much, and its words would match everything.
 MOST_CHARACTERS = 20_000
-_HYBRID, _EVERYTHING = Method(), Filters()
+_EVERYTHING = Filters()
 #: While nobody commits anything, a searcher compares its model with the registered anchors so often.
 _ANCHOR_SECONDS = 10.0
 
@@ -37,11 +38,12 @@ _ANCHOR_SECONDS = 10.0
 class Question:
     """What is asked of one space: the query, how to rank, how many hits, and what they must be.
 
-    `min_score` bounds the score by which the method ranks, before a reranker.
+    Without a method the hits are ranked as was best when the space was evaluated; where it never was, by both legs with
+    equal weights. `min_score` bounds the score by which the method ranks, before a reranker.
     """
 
     query: str
-    method: Method = _HYBRID
+    method: Method | None = None
     top_k: int = 5
     filters: Filters = _EVERYTHING
     min_score: float | None = None
@@ -49,9 +51,13 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Sight:
-    """A space as it was found fit to be searched, when, and what the store looked like then from outside."""
+    """A space as it was found fit to be searched, when, and what the store looked like then from outside.
+
+    `method` is what ranks best there, as far as is known.
+    """
 
     space: EmbeddingSpace
+    method: Method
     stamp: str | None
     is_compared: bool
     seconds: float
@@ -97,20 +103,21 @@ class Searcher:
         is meant, and `SpaceMismatchError` when the provider's vectors are no longer those of the space.
         """
         _require_answerable(question)
-        is_embedded = question.method.mode is not Mode.LEXICAL
-        chosen = self._chosen(space, alias, compare=is_embedded)
+        is_embedded = question.method is None or question.method.mode is not Mode.LEXICAL
+        sight = self._sight(space, alias, compare=is_embedded)
+        chosen, method = sight.space, question.method or sight.method
         vectors = self._embedded(chosen, [question.query]) if is_embedded else None
         index = self.index(chosen, progress)
         depth = question.top_k if isinstance(self._reranker, NoReranker) else max(question.top_k, self._depth)
-        (candidates,) = index.rank([question.query], vectors, question.method, depth, question.filters)
+        (candidates,) = index.rank([question.query], vectors, method, depth, question.filters)
         if question.min_score is not None:
-            candidates = [one for one in candidates if score_of(one, question.method) >= question.min_score]
+            candidates = [one for one in candidates if method.score(one.scores) >= question.min_score]
         result = SearchResult(
             query=question.query,
             space=chosen.slug,
             embedding_space_id=chosen.embedding_space_id,
-            method=question.method,
-            ranked_by=ranked_by(question.method),
+            method=method,
+            ranked_by=method.ranked_by,
             hits=tuple(index.hits(candidates)),
             chunks_not_embedded=index.manifest.chunks_not_embedded,
             filters=question.filters.given(),
@@ -120,7 +127,7 @@ class Searcher:
 
     def space(self, space: str | None = None, alias: str = DEFAULT) -> EmbeddingSpace:
         """The space that a name or an alias means; raises as `search`."""
-        return self._chosen(space, alias, compare=False)
+        return self._sight(space, alias, compare=False).space
 
     def index(self, space: EmbeddingSpace, progress: Progress | None = None) -> SearchIndex:
         """The index of a space, with nothing stale in it."""
@@ -128,26 +135,26 @@ class Searcher:
         self._indexes[space.slug] = index
         return index
 
-    def _chosen(self, space: str | None, alias: str, *, compare: bool) -> EmbeddingSpace:
+    def _sight(self, space: str | None, alias: str, *, compare: bool) -> _Sight:
         """The space to search; with `compare` after its model was compared with the registered anchors."""
         stamp, known = self._store.stamp(), self._sights.get((space, alias))
         if known is not None and (stamp is None or known.stamp != stamp or (compare and not known.is_compared)):
             known = None
         if known is not None and (not compare or time.monotonic() - known.seconds < _ANCHOR_SECONDS):
-            return known.space
+            return known
         try:
             with self._lock:
-                chosen = read(self._store, _chosen, space, alias)
+                chosen, method = read(self._store, _chosen, space, alias)
                 if compare:
                     require_model_unmoved(self._store, self._providers, chosen, self._canary, a_short_one)
         except StoreBusyError:
             # Nothing was committed since it was fit, so it still is; the model's digest is looked at in any case.
             if known is None:
                 raise
-            return known.space
-        sight = _Sight(space=chosen, stamp=stamp, is_compared=compare, seconds=time.monotonic())
+            return known
+        sight = _Sight(space=chosen, method=method, stamp=stamp, is_compared=compare, seconds=time.monotonic())
         self._sights[space, alias] = sight
-        return chosen
+        return sight
 
     def _embedded(self, space: EmbeddingSpace, queries: Sequence[str]) -> NDArray[np.float32]:
         provider = open_space(self._store, self._providers, space)
@@ -159,18 +166,6 @@ class Searcher:
         return vectors
 
 
-def ranked_by(method: Method) -> str:
-    """The name, in `Scores`, of the score by which a method orders."""
-    if method.mode is Mode.HYBRID:
-        return "rrf" if method.fusion is Fusion.RRF else "weighted"
-    return "cosine_similarity" if method.mode is Mode.VECTOR else "bm25"
-
-
-def score_of(found: Candidate, method: Method) -> float:
-    """The score that a method ordered it by."""
-    return float(getattr(found.scores, ranked_by(method)))
-
-
 def _require_answerable(question: Question) -> None:
     if not question.query.strip():
         raise InputError("the query is empty; ask for something")
@@ -180,8 +175,10 @@ def _require_answerable(question: Question) -> None:
         raise InputError(f"{question.top_k} hits cannot be found; ask for at least one")
 
 
-def _chosen(session: Session, space: str | None, alias: str) -> EmbeddingSpace:
+def _chosen(session: Session, space: str | None, alias: str) -> tuple[EmbeddingSpace, Method]:
     registered = spaces.list_spaces(session)
     if space is None:
-        return space_of_alias(session, registered, alias)
-    return named_space([one for one in registered if one.is_active], space)
+        chosen = space_of_alias(session, registered, alias)
+    else:
+        chosen = named_space([one for one in registered if one.is_active], space)
+    return chosen, best_method(session, chosen.embedding_space_id) or Method()

@@ -14,8 +14,7 @@ from holocron_assets.errors import ConfigurationError, HolocronError, StoreError
 from holocron_assets.evaluation.collections import Collection
 from holocron_assets.evaluation.comparing import retrieval_did_not_get_worse
 from holocron_assets.evaluation.corpora import OpenStore
-from holocron_assets.evaluation.evaluate import EvaluationReport, Surroundings, evaluate
-from holocron_assets.evaluation.exact import METHODS, open_ranker
+from holocron_assets.evaluation.evaluate import METHODS, EvaluationReport, Surroundings, evaluate
 from holocron_assets.evaluation.metrics import METRICS
 from holocron_assets.evaluation.named import NONE_NAMED, named_collections
 from holocron_assets.partitions import SPACES
@@ -58,9 +57,7 @@ def retrieval_evaluation(
         collections = named_collections(store, settings)
         if not collections:
             context.log.warning(NONE_NAMED)
-        around = Surroundings(
-            store=store, settings=settings, providers=providers, open_ranker=open_ranker, open_store=open_store
-        )
+        around = Surroundings(store=store, settings=settings, providers=providers, open_store=open_store)
         registered = {space.slug: space for space in read(store, spaces.list_spaces)}
         metadata: dict[str, dict[str, Any]] = {}
         for slug in context.partition_keys:

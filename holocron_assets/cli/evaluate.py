@@ -13,8 +13,7 @@ from holocron_assets.composition import command_store, installed_providers
 from holocron_assets.errors import ConfigurationError
 from holocron_assets.evaluation.collections import Collection, read_collection
 from holocron_assets.evaluation.comparing import Comparison
-from holocron_assets.evaluation.evaluate import Evaluated, EvaluationReport, Surroundings, evaluate
-from holocron_assets.evaluation.exact import METHODS, open_ranker
+from holocron_assets.evaluation.evaluate import METHODS, Evaluated, EvaluationReport, Surroundings, evaluate
 from holocron_assets.evaluation.metrics import METRICS
 from holocron_assets.evaluation.named import NONE_NAMED, named_collections, sample_collection
 from holocron_assets.ports import Session, Store
@@ -47,7 +46,6 @@ def command(collection: str | None, *, space: str | None, methods: tuple[str, ..
         store=store,
         settings=settings,
         providers=installed_providers(settings),
-        open_ranker=open_ranker,
         open_store=command_store,
     )
     chosen = read(store, _chosen, space)

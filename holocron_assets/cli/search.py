@@ -1,5 +1,6 @@
 """`holocron search`: the best chunks for a query."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,15 +38,9 @@ _NAMES = {"cosine_similarity": "cosine"}
 @click.option("--space", help="Embedding space, by any unmistakable part of its name.")
 @click.option("--alias", default=DEFAULT, show_default=True, help="The space that was promoted to this name.")
 @click.option("--top-k", "-k", default=5, show_default=True, type=click.IntRange(1, 1000), help="How many hits.")
-@click.option("--mode", type=click.Choice([str(one) for one in Mode]), default="hybrid", show_default=True)
-@click.option("--fusion", type=click.Choice([str(one) for one in Fusion]), default="rrf", show_default=True)
-@click.option(
-    "--vector-weight",
-    type=click.FloatRange(0, 1),
-    default=0.5,
-    show_default=True,
-    help="Their share in a hybrid search.",
-)
+@click.option("--mode", type=click.Choice([str(one) for one in Mode]), help="What to compare by.")
+@click.option("--fusion", type=click.Choice([str(one) for one in Fusion]), help="How to fuse.")
+@click.option("--vector-weight", type=click.FloatRange(0, 1), help="The share of vectors in a fusion.")
 @click.option("--min-score", type=float, help="Leave out hits below this, by the score that they are ranked by.")
 @click.option("--source-system", multiple=True, help="Only sources of this system; repeat for more.")
 @click.option("--source-name", multiple=True, help="Only sources of this name, such as a wiki.")
@@ -69,9 +64,9 @@ def command(
     space: str | None,
     alias: str,
     top_k: int,
-    mode: str,
-    fusion: str,
-    vector_weight: float,
+    mode: str | None,
+    fusion: str | None,
+    vector_weight: float | None,
     min_score: float | None,
     explain: bool,
     export: Path | None,
@@ -87,7 +82,7 @@ def command(
     settings = load_settings()
     question = Question(
         query=query,
-        method=Method(mode=Mode(mode), fusion=Fusion(fusion), vector_weight=vector_weight),
+        method=_method(mode, fusion, vector_weight),
         top_k=top_k,
         filters=Filters(**filters),
         min_score=min_score,
@@ -102,6 +97,16 @@ def command(
         print_json(result)
     else:
         _show(result, Analyzer(settings.search.language), explain=explain, full=full)
+
+
+def _method(mode: str | None, fusion: str | None, vector_weight: float | None) -> Method | None:
+    """As far as it is said; None where nothing is."""
+    if mode is None and fusion is None and vector_weight is None:
+        return None
+    if mode not in (None, Mode.HYBRID) and (fusion is not None or vector_weight is not None):
+        raise click.UsageError("--fusion and --vector-weight belong to a hybrid search")
+    chosen = Method(mode=Mode(mode or Mode.HYBRID), fusion=Fusion(fusion or Fusion.RRF))
+    return chosen if vector_weight is None else replace(chosen, vector_weight=vector_weight)
 
 
 def _show(result: SearchResult, analyzer: Analyzer, *, explain: bool, full: bool) -> None:

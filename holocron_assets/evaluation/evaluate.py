@@ -23,7 +23,7 @@ from holocron_assets.evaluation.comparing import (
 from holocron_assets.evaluation.corpora import OpenStore, corpus_settings, fill_corpus_store
 from holocron_assets.evaluation.judging import Judgements, judge
 from holocron_assets.evaluation.metrics import DEPTH, QueryMetrics, mean, measure
-from holocron_assets.evaluation.ranking import OpenRanker, Ranker, rank_documents
+from holocron_assets.evaluation.ranking import Ranker, rank_documents
 from holocron_assets.ports import Progress, ProviderCatalog, Purpose, Session, Store
 from holocron_assets.records import EmbeddingSpace, JobType
 from holocron_assets.retrieval.hits import Fusion, Method, Mode
@@ -31,6 +31,7 @@ from holocron_assets.runs import Origin, recorded_run
 from holocron_assets.settings import Settings
 from holocron_assets.spaces import require_same_space
 from holocron_assets.stages.canary import CanaryPolicy
+from holocron_assets.stages.indexing import IndexPlace, current_index
 from holocron_assets.stages.model_guard import require_model_unmoved
 from holocron_assets.tables import evaluations, reembedding, spaces
 from holocron_assets.tables.evaluations import Evaluation, Judged
@@ -81,7 +82,6 @@ class Surroundings:
     store: Store
     settings: Settings
     providers: ProviderCatalog
-    open_ranker: OpenRanker
     open_store: OpenStore
 
 
@@ -113,10 +113,10 @@ def evaluate(
         if not chunk_count:
             raise NotReadyError(f"{space.slug} has no vectors to search; materialise embeddings, then evaluate")
         vectors = _embedded(around, space, [one.text for one in judgements.queries])
-        ranker = around.open_ranker(searched, settings, space)
+        index = current_index(searched, space, IndexPlace.of(settings))
         found = []
         for number, method in enumerate(methods, start=1):
-            measured = _measured(ranker, judgements, vectors, method)
+            measured = _measured(index, judgements, vectors, method)
             evaluation = Evaluation(
                 evaluation_id=uuid.uuid4(),
                 embedding_space_id=key,

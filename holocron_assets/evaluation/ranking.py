@@ -1,16 +1,13 @@
 """Rankings of documents, from whatever ranks chunks."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from holocron_assets.evaluation.metrics import DEPTH, ranked
-from holocron_assets.ports import Store
-from holocron_assets.records import EmbeddingSpace
-from holocron_assets.retrieval.hits import Method, Mode, Scores
-from holocron_assets.settings import Settings
+from holocron_assets.retrieval.hits import Method, Scores
 
 #: So many queries are asked at once.
 _QUERIES = 64
@@ -47,10 +44,6 @@ class Ranker(Protocol):
         ...
 
 
-#: Opens what ranks the chunks of a store by a space.
-OpenRanker = Callable[[Store, Settings, EmbeddingSpace], Ranker]
-
-
 def rank_documents(
     ranker: Ranker, texts: Sequence[str], vectors: NDArray[np.float32], method: Method, *, of_chunks: bool
 ) -> list[list[str]]:
@@ -78,14 +71,5 @@ def _documents(candidates: Sequence[Candidate], method: Method, *, of_chunks: bo
     best: dict[str, float] = {}
     for one in candidates:
         document = one.chunk_id if of_chunks else one.source_id
-        best[document] = max(_score(one.scores, method), best.get(document, -np.inf))
+        best[document] = max(method.score(one.scores), best.get(document, -np.inf))
     return ranked(best)
-
-
-def _score(scores: Scores, method: Method) -> float:
-    """The score that a method ranks by."""
-    name = {Mode.VECTOR: "cosine_similarity", Mode.LEXICAL: "bm25"}.get(method.mode, method.fusion.value)
-    score: float | None = getattr(scores, name)
-    if score is None:
-        raise ValueError(f"a chunk was found by {method}, and has no {name}")
-    return score

@@ -29,6 +29,21 @@ class Fusion(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Scores:
+    """What each comparison gave a hit; None where it was not made, or did not find it.
+
+    `cosine_similarity`: -1 to 1, comparable in one space only. `bm25`: 0 or more, comparable in one query only. `rrf`:
+    the sum over legs of weight / (60 + rank). `weighted`: 0 to 1. `rerank`: as the reranker says.
+    """
+
+    cosine_similarity: float | None = None
+    bm25: float | None = None
+    rrf: float | None = None
+    weighted: float | None = None
+    rerank: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Method:
     """A way of ranking; `vector_weight`, from 0 to 1, is the share of the vectors in a hybrid one."""
 
@@ -42,6 +57,20 @@ class Method:
 
     def __str__(self) -> str:
         return f"hybrid:{self.fusion}:{self.vector_weight:g}" if self.mode is Mode.HYBRID else str(self.mode)
+
+    @property
+    def ranked_by(self) -> str:
+        """The name, in `Scores`, of the score by which it orders."""
+        if self.mode is Mode.HYBRID:
+            return str(self.fusion)
+        return "cosine_similarity" if self.mode is Mode.VECTOR else "bm25"
+
+    def score(self, scores: Scores) -> float:
+        """That score; raises `ValueError` where there is none: two kinds are never mixed up."""
+        value: float | None = getattr(scores, self.ranked_by)
+        if value is None:
+            raise ValueError(f"a chunk was found by {self}, and has no {self.ranked_by}")
+        return value
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -58,21 +87,6 @@ class Method:
             raise ConfigurationError(
                 f"{text!r} is no way of ranking: vector, lexical, hybrid, or e.g. hybrid:weighted:0.5"
             ) from error
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scores:
-    """What each comparison gave a hit; None where it was not made, or did not find it.
-
-    `cosine_similarity`: -1 to 1, comparable in one space only. `bm25`: 0 or more, comparable in one query only. `rrf`:
-    the sum over legs of weight / (60 + rank). `weighted`: 0 to 1. `rerank`: as the reranker says.
-    """
-
-    cosine_similarity: float | None = None
-    bm25: float | None = None
-    rrf: float | None = None
-    weighted: float | None = None
-    rerank: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

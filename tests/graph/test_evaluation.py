@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from holocron_assets.evaluation.evaluate import METHODS
 from holocron_assets.sections import EvaluationSettings
 from holocron_assets.tables import spaces
 from holocron_assets.transactions import read
@@ -70,10 +71,10 @@ def test_a_partition_is_evaluated(graph: Graph) -> None:
 
     found = figures(result)
     assert result.success
-    assert found["own: method to use"] == "vector"
+    assert found["own: method to use"] == "lexical"
     assert found["own: queries"] == 10
     assert found["own: nDCG@10"] > 0.7
-    assert [record.data["method"] for record in found["own: methods"]] == ["vector"]
+    assert {record.data["method"] for record in found["own: methods"]} == {str(one) for one in METHODS}
     assert "data:image/svg+xml;base64," in found["own: nDCG@10 by method"]
     assert "data:image/svg+xml;base64," in found["own: queries by nDCG@10"]
 
@@ -100,7 +101,7 @@ def test_evaluating_twice_writes_nothing_twice(graph: Graph) -> None:
     found = figures(evaluated(graph))
 
     assert found["own: evaluations that are new"] == 0
-    assert graph.world.rows("select count(*) from vector.retrieval_evaluation") == [(1,)]
+    assert graph.world.rows("select count(*) from vector.retrieval_evaluation") == [(len(METHODS),)]
 
 
 def test_without_a_collection_nothing_is_evaluated(graph: Graph) -> None:

@@ -18,6 +18,7 @@ from holocron_assets.evaluation.ranking import rank_documents
 from holocron_assets.ports import ProviderCatalog
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.retrieval.hits import Method, Mode, Scores
+from holocron_assets.retrieval.index import Candidate
 from holocron_assets.settings import Settings
 from holocron_assets.stages.canary import CanaryPolicy
 from holocron_assets.stages.reembed import reembed_space
@@ -28,7 +29,6 @@ from resources.stores import open_store
 from resources.stores.base import SqlStore
 from tests.conftest import Templates
 from tests.derived import derived, fill, six_pages
-from tests.exact_ranker import ExactRanker, Found
 from tests.moving import Catalog, Moving
 from tests.world import ORIGIN, World, page_row, prose, silent
 
@@ -72,7 +72,6 @@ def around(world: World, providers: ProviderCatalog | None = None) -> Surroundin
         store=world.store,
         settings=world.settings,
         providers=providers or world.providers,
-        open_ranker=ExactRanker,
         open_store=opened,
     )
 
@@ -250,10 +249,12 @@ class Long:
 
     def rank(
         self, texts: Sequence[str], vectors: NDArray[np.float32] | None, method: Method, top_k: int
-    ) -> list[list[Found]]:
+    ) -> list[list[Candidate]]:
         self.asked.append(top_k)
         found = [
-            Found(chunk_id=f"{source}/{chunk}", source_id=f"s{source:03}", scores=Scores(bm25=1000.0 - source))
+            Candidate(
+                row=0, chunk_id=f"{source}/{chunk}", source_id=f"s{source:03}", scores=Scores(bm25=1000.0 - source)
+            )
             for source, count in enumerate(self.chunks)
             for chunk in range(count)
         ]

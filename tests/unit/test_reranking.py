@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holocron_assets.composition import search_reranker
 from holocron_assets.errors import ConfigurationError
 from holocron_assets.model_servers import OllamaSettings
 from holocron_assets.retrieval.hits import Hit, SearchResult
@@ -167,7 +166,7 @@ def reranker(double: OllamaDouble, tmp_path: Path, **options: Any) -> Reranker:
         ollama=OllamaSettings(base_url=double.url, concurrency=2),
         rerank=RerankSettings(name="ollama", options={"model": "llama3.2", **options}),
     )
-    return search_reranker(settings)
+    return open_reranker(settings.rerank.name, settings.rerank.options, settings)
 
 
 FOUND = a_result(["0.1 one", "0.9 two", "0.5 three", "0.9 four"])
@@ -338,7 +337,7 @@ def test_every_reranker_opens(tmp_path: Path) -> None:
     assert options.keys() == RERANKERS.keys()
     for name, given_options in options.items():
         assert open_reranker(name, given_options, Settings(base_dir=tmp_path)).name.startswith(name)
-    assert search_reranker(Settings(base_dir=tmp_path)).name == "none"
+    assert RerankSettings().name == "none"
 
 
 @pytest.mark.parametrize(
