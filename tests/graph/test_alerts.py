@@ -2,6 +2,7 @@
 
 import json
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,15 @@ import dagster as dg
 import pytest
 
 from holocron_assets.ports import Webhook
+from holocron_assets.records import ItemType, QuarantinedItem
 from holocron_assets.sensors.failures import failed_checks, failed_runs
 from holocron_assets.settings import Settings
+from holocron_assets.tables import quarantine
+from holocron_assets.transactions import write
 from resources.webhook import HttpWebhook
 from tests.graph.conftest import Graph
 from tests.webhook_double import WebhookDouble
-from tests.world import page_row, prose
+from tests.world import START, page_row, prose
 
 
 @pytest.fixture
@@ -123,7 +127,7 @@ def test_a_failed_run_is_told_once(graph: Graph, webhook: WebhookDouble, tmp_pat
 
 
 def test_failed_checks_are_told_with_their_severity(graph: Graph, webhook: WebhookDouble, tmp_path: Path) -> None:
-    """Every failed check of a run is told, warnings too; those that passed are not."""
+    """Every failed check of a run is told, one that blocks as an error, quarantine as a warning; no other is."""
     watch = Watch(graph, failed_checks, HttpWebhook(webhook.url))
     watch.tick()
     graph.world.add(page_row("Tides", 1, prose("tides")))
@@ -131,13 +135,18 @@ def test_failed_checks_are_told_with_their_severity(graph: Graph, webhook: Webho
     assert "0 events written" in watch.tick()
     graph.world.rows("update vector.chunk set content = 'tampered'")
     graph.check("chunk_ids_recompute", asset="chunks")
+    item = QuarantinedItem(item_type=ItemType.RECORD, item_id="item 42", stage="x", reason="it would not")
+    write(graph.world.store, quarantine.upsert_quarantined, [item], uuid.UUID(int=9), START)
+    graph.check("nothing_is_quarantined", asset="extracted_texts")
 
-    assert "alerts sent" in watch.tick()
+    assert "2 alerts sent" in watch.tick()
 
     told = events(tmp_path, "check_failed")
     assert webhook.taken == told
-    assert {one["asset"] for one in told} == {"chunks"}
-    assert {one["severity"] for one in told} <= {"error", "warn"}
+    assert [(one["asset"], one["check"], one["severity"], one["blocks"]) for one in told] == [
+        ("chunks", "chunk_ids_recompute", "error", True),
+        ("extracted_texts", "nothing_is_quarantined", "warn", False),
+    ]
     assert all(one["description"] and one["check"] in one["text"] for one in told)
 
 
