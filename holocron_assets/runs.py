@@ -41,6 +41,10 @@ class Origin:
     on_end: RunEnded = ignore_end
 
 
+#: What the metrics of every run tell, if only that it was nothing.
+METRICS = ("duration_ms", "chunks_processed", "embeddings_created", "api_calls", "api_duration_ms", "bytes_processed")
+
+
 @dataclass(slots=True, kw_only=True)
 class Run:
     """A run under way; stages count into `metrics`, which are stored when it ends.
@@ -49,7 +53,7 @@ class Run:
     """
 
     run_id: uuid.UUID
-    metrics: dict[str, int] = field(default_factory=dict)
+    metrics: dict[str, int] = field(default_factory=lambda: dict.fromkeys(METRICS, 0))
     error: str | None = None
 
     def count(self, **amounts: int) -> None:
@@ -111,7 +115,10 @@ def end_dead_runs(store: Store) -> list[uuid.UUID]:
     for run in dead:
         error = f"its process {run.worker_id} ended without finishing it; the next run continues its work"
         ended_job = None if run.is_queued else run.job_id
-        write(store, _end, run.run_id, ended_job, "FAILED", {}, error)
+        # When its process ended, nobody saw: between its beginning and now.
+        lasted = max(round((utc_now() - run.started_utc).total_seconds() * 1000), 0)
+        metrics = dict.fromkeys(METRICS, 0) | {"duration_ms": lasted}
+        write(store, _end, run.run_id, ended_job, "FAILED", metrics, error)
     return [run.run_id for run in dead]
 
 

@@ -71,6 +71,7 @@ class ProviderCalls:
         self.seconds = 0.0
         self.truncated_texts = 0
         self.truncated_tokens = 0
+        self.bytes_read = 0
 
     def __enter__(self) -> Self:
         return self
@@ -88,6 +89,8 @@ class ProviderCalls:
     def _embed_batch(self, batch: list[ChunkContent]) -> EmbeddedBatch:
         done = EmbeddedBatch()
         self._attempt(batch, done, _RETRY_SECONDS)
+        with self._lock:
+            self.bytes_read += done.bytes_read
         return done
 
     def _attempt(self, batch: Sequence[ChunkContent], done: EmbeddedBatch, pauses: Sequence[float]) -> None:

@@ -82,6 +82,7 @@ def reembed_space(
                     texts_rejected=report.rejected,
                     api_calls=calls.calls,
                     api_duration_ms=round(calls.seconds * 1000),
+                    bytes_processed=calls.bytes_read,
                 )
     return report
 

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from holocron_assets.artefacts.writing import missing_runs, when_run_ends, write
 from holocron_assets.clock import utc_now
 from holocron_assets.errors import ArtefactError, InputError, StoreUnavailableError
 from holocron_assets.records import JobType
-from holocron_assets.runs import recorded_run
+from holocron_assets.runs import METRICS, recorded_run
 from holocron_assets.sections import LakeSettings
 from holocron_assets.stages.ingest import ingest
 from holocron_assets.tables import runs
@@ -231,12 +232,13 @@ def test_a_run_that_fails_has_artefacts_too(world: World, folders: RunFolders) -
 
 
 def test_a_dead_run_gets_its_artefacts_from_the_next(world: World, folders: RunFolders) -> None:
-    """The run that ends one whose process is gone writes that one's artefacts as well as its own."""
+    """The run that ends one whose process is gone writes that one's artefacts as well as its own, with its metrics."""
     dead, job = uuid.uuid4(), uuid.uuid4()
+    began = utc_now() - timedelta(seconds=90)
 
     def begin(session: Any) -> None:
-        runs.insert_job(session, job, JobType.CHUNK_SOURCE, {"origin": "cli", "stage": "test"}, None, "x", utc_now())
-        runs.insert_run(session, dead, job, f"{platform.node()}/{2**22 + 1}/1", None, {}, utc_now())
+        runs.insert_job(session, job, JobType.CHUNK_SOURCE, {"origin": "cli", "stage": "test"}, None, "x", began)
+        runs.insert_run(session, dead, job, f"{platform.node()}/{2**22 + 1}/1", None, {}, began)
 
     write(world.store, begin)
     warnings: list[str] = []
@@ -244,7 +246,9 @@ def test_a_dead_run_gets_its_artefacts_from_the_next(world: World, folders: RunF
         write_artefacts(world.store, folders, dead)
 
     with running(world, folders, warnings) as run_id:
-        assert run_json(folders, dead)["status"] == "FAILED"
+        told = run_json(folders, dead)
+        assert (told["status"], set(told["metrics"])) == ("FAILED", set(METRICS))
+        assert told["metrics"]["duration_ms"] >= 90_000
         assert "ended without finishing it" in lines(folders, dead, "errors.ndjson")[0]["error"]
 
     assert (names(folders.root / RUNS), warnings) == ({str(dead), str(run_id)}, [])

@@ -1,5 +1,6 @@
 """Spaces that are derived from others, on every store: registered, filled, searched, broken."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -17,6 +18,7 @@ from holocron_assets.ports import EmbeddingProvider, Purpose
 from holocron_assets.records import EmbeddingSpace, SpaceIdentity
 from holocron_assets.registry import find_state, probe
 from holocron_assets.retrying import retry
+from holocron_assets.runs import METRICS
 from holocron_assets.stages.canary import CanaryPolicy
 from holocron_assets.tables import spaces as space_table
 from holocron_assets.transactions import write
@@ -65,6 +67,7 @@ def test_a_run_says_what_it_worked_with(world: World, source: EmbeddingSpace) ->
     assert f'"source_space":"{source.slug}"' in options
     assert f'"artefact_sha256":"{found.transform.artefact_sha256}"' in options
     assert f'"embeddings_created":{report.embedded}' in metrics
+    assert set(METRICS) <= set(json.loads(metrics))
     assert status == "SUCCEEDED"
     chain = trace(world.store, next(iter(world.current_chunks())))
     assert len(chain.embeddings) == 2

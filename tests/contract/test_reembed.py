@@ -14,6 +14,7 @@ from holocron_assets.ports import Purpose
 from holocron_assets.promotion import promote
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.registry import probe
+from holocron_assets.runs import METRICS
 from holocron_assets.spaces import space_of
 from holocron_assets.stages.canary import CanaryPolicy, compare
 from holocron_assets.stages.embed import embed_space
@@ -90,10 +91,15 @@ def test_equal_vectors_are_left_alone(world: World, model: Moving, space: Embedd
 
     assert world.rows("select * from vector.embedding order by embedding_id") == before
     runs = world.rows(
-        "select r.status from vector.run as r join vector.job as j on j.job_id = r.job_id "
+        "select r.status, r.metrics_json from vector.run as r join vector.job as j on j.job_id = r.job_id "
         "where j.job_type = 'REEMBED_SPACE'"
     )
-    assert runs == [("SUCCEEDED",)] * 2
+    assert [status for status, _ in runs] == ["SUCCEEDED"] * 2
+    read = sum(len(content.encode()) for content in world.current_chunks().values())
+    for _, metrics in runs:
+        told = json.loads(metrics)
+        assert set(METRICS) <= set(told)
+        assert (told["chunks_processed"], told["embeddings_created"], told["bytes_processed"]) == (9, 0, read)
 
 
 def test_a_source_filter_looks_at_those_sources(world: World, model: Moving, space: EmbeddingSpace) -> None:
