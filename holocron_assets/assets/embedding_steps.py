@@ -11,7 +11,7 @@ import dagster as dg
 from holocron_assets.assets import checking, schemas
 from holocron_assets.assets.steps import logged_progress, mark_permanent, origin_of, step_errors
 from holocron_assets.clock import utc_now
-from holocron_assets.errors import HolocronError, ModelChangedError, StoreError, TransientError
+from holocron_assets.errors import HolocronError, ModelChangedError, NotReadyError, StoreError, TransientError
 from holocron_assets.partitions import mirror_spaces
 from holocron_assets.ports import ProviderCatalog, Session, Store
 from holocron_assets.records import EmbeddingSpace, ItemType
@@ -82,9 +82,13 @@ def embed_spaces(
                 f"{report.truncated_tokens} tokens were left out. Smaller chunks would keep them."
             )
         if report.still_pending:
-            failures[space.slug] = TransientError(
-                report.held_up or f"{report.still_pending} current chunks have no vector yet; run again"
+            why = report.held_up or TransientError(
+                f"{report.still_pending} current chunks have no vector yet; run again"
             )
+            # What waits for a space that failed for good waits for ever.
+            cause = failures.get(report.waits_for or "")
+            is_final = cause is not None and not isinstance(cause, TransientError)
+            failures[space.slug] = NotReadyError(str(why)) if is_final else why
     return reports, failures
 
 

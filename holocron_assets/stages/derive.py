@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 from holocron_assets.derived_spaces import Derivation, model_space, read_derivation
+from holocron_assets.errors import HolocronError, NotReadyError, TransientError
 from holocron_assets.ports import Progress, Session, Store
 from holocron_assets.records import EmbeddingSpace, JobType
 from holocron_assets.runs import Origin, recorded_run
@@ -39,6 +40,7 @@ def derive_space(store: Store, space: EmbeddingSpace, origin: Origin, progress: 
     canary_id = require_settled(store, model)
     batches = _batches(store, derivation)
     first = next(batches, None)
+    damaged = 0
     if first is not None:
         options = {
             "source_space": derivation.source.slug,
@@ -51,7 +53,9 @@ def derive_space(store: Store, space: EmbeddingSpace, origin: Origin, progress: 
             began = time.monotonic()
             try:
                 for batch in chain([first], batches):
-                    report.count(*write(store, _derive, derivation, batch, model, canary_id, run.run_id))
+                    done, embedded = write(store, _derive, derivation, batch, model, canary_id, run.run_id)
+                    report.count(done, embedded)
+                    damaged += len(batch) - len(done)
                     progress(report.embedded + report.rejected, waiting)
             finally:
                 report.seconds = time.monotonic() - began
@@ -64,7 +68,8 @@ def derive_space(store: Store, space: EmbeddingSpace, origin: Origin, progress: 
     report.still_pending = after.pending - after.quarantined
     report.quarantined = after.quarantined
     if report.still_pending:
-        report.held_up = read(store, _why_held_up, derivation, report.still_pending)
+        report.waits_for = derivation.source.slug
+        report.held_up = read(store, _why_held_up, derivation, report.still_pending, damaged)
     return report
 
 
@@ -119,15 +124,19 @@ def _transformed(session: Session, derivation: Derivation, batch: list[Derivable
     return done
 
 
-def _why_held_up(session: Session, derivation: Derivation, still_pending: int) -> str:
-    """Why chunks have no vector in a derived space, and what to do."""
+def _why_held_up(session: Session, derivation: Derivation, still_pending: int, damaged: int) -> HolocronError:
+    """Why chunks have no vector in a derived space, and what to do; transient where that may come by itself."""
     known = {one.embedding_space_id: one for one in spaces.list_spaces(session)}
     source = known[derivation.source.embedding_space_id]
     backlog = embeddings.count_pending_chunks(session, source.embedding_space_id)
     lacking = backlog.pending - backlog.quarantined
     which = f"{still_pending} current chunks have no vector, because the space {source.slug} that it is derived from"
-    if not lacking:
-        return f"{which} has damaged ones, or changes meanwhile; run `holocron verify --repair`, then run again"
-    if source.is_active:
-        return f"{which} lacks {lacking}; bring that one up to date, then run again"
-    return f"{which} lacks {lacking} and is inactive; `holocron spaces activate {source.slug}`, then run again"
+    if not source.is_active and lacking:
+        return NotReadyError(
+            f"{which} lacks {lacking} and is inactive; `holocron spaces activate {source.slug}`, then run again"
+        )
+    if lacking:
+        return TransientError(f"{which} lacks {lacking}; bring that one up to date, then run again")
+    if damaged:
+        return NotReadyError(f"{which} has {damaged} damaged ones; run `holocron verify --repair`, then run again")
+    return TransientError(f"{which} changes meanwhile; run again")

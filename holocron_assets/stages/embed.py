@@ -11,7 +11,7 @@ import numpy as np
 from holocron_assets.anchors import one_in_turn, one_of_each_kind
 from holocron_assets.batching import batches
 from holocron_assets.clock import utc_now
-from holocron_assets.errors import ModelChangedError, ProviderError, ProviderUnavailableError
+from holocron_assets.errors import HolocronError, ModelChangedError, ProviderError, ProviderUnavailableError
 from holocron_assets.identity import embedding_id
 from holocron_assets.ports import EmbeddingProvider, Progress, Session, Store
 from holocron_assets.records import Embedding, EmbeddingSpace, ItemType, JobType, QuarantinedItem
@@ -53,8 +53,9 @@ class EmbeddingReport:
     bytes_processed: int = 0
     api_calls: int = 0
     seconds: float = 0.0
-    #: why a derived space lacks chunks, where it does
-    held_up: str | None = None
+    #: why a derived space lacks chunks, where it does, and the space that it waits for
+    held_up: HolocronError | None = None
+    waits_for: str | None = None
 
     def count(self, batch: EmbeddedBatch, embedded: int) -> None:
         """Count a batch that was written, `embedded` of it as new vectors."""

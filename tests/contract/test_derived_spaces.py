@@ -11,6 +11,8 @@ from holocron_assets.derivation import derive
 from holocron_assets.derived_spaces import open_space
 from holocron_assets.errors import (
     InputRejectedError,
+    NotReadyError,
+    TransientError,
 )
 from holocron_assets.identity import embedding_id, text_sha256
 from holocron_assets.lineage import trace
@@ -138,7 +140,8 @@ def test_what_the_source_lacks_stays_pending(world: World, source: EmbeddingSpac
     report = fill(world, space)
 
     assert 0 < report.still_pending < report.embedded
-    assert report.held_up == (
+    assert isinstance(report.held_up, TransientError)
+    assert str(report.held_up) == (
         f"{report.still_pending} current chunks have no vector, because the space {source.slug} that it is derived "
         f"from lacks {report.still_pending}; bring that one up to date, then run again"
     )
@@ -147,7 +150,9 @@ def test_what_the_source_lacks_stays_pending(world: World, source: EmbeddingSpac
     assert runs(world) == before, "nothing could be done, so no run is recorded"
 
     write(world.store, space_table.update_space_activity, source.embedding_space_id, is_active=False)
-    assert f"is inactive; `holocron spaces activate {source.slug}`" in str(fill(world, space).held_up)
+    held_up = fill(world, space).held_up
+    assert f"is inactive; `holocron spaces activate {source.slug}`" in str(held_up)
+    assert isinstance(held_up, NotReadyError)
 
     world.embed()
     assert fill(world, space).still_pending == 0
@@ -245,7 +250,8 @@ def test_a_damaged_vector_of_the_source_makes_no_other(world: World, source: Emb
     report = fill(world, space)
 
     assert report.still_pending == 3
-    assert "has damaged ones" in str(report.held_up)
+    assert "has 3 damaged ones" in str(report.held_up)
+    assert isinstance(report.held_up, NotReadyError)
     repair(world.store, verify(world.store))
     world.embed()
     assert (fill(world, space).still_pending, broken(world)) == (0, [])

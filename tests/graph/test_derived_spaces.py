@@ -6,6 +6,7 @@ import pytest
 from holocron_assets.derivation import derive
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.registry import set_active
+from holocron_assets.run_history import FAILURE_TAG, PERMANENT
 from resources.providers.hashing import ByteNgrams
 from tests.graph.conftest import Graph
 from tests.world import page_row, prose
@@ -20,6 +21,11 @@ def two(graph: Graph) -> tuple[EmbeddingSpace, EmbeddingSpace]:
     signs = derive(graph.world.store, pca.slug, "binary", dimensions=None, sample=None, dry_run=False).space
     graph.world.add(page_row("Page 3", 3, prose("topic 3", 2500)))
     return pca, signs
+
+
+def is_permanent(graph: Graph, result: dg.ExecuteInProcessResult) -> bool:
+    run = graph.instance.get_run_by_id(result.run_id)
+    return run is not None and run.tags.get(FAILURE_TAG) == PERMANENT
 
 
 def filled_partitions(graph: Graph) -> set[str]:
@@ -43,7 +49,8 @@ def test_one_command_fills_a_chain(graph: Graph, two: tuple[EmbeddingSpace, Embe
 def test_a_source_that_fails_holds_up_what_is_derived(
     graph: Graph, two: tuple[EmbeddingSpace, EmbeddingSpace], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the source has is derived without its provider; for the rest, the failure names the space that is behind."""
+    """What the source has is derived without its provider; for the rest, the failure names the space that is behind,
+    and lasts as long as that one's."""
 
     def fail(*_: object) -> None:
         raise RuntimeError("out of order")
@@ -58,11 +65,13 @@ def test_a_source_that_fails_holds_up_what_is_derived(
     assert "out of order" in told
     assert f"{signs.slug} is not up to date: 2 current chunks have no vector, because the space {pca.slug}" in told
     assert graph.world.rows("select count(*) from vector.embedding group by embedding_space_id") == [(4,)] * 3
+    assert is_permanent(graph, result)
     assert not filled_partitions(graph) & {pca.slug, signs.slug}
 
 
 def test_an_inactive_source_holds_up_what_is_derived(graph: Graph, two: tuple[EmbeddingSpace, EmbeddingSpace]) -> None:
-    """It is not filled, so what is derived from it cannot be complete; the failure says how to go on."""
+    """It is not filled, so what is derived from it cannot be complete; the failure says how to go on, and is not tried
+    again by itself."""
     pca, signs = two
     set_active(graph.world.store, pca.slug, is_active=False, dry_run=False)
 
@@ -72,3 +81,4 @@ def test_an_inactive_source_holds_up_what_is_derived(graph: Graph, two: tuple[Em
     told = str(failure.step_failure_data.user_failure_data.description)
     assert f"{signs.slug} is not up to date" in told
     assert f"`holocron spaces activate {pca.slug}`" in told
+    assert is_permanent(graph, result)
