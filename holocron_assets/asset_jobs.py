@@ -1,6 +1,9 @@
 """The jobs that sensors and schedules ask for. Whoever materialises by hand selects assets and needs none of them."""
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+from holocron_assets.run_history import STORE_TAG
 
 #: What makes stored records searchable; `ingest_records` brings them, and crawlers do.
 INCREMENT = ("extracted_texts", "chunks", "embedding_spaces", "embeddings")
@@ -40,6 +43,14 @@ verification = dg.define_asset_job(
     selection=dg.AssetSelection.assets("store_verification"),
     description="Every fact over every row, as `holocron verify` does it.",
 )
+
+
+def of_store(job: UnresolvedAssetJobDefinition, store: str) -> UnresolvedAssetJobDefinition:
+    """The same job, each run of which says from the beginning which store it works on."""
+    return dg.define_asset_job(
+        job.name, selection=job.selection, description=job.description, run_tags={STORE_TAG: store}
+    )
+
 
 #: Whole runs of these do all that `INCREMENT` does.
 INCREMENTAL_JOBS = (bring_up_to_date.name, nightly.name)

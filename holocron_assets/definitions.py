@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import dagster as dg
 
 from holocron_assets.asset_jobs import bring_up_to_date, evaluation, fill_space, ingest, nightly, verification
+from holocron_assets.asset_jobs import bring_up_to_date, fill_space, ingest, nightly, of_store, verification
 from holocron_assets.assets.chunks import chunks, chunks_checks
 from holocron_assets.assets.embedding_spaces import embedding_spaces
 from holocron_assets.assets.embeddings import embeddings, embeddings_checks
@@ -18,7 +19,8 @@ from holocron_assets.composition import alert_webhook, installed_providers, sens
 from holocron_assets.extraction import current_extractors
 from holocron_assets.identity import canonical_json
 from holocron_assets.ports import ProviderCatalog, Store
-from holocron_assets.recovery import name_host, recovering_in_process_executor
+from holocron_assets.recovery import host_tag, recovering_in_process_executor
+from holocron_assets.run_history import STORE_TAG
 from holocron_assets.schedules import freshness_policies, schedules
 from holocron_assets.sensors.failures import failed_checks, failed_runs
 from holocron_assets.sensors.new_records import new_records
@@ -75,7 +77,7 @@ def build_defs(
     @contextmanager
     def store_of_run(context: dg.InitResourceContext) -> Iterator[Store]:
         if context.run and context.instance:
-            name_host(context.instance, context.run.run_id)
+            context.instance.add_run_tags(context.run.run_id, {**host_tag(), STORE_TAG: store.name})
         with store.kept_open():
             yield store
 
@@ -93,7 +95,7 @@ def build_defs(
     return dg.Definitions(
         assets=dg.map_asset_specs(finished, ASSETS),
         asset_checks=CHECKS,
-        jobs=JOBS,
+        jobs=[of_store(job, store.name) for job in JOBS],
         sensors=[sensor(settings) for sensor in SENSORS],
         schedules=list(schedules(settings)),
         resources={

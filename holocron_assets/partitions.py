@@ -11,16 +11,17 @@ SPACES = dg.DynamicPartitionsDefinition(name="embedding_spaces")
 
 
 def mirror_spaces(instance: dg.DagsterInstance, spaces: Sequence[EmbeddingSpace], *, this_run: str | None) -> None:
-    """Add a partition for each active space at once; remove those of others only while nothing else runs.
+    """Add a partition for each active space at once; remove those of inactive ones only while nothing else runs.
 
-    A run whose partition is removed under it fails when it reports its result.
+    A run whose partition is removed under it fails when it reports its result. What this registry does not know stays:
+    another store that shares the instance may.
     """
     name = str(SPACES.name)
     wanted = {space.slug for space in spaces if space.is_active}
     present = set(instance.get_dynamic_partitions(name))
     if wanted - present:
         instance.add_dynamic_partitions(name, sorted(wanted - present))
-    surplus = present - wanted
+    surplus = present & {space.slug for space in spaces if not space.is_active}
     if surplus and not _others_under_way(instance, this_run):
         for slug in sorted(surplus):
             instance.delete_dynamic_partition(name, slug)

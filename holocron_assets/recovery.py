@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import dagster as dg
 import psutil
 
-#: Tag of a run: the host that its process is on.
+#: Tag of a run: the host that its process is on. None but ours has it.
 HOST_TAG = "holocron/host"
 
 _ALIVE_STATUSES = [
@@ -40,10 +40,13 @@ recovering_in_process_executor = dg.ExecutorDefinition(
 
 
 def end_dead_dagster_runs(instance: dg.DagsterInstance, among: Sequence[dg.DagsterRun] | None = None) -> list[str]:
-    """Mark runs failed whose process on this machine is gone, and free their pools; returns their ids."""
+    """Mark runs failed whose process on this machine is gone, and free their pools; returns their ids.
+
+    Of a run that does not say on which host it is nothing can be told: other projects may share the instance.
+    """
     ended = []
-    runs = instance.get_runs(filters=dg.RunsFilter(statuses=_ALIVE_STATUSES)) if among is None else among
-    for run in runs:
+    here = dg.RunsFilter(statuses=_ALIVE_STATUSES, tags={HOST_TAG: platform.node()})
+    for run in instance.get_runs(filters=here) if among is None else among:
         if run.status in _ALIVE_STATUSES and _process_is_gone(instance, run):
             instance.report_run_failed(run, "Its process ended without finishing it. The next run continues its work.")
             instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
@@ -51,14 +54,14 @@ def end_dead_dagster_runs(instance: dg.DagsterInstance, among: Sequence[dg.Dagst
     return ended
 
 
-def name_host(instance: dg.DagsterInstance, run_id: str) -> None:
-    """Say on a run which machine, or container, its process is on: elsewhere its number means another one, or none."""
-    instance.add_run_tags(run_id, {HOST_TAG: platform.node()})
+def host_tag() -> dict[str, str]:
+    """Says of a run which machine, or container, its process is on: elsewhere its number means another one, or none."""
+    return {HOST_TAG: platform.node()}
 
 
 def _process_is_gone(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
-    """Of a run that has not said which process it is in, or that is on another host, nothing can be told."""
-    if run.tags.get(HOST_TAG, platform.node()) != platform.node():
+    """Of a run that has not said which process it is in, or that it is on this host, nothing can be told."""
+    if run.tags.get(HOST_TAG) != platform.node():
         return False
     said = [
         (record.timestamp, int(str(named.value)))

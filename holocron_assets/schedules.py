@@ -7,7 +7,8 @@ import dagster as dg
 
 from holocron_assets.asset_jobs import INCREMENT, evaluation, ingest, nightly, verification
 from holocron_assets.partitions import SPACES
-from holocron_assets.run_history import runs_under_way
+from holocron_assets.ports import Store
+from holocron_assets.run_history import RunHistory
 from holocron_assets.settings import Settings
 
 
@@ -52,8 +53,10 @@ def _schedule(job_name: str, cron: str, time_zone: str, *, of_spaces: bool) -> d
         description=f"Starts the job {job_name}{' for each space' if of_spaces else ''}, unless it is still under way "
         "from the last time.",
     )
-    def schedule(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
-        under_way = runs_under_way(context.instance, (), [job_name])
+    def schedule(
+        context: dg.ScheduleEvaluationContext, sensor_store: dg.ResourceParam[Store]
+    ) -> list[dg.RunRequest] | dg.SkipReason:
+        under_way = RunHistory(instance=context.instance, store=sensor_store.name).under_way((), [job_name])
         if under_way:
             return dg.SkipReason(f"run {under_way[0].run_id} of {job_name} has not ended yet")
         if not of_spaces:

@@ -4,10 +4,9 @@ No Dagster here: `sensors` ask the store and Dagster, and say in Dagster's words
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain
 from typing import TypeVar
 
 from holocron_assets.errors import TransientError
@@ -61,8 +60,14 @@ def look(store: Store, function: Callable[[Session], Answer]) -> Answer | Unseen
         return Unseen(reason=str(error))
 
 
+def hint_tag(hint: IngestHint) -> str:
+    """A hint as the tag of a run has it: what there was to work on, however much was done before."""
+    newest = hint.newest_fetch_utc and hint.newest_fetch_utc.isoformat()
+    return f"{hint.records} until {newest}"
+
+
 def hint_json(hint: IngestHint) -> str:
-    """A hint as a cursor or a tag keeps it."""
+    """A hint as a cursor keeps it."""
     newest = hint.newest_fetch_utc and hint.newest_fetch_utc.isoformat()
     return json.dumps(
         {"records": hint.records, "newest_fetch_utc": newest, "recorded_runs": hint.recorded_runs}, sort_keys=True
@@ -83,17 +88,14 @@ def hint_of(text: str | None) -> IngestHint | None:
         return None
 
 
-def is_news(now: IngestHint, before: IngestHint | None, covered: Iterable[IngestHint]) -> bool:
-    """Whether there is something since `before` that none of the hints `covered` says either.
+def is_news(now: IngestHint, before: IngestHint | None, is_covered: Callable[[IngestHint], bool]) -> bool:
+    """Whether there is something since `before` that was not covered meanwhile.
 
     A store with fewer recorded runs than before was restored or replaced: nothing that was known of it counts.
     """
     if before is None or now.recorded_runs < before.recorded_runs:
         return True
-    return all(
-        (now.records, now.newest_fetch_utc) != (known.records, known.newest_fetch_utc)
-        for known in chain([before], covered)
-    )
+    return hint_tag(now) != hint_tag(before) and not is_covered(now)
 
 
 def pause_seconds(failures: int, *, has_news: bool) -> float:

@@ -4,20 +4,21 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from holocron_assets.asset_jobs import INCREMENT
 from holocron_assets.assets import checking, pictures, schemas
 from holocron_assets.assets.ingest_records import ingest_records
 from holocron_assets.assets.steps import logged_progress, origin_of, step_errors
 from holocron_assets.ports import Store
 from holocron_assets.preflight import prepare
 from holocron_assets.records import ItemType
-from holocron_assets.run_history import HINT_TAG
+from holocron_assets.run_history import HINT_TAG, WHOLE_INCREMENT
 from holocron_assets.settings import Settings
 from holocron_assets.stages.extract import STAGE, extract
 from holocron_assets.tables import ingest_records as ingest_records_table
 from holocron_assets.tables import overview
 from holocron_assets.transactions import read
 from holocron_assets.verification import contents, keys
-from holocron_assets.watching import hint_json
+from holocron_assets.watching import hint_tag
 
 
 @dg.asset(
@@ -39,7 +40,8 @@ def extracted_texts(
         prepare(store, settings)
         # Records that come from here on are not this run's task: the sensor asks for another.
         hint = read(store, ingest_records_table.get_ingest_hint)
-        context.instance.add_run_tags(context.run.run_id, {HINT_TAG: hint_json(hint)})
+        if {dg.AssetKey(name) for name in INCREMENT} <= context.job_def.asset_layer.selected_asset_keys:
+            context.instance.add_run_tags(context.run.run_id, {HINT_TAG: hint_tag(hint), **WHOLE_INCREMENT})
         progress = logged_progress(context, "records examined")
         report = extract(store, settings.extraction, settings.sources, origin_of(context), progress)
         with store.session(write=False) as session:

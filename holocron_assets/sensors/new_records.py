@@ -5,16 +5,16 @@ twice, and none is missed: docs/decisions/0019-staying-current.md.
 """
 
 import time
-from collections.abc import Iterator
+from functools import partial
 
 import dagster as dg
 
 from holocron_assets.asset_jobs import INCREMENT, INCREMENTAL_JOBS, bring_up_to_date
 from holocron_assets.ports import Store
-from holocron_assets.run_history import HINT_TAG, failures_since_success, runs_under_way, successes
+from holocron_assets.run_history import HINT_TAG, RunHistory
 from holocron_assets.settings import Settings
 from holocron_assets.tables.ingest_records import IngestHint, get_ingest_hint
-from holocron_assets.watching import Failures, Unseen, hint_json, hint_of, is_news, look, reason_to_wait
+from holocron_assets.watching import Failures, Unseen, hint_json, hint_of, hint_tag, is_news, look, reason_to_wait
 
 _BY_HAND = "materialise the job bring_up_to_date."
 
@@ -24,7 +24,7 @@ def new_records(settings: Settings) -> dg.SensorDefinition:
 
     @dg.sensor(
         name="new_records",
-        job=bring_up_to_date,
+        job_name=bring_up_to_date.name,
         minimum_interval_seconds=settings.sensors.interval_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Asks for one run of bring_up_to_date when records came, and again after a run that failed.",
@@ -38,11 +38,12 @@ def new_records(settings: Settings) -> dg.SensorDefinition:
         if not now.records:
             return dg.SkipReason("there are no ingest records yet")
         # After the look and before asking what was covered: a run that ends meanwhile is seen by one or the other.
-        under_way = runs_under_way(context.instance, INCREMENT, INCREMENTAL_JOBS)
+        history = RunHistory.of(context, sensor_store)
+        under_way = history.under_way(INCREMENT, INCREMENTAL_JOBS)
         if under_way:
             return dg.SkipReason(f"run {under_way[0].run_id} does this work; when it ended, this looks again")
-        has_news = is_news(now, hint_of(context.cursor), _covered(context.instance))
-        failures = _failures(context.instance)
+        has_news = is_news(now, hint_of(context.cursor), partial(_is_covered, history))
+        failures = _failures(history)
         if not has_news and failures is None:
             context.update_cursor(hint_json(now))
             return dg.SkipReason(f"nothing new among {_described(now)}")
@@ -54,20 +55,17 @@ def new_records(settings: Settings) -> dg.SensorDefinition:
     return sensor
 
 
-def _covered(instance: dg.DagsterInstance) -> Iterator[IngestHint]:
-    """What the newest runs that succeeded in all of this work began with, whoever started them."""
-    for record in successes(instance, INCREMENT, INCREMENTAL_JOBS):
-        if (hint := hint_of(record.dagster_run.tags.get(HINT_TAG))) is not None:
-            yield hint
+def _is_covered(history: RunHistory, hint: IngestHint) -> bool:
+    """Whether a run that succeeded in all of this work began with it, whoever started that."""
+    return history.newest_increment({HINT_TAG: hint_tag(hint)}) is not None
 
 
-def _failures(instance: dg.DagsterInstance) -> Failures | None:
+def _failures(history: RunHistory) -> Failures | None:
     """The failed runs of the job, unless somebody succeeded in the same work since."""
-    failures = failures_since_success(instance, bring_up_to_date.name, {})
+    failures = history.failures_since_success(bring_up_to_date.name, {})
     if failures is None:
         return None
-    made_good = successes(instance, INCREMENT, INCREMENTAL_JOBS)
-    return None if any(record.storage_id > failures.position for record in made_good) else failures
+    return None if (history.newest_increment() or 0) > failures.position else failures
 
 
 def _described(hint: IngestHint) -> str:

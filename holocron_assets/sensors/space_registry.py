@@ -16,7 +16,7 @@ from holocron_assets.asset_jobs import INCREMENTAL_JOBS, fill_space
 from holocron_assets.partitions import mirror_spaces
 from holocron_assets.ports import Session, Store
 from holocron_assets.records import EmbeddingSpace
-from holocron_assets.run_history import failures_since_success, runs_under_way
+from holocron_assets.run_history import RunHistory
 from holocron_assets.settings import Settings
 from holocron_assets.spaces import transforms_of
 from holocron_assets.tables import embeddings, spaces
@@ -36,7 +36,7 @@ def space_registry(settings: Settings) -> dg.SensorDefinition:
 
     @dg.sensor(
         name="space_registry",
-        job=fill_space,
+        job_name=fill_space.name,
         minimum_interval_seconds=settings.sensors.interval_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Mirrors the registry of spaces as partitions, and fills a space that is new or active again.",
@@ -45,9 +45,8 @@ def space_registry(settings: Settings) -> dg.SensorDefinition:
         context: dg.SensorEvaluationContext, sensor_store: dg.ResourceParam[Store]
     ) -> dg.RunRequest | dg.SkipReason:
         # Before the registry is read: what a run fills that ends meanwhile is then seen as filled.
-        under_way = runs_under_way(
-            context.instance, ["embeddings", "space_embeddings"], [*INCREMENTAL_JOBS, fill_space.name]
-        )
+        history = RunHistory.of(context, sensor_store)
+        under_way = history.under_way(["embeddings", "space_embeddings"], [*INCREMENTAL_JOBS, fill_space.name])
         seen_filled = _cursor_of(context.cursor)
         registry = look(sensor_store, lambda session: _registry(session, seen_filled))
         if isinstance(registry, Unseen):
@@ -68,7 +67,7 @@ def space_registry(settings: Settings) -> dg.SensorDefinition:
             return dg.SkipReason(
                 f"{waiting[0].slug} lacks vectors; run {under_way[0].run_id} is embedding. This looks again after it"
             )
-        return _first_due(context.instance, waiting)
+        return _first_due(history, waiting)
 
     return sensor
 
@@ -85,11 +84,11 @@ def _registry(session: Session, seen_filled: Collection[UUID]) -> Registry:
     return Registry(registered=registered, filled=filled)
 
 
-def _first_due(instance: dg.DagsterInstance, waiting: Collection[EmbeddingSpace]) -> dg.RunRequest | dg.SkipReason:
+def _first_due(history: RunHistory, waiting: Collection[EmbeddingSpace]) -> dg.RunRequest | dg.SkipReason:
     """One space at a time: there is one place in the pool `embedding`."""
     reasons = []
     for space in waiting:
-        failures = failures_since_success(instance, fill_space.name, {"dagster/partition": space.slug})
+        failures = history.failures_since_success(fill_space.name, {"dagster/partition": space.slug})
         by_hand = f"materialise the partition {space.slug} of space_embeddings."
         reason = failures and reason_to_wait(failures, time.time(), has_news=False, by_hand=by_hand)
         if not reason:

@@ -8,10 +8,12 @@ from typing import Any
 import dagster as dg
 import pytest
 from dagster._core.events import EngineEventData
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
 from holocron_assets.clock import utc_now
 from holocron_assets.definitions import build_defs
 from holocron_assets.recovery import HOST_TAG
+from holocron_assets.run_history import STORE_TAG
 from holocron_assets.sections import SchedulesSettings, SpaceDeclaration
 from holocron_assets.spaces import space_of
 from holocron_assets.tables import spaces
@@ -20,8 +22,10 @@ from resources.providers.hashing import ByteNgrams
 from resources.stores import open_store
 from tests.graph.conftest import Graph
 from tests.graph.test_interruptions import held
-from tests.world import page_row, prose
+from tests.world import World, page_row, prose
 
+#: What a run says of its process.
+GONE = EngineEventData(metadata={"pid": dg.MetadataValue.text("999999999")})
 UNKNOWN = SpaceDeclaration(provider="hashing", model="no-such-model")
 
 
@@ -62,6 +66,26 @@ def run_job(graph: Graph, name: str, partition: str | None = None) -> dg.Execute
     return graph.defs.resolve_job_def(name).execute_in_process(
         instance=graph.instance, raise_on_error=False, partition_key=partition
     )
+
+
+def begun(
+    graph: Graph, job: str, *, status: dg.DagsterRunStatus = dg.DagsterRunStatus.STARTED, **tags: str
+) -> dg.DagsterRun:
+    """A run of a job, with the tags that Dagster would give it, in a process that is gone."""
+    run = graph.instance.create_run_for_job(
+        graph.defs.resolve_job_def(job), status=status, tags={STORE_TAG: graph.world.store.name, **tags}
+    )
+    graph.instance.report_engine_event("began", run, GONE)
+    return run
+
+
+def elsewhere(graph: Graph, folder: Path) -> Graph:
+    """The same code location over another store, in the same instance."""
+    settings = graph.world.settings.model_copy(update={"base_dir": folder / "elsewhere"})
+    store = open_store(settings, wait_seconds=60)
+    store.migrate()
+    world = World(store=store, settings=settings, providers=graph.world.providers)
+    return Graph(world=world, instance=graph.instance)
 
 
 def runs_of(graph: Graph, stage: str) -> int:
@@ -131,10 +155,14 @@ def test_other_runs_are_no_reason_to_wait(watch: Watch) -> None:
 
 
 def test_what_was_done_by_hand_is_not_done_again(watch: Watch) -> None:
-    """A run of everything that somebody else started, on the command line or at night, covers what it found."""
+    """A run of everything that somebody else started, on the command line or at night, covers what it found, however
+    many runs of other work succeeded after it."""
     watch.run(watch.tick())
     watch.graph.world.add(page_row("Lamps", 2, prose("lamps")))
     run_job(watch.graph, "nightly")
+    verification = watch.graph.defs.resolve_job_def("verification")
+    for _ in range(15):
+        watch.graph.instance.create_run_for_job(verification, status=dg.DagsterRunStatus.SUCCESS)
     other_location = Watch(watch.graph, cursor=watch.cursor)
 
     assert watch.tick() is None
@@ -243,7 +271,7 @@ def test_a_failure_that_may_pass_is_tried_again_later(watch: Watch) -> None:
 def test_a_cancelled_run_is_not_repeated(watch: Watch) -> None:
     """Whoever cancelled it did not want it at once again."""
     watch.tick()
-    run = watch.graph.instance.create_run_for_job(watch.graph.defs.resolve_job_def("bring_up_to_date"))
+    run = begun(watch.graph, "bring_up_to_date", status=dg.DagsterRunStatus.NOT_STARTED)
     watch.graph.instance.report_run_canceled(run)
 
     assert watch.tick() is None
@@ -359,11 +387,7 @@ def test_a_space_that_cannot_be_filled_is_not_asked_for_again(registry: Watch) -
 def test_a_dead_run_is_ended_and_followed(watch: Watch) -> None:
     """A run whose process is gone does not hold up the work for ever."""
     watch.run(watch.tick())
-    instance = watch.graph.instance
-    run = instance.create_run_for_job(
-        watch.graph.defs.resolve_job_def("bring_up_to_date"), status=dg.DagsterRunStatus.STARTED
-    )
-    instance.report_engine_event("began", run, EngineEventData(metadata={"pid": dg.MetadataValue.text("999999999")}))
+    run = begun(watch.graph, "bring_up_to_date", **{HOST_TAG: platform.node()})
 
     assert watch.tick() is None
     assert f"run {run.run_id} did not succeed" in watch.reason
@@ -373,19 +397,49 @@ def test_a_dead_run_is_ended_and_followed(watch: Watch) -> None:
 def test_a_run_on_another_host_is_left_alone(watch: Watch) -> None:
     """There its process number means another process than here; and every run says which host it is on."""
     done = watch.run(watch.tick())
-    instance = watch.graph.instance
-    begun = instance.get_run_by_id(done.run_id)
-    assert begun is not None
-    assert begun.tags[HOST_TAG] == platform.node()
-    run = instance.create_run_for_job(
-        watch.graph.defs.resolve_job_def("bring_up_to_date"),
-        status=dg.DagsterRunStatus.STARTED,
-        tags={HOST_TAG: "elsewhere"},
-    )
-    instance.report_engine_event("began", run, EngineEventData(metadata={"pid": dg.MetadataValue.text("999999999")}))
+    own = watch.graph.instance.get_run_by_id(done.run_id)
+    assert own is not None
+    assert own.tags[HOST_TAG] == platform.node()
+    run = begun(watch.graph, "bring_up_to_date", **{HOST_TAG: "elsewhere"})
 
     assert watch.tick() is None
     assert f"run {run.run_id} does this work" in watch.reason
+
+
+def test_a_run_of_another_project_is_left_alone(watch: Watch) -> None:
+    """Its process is none that can be told of, and its jobs and assets may be called as ours are: it neither ends by
+    our hand nor holds up our work."""
+    theirs = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("theirs"), "repository")
+    instance = watch.graph.instance
+    run = instance.create_run_for_job(
+        watch.graph.defs.resolve_job_def("bring_up_to_date"),
+        status=dg.DagsterRunStatus.STARTED,
+        remote_job_origin=RemoteJobOrigin(theirs, "bring_up_to_date"),
+    )
+    instance.report_engine_event("began", run, GONE)
+
+    assert watch.tick() is not None
+    assert instance.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.STARTED  # type: ignore[union-attr]
+
+
+def test_another_store_in_the_same_instance_is_no_news_here(watch: Watch, tmp_path: Path) -> None:
+    """What was done, failed or registered over one store says nothing of another: neither a hint that was covered, nor
+    failures, nor partitions."""
+    watch.run(watch.tick())
+    other = elsewhere(watch.graph, tmp_path)
+    other.world.add(page_row("Tides", 1, prose("tides")), page_row("Lamps", 2, prose("lamps")))
+    assert run_job(other, "nightly").success
+    slug = register(other, 48)
+    assert Watch(other, "space_registry", "fill_space").tick() is not None
+    assert Watch(watch.graph, "space_registry", "fill_space").tick() is None
+    assert slug in partitions(watch.graph)
+
+    watch.graph.world.add(page_row("Lamps", 2, prose("lamps")))
+    run = begun(other, "bring_up_to_date")
+    assert watch.tick() is not None
+    watch.graph.instance.report_run_failed(run)
+    assert watch.tick() is None
+    assert "nothing new" in watch.reason
 
 
 def test_the_nightly_jobs_cover_everything(graph: Graph) -> None:
@@ -431,7 +485,8 @@ def test_schedules_follow_the_settings(graph: Graph) -> None:
 def test_a_night_that_lasts_is_not_doubled(graph: Graph) -> None:
     """While the last run of a schedule is under way, it skips its turn."""
     schedule = graph.defs.get_repository_def().get_schedule_def("nightly")
-    with dg.instance_for_test() as instance, dg.build_schedule_context(instance=instance) as context:
+    resources = {"sensor_store": graph.world.store}
+    with dg.instance_for_test() as instance, dg.build_schedule_context(instance, resources=resources) as context:
         assert schedule(context) == [dg.RunRequest()]
         run = instance.create_run_for_job(graph.defs.resolve_job_def("nightly"))
 

@@ -5,7 +5,7 @@ from datetime import datetime
 import pytest
 
 from holocron_assets.tables.ingest_records import IngestHint
-from holocron_assets.watching import Failures, hint_json, hint_of, is_news, pause_seconds, reason_to_wait
+from holocron_assets.watching import Failures, hint_json, hint_of, hint_tag, is_news, pause_seconds, reason_to_wait
 
 NEWEST = datetime(2026, 1, 2, 3, 4, 5, 678)  # noqa: DTZ001 - times are naive UTC throughout
 SEEN = IngestHint(records=10, newest_fetch_utc=NEWEST, recorded_runs=4)
@@ -13,6 +13,14 @@ SEEN = IngestHint(records=10, newest_fetch_utc=NEWEST, recorded_runs=4)
 
 def hint(**changes: object) -> IngestHint:
     return IngestHint(**({"records": 10, "newest_fetch_utc": NEWEST, "recorded_runs": 4} | changes))  # type: ignore[arg-type]
+
+
+def nothing_covered(_hint: IngestHint) -> bool:
+    return False
+
+
+def everything_covered(_hint: IngestHint) -> bool:
+    return True
 
 
 def failures(count: int = 1, ended: float = 1000.0, *, is_final: bool = False) -> Failures:
@@ -48,16 +56,23 @@ def test_garbage_is_no_hint(garbage: str | None) -> None:
 )
 def test_what_is_news(now: IngestHint, expected: bool) -> None:
     """Another count, another newest fetch in either direction, or a store with less history than before."""
-    assert is_news(now, SEEN, []) is expected
+    assert is_news(now, SEEN, nothing_covered) is expected
 
 
 def test_what_a_run_covered_is_no_news() -> None:
     """Not even where this sensor never saw it; but nothing covers a store that was restored, or an empty cursor."""
     now = hint(records=12, recorded_runs=5)
 
-    assert not is_news(now, SEEN, [hint(), hint(records=12)])
-    assert is_news(hint(records=12, recorded_runs=3), SEEN, [hint(records=12)])
-    assert is_news(now, None, [now])
+    assert not is_news(now, SEEN, everything_covered)
+    assert is_news(now, SEEN, nothing_covered)
+    assert is_news(hint(records=12, recorded_runs=3), SEEN, everything_covered)
+    assert is_news(now, None, everything_covered)
+
+
+def test_a_tag_says_what_there_was_to_do() -> None:
+    """However many runs were recorded before, the same records are the same tag, and others are another."""
+    assert hint_tag(SEEN) == hint_tag(hint(recorded_runs=9)) == "10 until 2026-01-02T03:04:05.000678"
+    assert len({hint_tag(one) for one in (SEEN, hint(records=11), hint(newest_fetch_utc=None))}) == 3
 
 
 def test_pauses_double_up_to_a_bound() -> None:
