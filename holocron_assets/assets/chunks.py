@@ -102,7 +102,10 @@ def chunks_checks(
 ) -> Iterator[dg.AssetCheckResult]:
     """Chunks are what their ids say, cover their texts, and belong to sources that exist."""
     with step_errors(), store.session(write=False) as session:
-        faults = contents.read_chunks(session, checking.written_for(context, session, "chunks", STAGE))
+        reading = checking.to_read_back(
+            context, store, session, STAGE, [contents.chunk_ids_recompute, contents.chunks_tile_their_text], ["chunks"]
+        )
+        faults = contents.read_chunks(session, reading.written)
         findings = [
             keys.chunk_ids_are_unique(session),
             contents.chunk_ids_recompute(faults),
@@ -111,4 +114,4 @@ def chunks_checks(
             keys.vanished_sources_have_no_current_chunks(session),
             keys.chunk_history_is_complete(session),
         ]
-    yield from checking.results(context, findings)
+    yield from checking.results(context, findings, reading)

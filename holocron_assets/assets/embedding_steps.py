@@ -22,12 +22,15 @@ from holocron_assets.stages.derive import derive_space
 from holocron_assets.stages.embed import STAGE, EmbeddingReport, embed_space, index_space
 from holocron_assets.stages.register import register_successor
 from holocron_assets.tables import embeddings, overview, spaces
+from holocron_assets.tables.checks import Written
 from holocron_assets.transactions import read, write
 from holocron_assets.verification import contents, keys
 from holocron_assets.verification.derivations import transforms_are_intact
 from holocron_assets.verification.finding import Finding
 
 METADATA = schemas.table("vector.embedding", schemas.EMBEDDINGS, ["embedding_id"])
+#: The assets that write `vector.embedding`: what a check of one found right, that of the other need not read again.
+_CHECKED = ("embeddings", "space_embeddings")
 LINEAGE = schemas.lineage(
     {
         "vector": [("chunks", "content"), ("embedding_spaces", "embedding_space_id")],
@@ -207,15 +210,15 @@ def embedding_checks(asset: str) -> dg.AssetChecksDefinition:
     def checks(context: dg.AssetCheckExecutionContext, store: dg.ResourceParam[Store]) -> Iterator[dg.AssetCheckResult]:
         """Vectors are what they say, made once, of contents their chunks had, by runs that are recorded."""
         with step_errors(), store.session(write=False) as session:
-            findings = _findings(context, session, asset)
-        yield from checking.results(context, findings)
+            reading = checking.to_read_back(context, store, session, STAGE, [contents.vectors_are_valid], _CHECKED)
+            findings = _findings(context, session, reading.written)
+        yield from checking.results(context, findings, reading)
 
     return checks
 
 
-def _findings(context: dg.AssetCheckExecutionContext, session: Session, asset: str) -> list[Finding]:
+def _findings(context: dg.AssetCheckExecutionContext, session: Session, written: Written) -> list[Finding]:
     registered = spaces.list_spaces(session)
-    written = checking.written_for(context, session, asset, STAGE)
     vectors = {space.slug: contents.read_vectors(session, space, written) for space in registered}
     return [
         keys.embedding_keys_are_unique(session),

@@ -87,10 +87,12 @@ def extracted_texts_checks(
 ) -> Iterator[dg.AssetCheckResult]:
     """Sources have one current text, texts are what their hashes say, and no record was lost without a trace."""
     with step_errors(), store.session(write=False) as session:
-        written = checking.written_for(context, session, "extracted_texts", STAGE)
+        reading = checking.to_read_back(
+            context, store, session, STAGE, [contents.texts_match_their_hashes], ["extracted_texts"]
+        )
         findings = [
             keys.sources_have_one_current_text(session),
-            contents.texts_match_their_hashes(contents.read_texts(session, written)),
+            contents.texts_match_their_hashes(contents.read_texts(session, reading.written)),
             keys.nothing_is_quarantined(session, ItemType.RECORD),
         ]
-    yield from checking.results(context, findings)
+    yield from checking.results(context, findings, reading)

@@ -42,17 +42,6 @@ class RecordedRun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LockedRun:
-    """A run that a given Dagster run recorded."""
-
-    run_id: uuid.UUID
-    job_type: str
-    input_json: str
-    status: str
-    embedding_space_id: uuid.UUID | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class StageSuccess:
     """When a run of a stage last succeeded."""
 
@@ -139,9 +128,10 @@ def list_recent_runs(session: Session, limit: int) -> list[RecordedRun]:
     return [RecordedRun(**row) for row in session.rows("list_recent_runs", limit=limit)]
 
 
-def list_runs_locked_by(session: Session, locked_by: str) -> list[LockedRun]:
-    """The runs that one Dagster run recorded, the oldest first."""
-    return [LockedRun(**row) for row in session.rows("list_runs_locked_by", locked_by=locked_by)]
+def list_runs_of_stage(session: Session, stage: str, *, since: datetime | None, locked_by: str) -> list[uuid.UUID]:
+    """The runs of a stage that ended at or after `since`, or did not, and those that one Dagster run recorded."""
+    rows = session.rows("list_runs_of_stage", stage=stage, since=since, locked_by=locked_by)
+    return [row["run_id"] for row in rows]
 
 
 def list_last_successes(session: Session) -> list[StageSuccess]:

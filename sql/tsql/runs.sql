@@ -58,13 +58,14 @@ from vector.run as r
 join vector.job as j on j.job_id = r.job_id
 order by r.started_utc desc, r.run_id;
 
--- name: list_runs_locked_by
--- The runs that one Dagster run (or one command) recorded.
-select r.run_id, j.job_type, j.input_json, r.status, r.embedding_space_id
+-- name: list_runs_of_stage
+-- Those of a stage that ended since a time, or did not, and those that one Dagster run (or one command) recorded.
+select r.run_id
 from vector.run as r
 join vector.job as j on j.job_id = r.job_id
-where j.locked_by = :locked_by
-order by r.started_utc;
+where (:since is null or r.completed_utc is null or r.completed_utc >= :since or j.locked_by = :locked_by)
+    and case when isjson(j.input_json) = 1 then json_value(j.input_json, '$.stage') end = :stage
+order by r.started_utc, r.run_id;
 
 -- name: list_last_successes
 -- When a run of each stage last succeeded.

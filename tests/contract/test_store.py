@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -323,16 +324,22 @@ def test_spaces_are_registered_once(store: SqlStore) -> None:
 
 
 def test_runs_are_recorded_with_their_jobs(store: SqlStore) -> None:
-    """A run names its job, and ends with metrics or an error."""
+    """A run names its job, and ends with metrics or an error; it is found by its stage, its end and who began it."""
     job = uuid.uuid4()
+    later = NOW + timedelta(seconds=1)
+    of_stage = partial(runs.list_runs_of_stage, locked_by="another")
     with store.session() as session:
         runs.insert_job(session, job, JobType.CHUNK_SOURCE, {"stage": "chunk"}, None, "dagster-1", NOW)
         runs.insert_run(session, RUN, job, "host/1/2", None, {"k": 1}, NOW)
         assert [run.run_id for run in runs.list_running_runs(session)] == [RUN]
-        assert [run.run_id for run in runs.list_runs_locked_by(session, "dagster-1")] == [RUN]
+        assert of_stage(session, "chunk", since=later) == of_stage(session, "chunk", since=None) == [RUN]
+        assert of_stage(session, "embed", since=None) == []
         runs.finish_run(session, RUN, "FAILED", {"duration_ms": 5}, "why", NOW)
         runs.finish_job(session, job, "FAILED", "why")
         assert runs.list_running_runs(session) == []
+        assert of_stage(session, "chunk", since=NOW) == of_stage(session, "chunk", since=None) == [RUN]
+        assert of_stage(session, "chunk", since=later) == []
+        assert of_stage(session, "chunk", since=later, locked_by="dagster-1") == [RUN]
         (recent,) = runs.list_recent_runs(session, 5)
 
     assert (recent.status, recent.error, recent.metrics_json) == ("FAILED", "why", '{"duration_ms":5}')

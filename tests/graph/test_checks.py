@@ -8,6 +8,7 @@ import pytest
 
 from holocron_assets.derivation import derive
 from holocron_assets.records import ItemType, QuarantinedItem
+from holocron_assets.run_history import FAILURE_TAG, PERMANENT
 from holocron_assets.tables import quarantine
 from holocron_assets.verification.repair import repair
 from holocron_assets.verification.verify import verify
@@ -223,6 +224,34 @@ def test_a_failing_blocking_check_skips_what_follows(healthy: Graph) -> None:
 
     assert not result.success
     assert not result.asset_materializations_for_node("embeddings")
+
+
+def test_what_was_never_found_right_is_read_back_until_it_is(healthy: Graph) -> None:
+    """What a run wrote that failed its check, or was killed before it, fails the next runs too, though they write
+    nothing; none is tried again by itself. Mended and found right once, it costs nothing any more."""
+    world = healthy.world
+    world.add(page_row("Page 4", 4, prose("topic 4")))
+    world.extract()
+    world.chunk()
+    world.rows("update vector.chunk set content = content || '!' where source_id like '%/4'")
+
+    for _ in range(2):
+        failed = healthy.materialize()
+        assert not failed.success
+        assert not failed.asset_materializations_for_node("embeddings")
+        run = healthy.instance.get_run_by_id(failed.run_id)
+        assert run is not None
+        assert run.tags[FAILURE_TAG] == PERMANENT
+
+    repair(world.store, verify(world.store))
+    assert chunks_read(healthy.materialize()) > 0
+    assert chunks_read(healthy.materialize()) == 0
+
+
+def chunks_read(result: dg.ExecuteInProcessResult) -> int:
+    assert result.success
+    (one,) = [one for one in result.get_asset_check_evaluations() if one.check_name == "chunk_ids_recompute"]
+    return int(str(one.metadata["chunks_read"].value))
 
 
 @pytest.mark.parametrize(("asset", "check", "faults"), FAULTS, ids=[f"{f[1]}-{n}" for n, f in enumerate(FAULTS)])
