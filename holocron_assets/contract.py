@@ -51,7 +51,7 @@ TABLES: Mapping[str, Mapping[str, Column]] = {
             embedding_space_id:uuid provider:text(100) model_name:text(200) model_tag:text(100)
             model_digest:text(200) dimensions:integer normalize_flag:boolean distance_metric:text(50)
             preprocess_policy_json:text? transform_ref:text(200)? description:text(500)? is_active:boolean
-            created_utc:time
+            created_utc:time activated_utc:time?
         """,
         "vector.transform": """
             embedding_space_id:uuid source_space_id:uuid transform_ref:text(200) kind:text(50) parameters_json:text

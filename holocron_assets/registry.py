@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from holocron_assets.clock import utc_now
 from holocron_assets.derived_spaces import model_space, open_space
 from holocron_assets.errors import NotReadyError, SpaceMismatchError
 from holocron_assets.ports import EmbeddingProvider, ProviderCatalog, Session, Store
@@ -160,4 +161,4 @@ def _activate(session: Session, space: EmbeddingSpace, *, is_active: bool, dry_r
             f"having looked at it. Say which they should use: `holocron spaces promote {now.slug}`, or {then.slug}."
         )
     if not dry_run:
-        spaces.update_space_activity(session, space.embedding_space_id, is_active=is_active)
+        spaces.update_space_activity(session, space.embedding_space_id, utc_now(), is_active=is_active)

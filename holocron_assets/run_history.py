@@ -55,11 +55,13 @@ class RunHistory:
 
         Those whose process is gone are ended first: nobody else would, and the work would wait for them for ever.
         """
-        end_dead_dagster_runs(self.instance)
+        runs = self.instance.get_runs(filters=dg.RunsFilter(statuses=UNDER_WAY))
+        dead = end_dead_dagster_runs(self.instance, runs)
         return [
             run
-            for run in self.instance.get_runs(filters=dg.RunsFilter(statuses=UNDER_WAY))
-            if self._is_of_store(run)
+            for run in runs
+            if run.run_id not in dead
+            and self._is_of_store(run)
             and (not _selected(run).isdisjoint(assets) if run.asset_selection else run.job_name in jobs)
         ]
 

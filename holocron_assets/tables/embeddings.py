@@ -67,6 +67,12 @@ def list_pending_chunks(
     return [PendingChunk(**row) for row in rows]
 
 
+def get_pending_chunk(session: Session, space_id: uuid.UUID) -> str | None:
+    """A current chunk that a space has no vector of, and that is not held back; None when there is none."""
+    rows = session.rows("get_pending_chunk", embedding_space_id=space_id, space_scope=str(space_id))
+    return rows[0]["chunk_id"] if rows else None
+
+
 def list_chunk_contents(session: Session, chunks: Sequence[PendingChunk]) -> list[ChunkContent]:
     """The contents of chunks of one page, in order of position, without those retired since."""
     rows = session.rows(

@@ -30,9 +30,14 @@ def insert_space(session: Session, space: EmbeddingSpace, now: datetime) -> bool
     return inserted > 0
 
 
-def update_space_activity(session: Session, space_id: UUID, *, is_active: bool) -> int:
+def update_space_activity(session: Session, space_id: UUID, now: datetime, *, is_active: bool) -> int:
     """Have a space filled and searched, or not; returns 1 where that is a change."""
-    return session.execute("update_space_activity", embedding_space_id=space_id, is_active=is_active)
+    return session.execute("update_space_activity", embedding_space_id=space_id, is_active=is_active, now=now)
+
+
+def list_activations(session: Session) -> dict[UUID, datetime]:
+    """When spaces were last made active again, those that were inactive in between."""
+    return {row["embedding_space_id"]: row["activated_utc"] for row in session.rows("list_activations")}
 
 
 def list_spaces(session: Session) -> list[EmbeddingSpace]:

@@ -31,6 +31,19 @@ where (:after is null or c.rowid > :after) and c.retired_utc is null
 order by c.rowid
 limit :limit;
 
+-- name: get_pending_chunk
+-- Any one of them: whether there is one costs less than how many there are.
+select c.chunk_id
+from vector.chunk c
+anti join (
+    select chunk_id, input_content_sha256 from vector.embedding where embedding_space_id = :embedding_space_id
+    union all
+    select item_id, item_version from vector.quarantine
+    where item_type = 'chunk' and scope = :space_scope and released_utc is null
+) e on hash(e.chunk_id) = hash(c.chunk_id) and hash(e.input_content_sha256) = hash(c.content_sha256)
+where c.retired_utc is null
+limit 1;
+
 -- name: list_chunk_contents
 -- Of current chunks among these ids, all of them stored between two positions.
 select chunk_id, content, content_sha256

@@ -46,6 +46,28 @@ where c.retired_utc is null
     )
 order by c.chunk_id;
 
+-- name: get_pending_chunk
+-- Any one of them: whether there is one costs less than how many there are.
+select top (1) c.chunk_id
+from vector.chunk as c
+where c.retired_utc is null
+    and not exists (
+        select 1
+        from vector.embedding as e
+        where e.embedding_space_id = :embedding_space_id
+            and e.chunk_id = c.chunk_id
+            and e.input_content_sha256 = c.content_sha256
+    )
+    and not exists (
+        select 1
+        from vector.quarantine as q
+        where q.item_type = N'chunk'
+            and q.scope = :space_scope
+            and q.released_utc is null
+            and cast(q.item_id as nvarchar(128)) = c.chunk_id
+            and q.item_version = c.content_sha256
+    );
+
 -- name: list_chunk_contents
 -- Of current chunks among these ids, all of them stored between two positions.
 select chunk_id, content, content_sha256

@@ -29,5 +29,11 @@ order by created_utc, embedding_space_id;
 
 -- name: update_space_activity
 update vector.embedding_space
-set is_active = :is_active
+set is_active = :is_active, activated_utc = case when :is_active = 1 then :now else activated_utc end
 where embedding_space_id = :embedding_space_id and is_active <> :is_active;
+
+-- name: list_activations
+-- Those that were inactive in between.
+select embedding_space_id, activated_utc
+from vector.embedding_space
+where activated_utc is not null;

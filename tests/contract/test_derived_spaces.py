@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from holocron_assets.clock import utc_now
 from holocron_assets.derivation import derive
 from holocron_assets.derived_spaces import open_space
 from holocron_assets.errors import (
@@ -149,7 +150,7 @@ def test_what_the_source_lacks_stays_pending(world: World, source: EmbeddingSpac
     assert fill(world, space).still_pending == report.still_pending
     assert runs(world) == before, "nothing could be done, so no run is recorded"
 
-    write(world.store, space_table.update_space_activity, source.embedding_space_id, is_active=False)
+    write(world.store, space_table.update_space_activity, source.embedding_space_id, utc_now(), is_active=False)
     held_up = fill(world, space).held_up
     assert f"is inactive; `holocron spaces activate {source.slug}`" in str(held_up)
     assert isinstance(held_up, NotReadyError)

@@ -60,7 +60,7 @@ def promoted(world: World, slug: str, alias: str = "default", *, dry_run: bool =
 def switch_off(world: World, slug: str) -> None:
     """As somebody does in the database, past what would be refused."""
     (space,) = [state.space for state in list_states(world.store) if state.space.slug == slug]
-    write(world.store, spaces.update_space_activity, space.embedding_space_id, is_active=False)
+    write(world.store, spaces.update_space_activity, space.embedding_space_id, utc_now(), is_active=False)
 
 
 def searched(world: World) -> str:

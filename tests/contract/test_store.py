@@ -494,6 +494,7 @@ def test_pending_is_what_is_current_minus_what_is_embedded(store: SqlStore) -> N
         assert [one.content for one in embeddings.list_chunk_contents(session, page)] == ["one", "two"]
         assert embed(session, {"a": "one", "b": "two"}, [[1, 0, 0], [0, 1, 0]]) == 2
         assert embeddings.count_pending_chunks(session, SPACE.embedding_space_id).pending == 1
+        assert embeddings.get_pending_chunk(session, SPACE.embedding_space_id) is not None
     with chunked(store, {"a": "one", "b": "TWO"}, text="u") as session:
         pending = embeddings.list_pending_chunks(session, SPACE.embedding_space_id, after=None, limit=9)
         assert [chunk.chunk_id for chunk in pending] == ["b"]
@@ -528,6 +529,7 @@ def test_quarantined_chunks_are_not_pending_until_released(store: SqlStore) -> N
         count = embeddings.count_pending_chunks(session, SPACE.embedding_space_id)
         assert (count.pending, count.quarantined) == (1, 1)
         assert embeddings.list_pending_chunks(session, SPACE.embedding_space_id, after=None, limit=9) == []
+        assert embeddings.get_pending_chunk(session, SPACE.embedding_space_id) is None
         assert embeddings.count_pending_chunks(session, uuid.UUID(int=1)).quarantined == 0
     with chunked(store, {"a": "two"}, text="u") as session:
         assert len(embeddings.list_pending_chunks(session, SPACE.embedding_space_id, after=None, limit=9)) == 1

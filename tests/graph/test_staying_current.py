@@ -13,7 +13,7 @@ from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobO
 from holocron_assets.clock import utc_now
 from holocron_assets.definitions import build_defs
 from holocron_assets.recovery import HOST_TAG
-from holocron_assets.run_history import STORE_TAG
+from holocron_assets.run_history import FAILURE_TAG, PERMANENT, STORE_TAG
 from holocron_assets.sections import SchedulesSettings, SpaceDeclaration
 from holocron_assets.spaces import space_of
 from holocron_assets.tables import spaces
@@ -293,6 +293,13 @@ def register(graph: Graph, dimensions: int) -> str:
     return space.slug
 
 
+def reactivate(graph: Graph, dimensions: int) -> None:
+    """Off and on again, as a person does who mended what it needs."""
+    (space,) = [one for one in read(graph.world.store, spaces.list_spaces) if one.dimensions == dimensions]
+    for is_active in (False, True):
+        write(graph.world.store, spaces.update_space_activity, space.embedding_space_id, utc_now(), is_active=is_active)
+
+
 def partitions(graph: Graph) -> set[str]:
     return set(graph.instance.get_dynamic_partitions("embedding_spaces"))
 
@@ -334,13 +341,14 @@ def test_spaces_are_filled_one_after_the_other(registry: Watch) -> None:
 
 
 def test_a_deactivated_space_leaves_and_comes_back(registry: Watch) -> None:
-    """Its partition goes, but not while a run is in flight; active again, it is filled with what it lacks."""
+    """Its partition goes, but not while a run is in flight; active again, it is filled with what it lacks, also where
+    nobody looked meanwhile."""
     graph = registry.graph
     slug = register(graph, 48)
     registry.run(registry.tick())
     registry.tick()
     space = next(one for one in read(graph.world.store, spaces.list_spaces) if one.slug == slug)
-    write(graph.world.store, spaces.update_space_activity, space.embedding_space_id, is_active=False)
+    write(graph.world.store, spaces.update_space_activity, space.embedding_space_id, utc_now(), is_active=False)
     run = graph.instance.create_run_for_job(graph.defs.resolve_job_def("verification"))
 
     registry.tick()
@@ -351,11 +359,17 @@ def test_a_deactivated_space_leaves_and_comes_back(registry: Watch) -> None:
 
     graph.world.add(page_row("Lamps", 2, prose("lamps")))
     run_job(graph, "bring_up_to_date")
-    write(graph.world.store, spaces.update_space_activity, space.embedding_space_id, is_active=True)
+    write(graph.world.store, spaces.update_space_activity, space.embedding_space_id, utc_now(), is_active=True)
     request = registry.tick()
     assert request is not None
     assert request.partition_key == slug
     assert registry.run(request).success
+
+    assert registry.tick() is None
+    graph.world.rows("delete from vector.embedding")
+    assert registry.tick() is None
+    reactivate(graph, 48)
+    assert registry.tick() == request
 
 
 def test_a_wiped_instance_gets_its_partitions_back(registry: Watch) -> None:
@@ -368,7 +382,8 @@ def test_a_wiped_instance_gets_its_partitions_back(registry: Watch) -> None:
 
 
 def test_a_space_that_cannot_be_filled_is_not_asked_for_again(registry: Watch) -> None:
-    """A space whose model is missing fails once and says what to press; it does not hold up another."""
+    """A space whose model is missing fails once and says what to press; made active again it is tried again. It does
+    not hold up another."""
     graph = registry.graph
     register(graph, 48)
     graph.world.rows("update vector.embedding_space set model_name = 'gone' where dimensions = 48")
@@ -378,6 +393,11 @@ def test_a_space_that_cannot_be_filled_is_not_asked_for_again(registry: Watch) -
 
     assert registry.tick() is None
     assert f"materialise the partition {request.partition_key} of space_embeddings" in registry.reason
+    reactivate(graph, 48)
+    assert registry.tick() == request
+    tags = {FAILURE_TAG: PERMANENT, "dagster/partition": str(request.partition_key)}
+    graph.instance.report_run_failed(begun(graph, "fill_space", **tags))
+    assert registry.tick() is None
     other = register(graph, 56)
     request = registry.tick()
     assert request is not None
