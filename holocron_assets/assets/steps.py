@@ -12,8 +12,9 @@ from holocron_assets.run_ends import told_when_run_ends
 from holocron_assets.run_history import FAILURE_TAG, PERMANENT
 from holocron_assets.runs import Origin
 
+#: How often a step is tried again.
+RETRIES = 2
 _LOG_EVERY_SECONDS = 10.0
-_RETRIES = 2
 _RETRY_SECONDS = 15.0
 
 
@@ -23,7 +24,7 @@ def step_errors() -> Iterator[None]:
     try:
         yield
     except TransientError as error:
-        raise dg.RetryRequested(max_retries=_RETRIES, seconds_to_wait=_RETRY_SECONDS) from error
+        raise dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=_RETRY_SECONDS) from error
     except HolocronError as error:
         mark_permanent()
         raise dg.Failure(description=str(error), allow_retries=False) from error

@@ -11,8 +11,11 @@ import dagster as dg
 import pytest
 
 from holocron_assets.anchors import anchors
+from holocron_assets.errors import StoreBusyError
 from holocron_assets.ports import Purpose
+from holocron_assets.run_history import FAILURE_TAG, PERMANENT
 from holocron_assets.sections import SpaceDeclaration, SqlSource
+from holocron_assets.stages.ingest_rows import SqlSourceReport
 from holocron_assets.tables import spaces as space_table
 from holocron_assets.vectors import Vectors
 from resources.providers import PROVIDERS, Entry
@@ -406,16 +409,46 @@ def test_rejected_lines_are_told(graph: Graph) -> None:
 
 
 def test_a_truncated_file_fails_after_loading_what_it_could(graph: Graph) -> None:
-    """A file that ends in the middle fails the asset with the line; what came before is stored."""
+    """A file that ends in the middle fails the run with the line; what came before is stored, and becomes vectors."""
     path = graph.world.settings.path("records.ndjson.gz")
     rows = [page_row(f"Page {n}", n, prose(f"topic {n}")) for n in range(1, 200)]
     path.write_bytes(gzip.compress("\n".join(json.dumps(row) for row in rows).encode())[:-50])
     graph.world.settings = graph.world.settings.model_copy(update={"ingest": (path.name,)})
 
-    result = graph.materialize("key:ingest_records")
+    result = graph.materialize()
 
+    assert not result.success
     assert "is incomplete: " in failure(result).description
     assert graph.world.rows("select count(*) > 100 from ingest.IngestRecords") == [(True,)]
+    assert metadata(result, "embeddings")["embedded"] > 100
+    run = graph.instance.get_run_by_id(result.run_id)
+    assert run is not None
+    assert run.tags[FAILURE_TAG] == PERMANENT
+    assert "is incomplete: " in str(graph.check("every_input_is_read", "ingest_records").description)
+
+
+def test_a_query_on_a_busy_database_is_tried_again_and_stops_nothing(
+    graph: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After its retries the run goes on without it, and fails in the end, though not for good."""
+    asked = []
+
+    def busy(*_: object) -> list[SqlSourceReport]:
+        asked.append(1)
+        raise StoreBusyError("another transaction holds rows")
+
+    monkeypatch.setattr("holocron_assets.assets.ingest_records.ingest_sql_sources", busy)
+    monkeypatch.setattr("holocron_assets.assets.steps._RETRY_SECONDS", 0.0)
+    write_records(graph, page_row("Page", 1, prose("topic")))
+
+    result = graph.materialize()
+
+    assert len(asked) == 3
+    assert "another transaction holds rows" in failure(result).description
+    assert metadata(result, "embeddings")["embedded"] > 0
+    run = graph.instance.get_run_by_id(result.run_id)
+    assert run is not None
+    assert FAILURE_TAG not in run.tags
 
 
 def test_rows_become_vectors_and_vanish(graph: Graph) -> None:
@@ -436,8 +469,8 @@ def test_rows_become_vectors_and_vanish(graph: Graph) -> None:
     assert any("gives no rows at all" in warning for warning in warnings(empty, graph.instance))
 
 
-def test_a_query_that_fails_fails_the_step_after_the_others(graph: Graph) -> None:
-    """Files and other queries are ingested all the same; the step names the query and is not tried again."""
+def test_a_query_that_fails_fails_the_run_after_the_others(graph: Graph) -> None:
+    """Files and other queries are ingested all the same, and what follows is done; the failure names the query."""
     write_records(graph, page_row("Page", 1, prose("topic")))
     sources = [SqlSource(name=name, query=query) for name, query in (("bad", "select 1"), ("good", GOOD))]
     graph.world.settings = graph.world.settings.model_copy(update={"sql_sources": tuple(sources)})
@@ -446,7 +479,11 @@ def test_a_query_that_fails_fails_the_step_after_the_others(graph: Graph) -> Non
 
     assert not result.success
     assert "nothing was stored of SQL source bad" in failure(result).description
-    assert failure(result).metadata["new records"].value == 2
+    assert metadata(result, "ingest_records")["new records"] == 2
+    graph.world.settings = graph.world.settings.model_copy(update={"ingest": ("gone",), "sql_sources": ()})
+    result = graph.materialize("key:ingest_records or key:extracted_texts")
+    assert "there is no file or folder" in failure(result).description
+    assert metadata(result, "extracted_texts")["dagster/row_count"] == 2
 
 
 @pytest.mark.parametrize("kind", ["html", "txt", "json"])
