@@ -323,6 +323,19 @@ def test_spaces_are_registered_once(store: SqlStore) -> None:
     assert back == SPACE
 
 
+def test_a_space_says_when_it_was_made_active_again(store: SqlStore) -> None:
+    """Only where it was inactive in between, and the last time only."""
+    key = SPACE.embedding_space_id
+    with store.session() as session:
+        spaces.insert_space(session, SPACE, NOW)
+        assert spaces.update_space_activity(session, key, NOW, is_active=True) == 0
+        assert spaces.update_space_activity(session, key, NOW, is_active=False) == 1
+        assert spaces.list_activations(session) == {}
+        assert spaces.update_space_activity(session, key, NOW + timedelta(days=1), is_active=True) == 1
+        assert spaces.update_space_activity(session, key, NOW + timedelta(days=2), is_active=False) == 1
+        assert spaces.list_activations(session) == {key: NOW + timedelta(days=1)}
+
+
 def test_runs_are_recorded_with_their_jobs(store: SqlStore) -> None:
     """A run names its job, and ends with metrics or an error; it is found by its stage, its end and who began it."""
     job = uuid.uuid4()
