@@ -5,15 +5,13 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from holocron_assets.asset_jobs import bring_up_to_date, evaluation, fill_space, ingest, nightly, verification
-from holocron_assets.asset_jobs import bring_up_to_date, fill_space, ingest, nightly, of_store, verification
+from holocron_assets.asset_jobs import bring_up_to_date, evaluation, fill_space, ingest, nightly, of_store, verification
 from holocron_assets.assets.chunks import chunks, chunks_checks
 from holocron_assets.assets.embedding_spaces import embedding_spaces
 from holocron_assets.assets.embeddings import embeddings, embeddings_checks
 from holocron_assets.assets.extracted_texts import extracted_texts, extracted_texts_checks
-from holocron_assets.assets.ingest_records import ingest_records, ingest_records_checks
-from holocron_assets.assets.retrieval_evaluation import retrieval_evaluation, retrieval_evaluation_checks
 from holocron_assets.assets.ingest_records import ingest_records, ingest_records_checks, ingest_records_inputs
+from holocron_assets.assets.retrieval_evaluation import retrieval_evaluation, retrieval_evaluation_checks
 from holocron_assets.assets.space_embeddings import space_embeddings, space_embeddings_checks
 from holocron_assets.assets.store_verification import store_verification
 from holocron_assets.composition import alert_webhook, installed_providers, sensor_store, step_store
