@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -54,6 +55,7 @@ def embed_spaces(
     reports: list[EmbeddingReport] = []
     failures: dict[str, HolocronError] = {}
     policy = CanaryPolicy.of(settings)
+    began = utc_now()
     # What others are derived from comes before them.
     todo = deque(sorted(wanted, key=lambda one: len(transforms_of(one.transform_ref))))
     while todo:
@@ -84,6 +86,7 @@ def embed_spaces(
                 f"{space.slug}: {report.truncated_texts} of {report.embedded} texts are longer than the model reads; "
                 f"{report.truncated_tokens} tokens were left out. Smaller chunks would keep them."
             )
+        _leave_what_came(context, store, report, began)
         if report.still_pending:
             why = report.held_up or TransientError(
                 f"{report.still_pending} current chunks have no vector yet; run again"
@@ -93,6 +96,18 @@ def embed_spaces(
             is_final = cause is not None and not isinstance(cause, TransientError)
             failures[space.slug] = NotReadyError(str(why)) if is_final else why
     return reports, failures
+
+
+def _leave_what_came(context: dg.AssetExecutionContext, store: Store, report: EmbeddingReport, since: datetime) -> None:
+    """Count what others made current since the step began apart from what is pending: this run could not see it."""
+    if not report.still_pending:
+        return
+    found = read(store, embeddings.count_missing_chunks, report.space.embedding_space_id, since, utc_now())
+    report.still_pending, report.came = found.missing - found.came, found.came
+    if report.came:
+        context.log.warning(
+            f"{report.space.slug}: {report.came} chunks came while this run embedded; the next run embeds them"
+        )
 
 
 def _register_successor(
@@ -162,6 +177,7 @@ def space_metadata(report: EmbeddingReport, totals: Mapping[UUID, int]) -> dict[
         "texts cut short": report.truncated_texts,
         "quarantined": report.quarantined,
         "still pending": report.still_pending,
+        "came meanwhile": report.came,
         "dimensions": report.space.dimensions,
         "model": f"{report.space.provider} {report.space.model_name} {report.space.model_tag}",
         "model digest": report.space.model_digest,
@@ -226,7 +242,7 @@ def _findings(context: dg.AssetCheckExecutionContext, session: Session, written:
         keys.embeddings_have_lineage(session),
         contents.vectors_are_valid(vectors),
         transforms_are_intact(session),
-        keys.every_current_chunk_is_embedded(session, _asked_for(context, registered)),
+        keys.every_current_chunk_is_embedded(session, _asked_for(context, registered), _began(context, asset)),
         keys.nothing_is_quarantined(session, ItemType.CHUNK),
     ]
 
@@ -237,3 +253,14 @@ def _asked_for(context: dg.AssetCheckExecutionContext, registered: Sequence[Embe
     if not (context.has_partition_key or context.has_partition_key_range):
         return active
     return [space for space in active if space.slug in context.partition_keys]
+
+
+def _began(context: dg.AssetCheckExecutionContext, asset: str) -> datetime | None:
+    """When this run began to embed, by the clock of its host; None where checks are asked for alone."""
+    kinds = {dg.DagsterEventType.STEP_START, dg.DagsterEventType.STEP_RESTARTED}
+    started = [
+        record.timestamp
+        for record in context.instance.get_records_for_run(context.run.run_id, of_type=kinds).records
+        if record.event_log_entry.step_key == asset
+    ]
+    return datetime.fromtimestamp(max(started), UTC).replace(tzinfo=None) if started else None

@@ -47,6 +47,8 @@ class EmbeddingReport:
     embedded: int = 0
     rejected: int = 0
     still_pending: int = 0
+    #: chunks that became current since the run began, where somebody counted them apart from those still pending
+    came: int = 0
     quarantined: int = 0
     truncated_texts: int = 0
     truncated_tokens: int = 0

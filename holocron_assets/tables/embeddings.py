@@ -29,6 +29,14 @@ class PendingCount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MissingCount:
+    """Current chunks that a space neither has a vector of nor holds back; `came` of them since some time."""
+
+    missing: int
+    came: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PendingChunk:
     """A chunk to embed."""
 
@@ -55,6 +63,17 @@ def count_pending_chunks(session: Session, space_id: uuid.UUID) -> PendingCount:
     """How many current chunks a space has no vector of."""
     row = session.rows("count_pending_chunks", embedding_space_id=space_id, space_scope=str(space_id))[0]
     return PendingCount(**row)
+
+
+def count_missing_chunks(session: Session, space_id: uuid.UUID, since: datetime, now: datetime) -> MissingCount:
+    """How many current chunks a space lacks, and how many of them are current only since `since`.
+
+    Times of the future, of a clock that was put back, count as before.
+    """
+    row = session.rows(
+        "count_missing_chunks", embedding_space_id=space_id, space_scope=str(space_id), since=since, now=now
+    )[0]
+    return MissingCount(**row)
 
 
 def list_pending_chunks(

@@ -1,7 +1,9 @@
 """Facts over keys, hashes and counts: set-based queries that read no text and no vector."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
+from holocron_assets.clock import utc_now
 from holocron_assets.ports import Session
 from holocron_assets.records import EmbeddingSpace, ItemType
 from holocron_assets.tables import checks, embeddings, quarantine
@@ -123,24 +125,40 @@ def embeddings_have_lineage(session: Session) -> Finding:
     )
 
 
-def every_current_chunk_is_embedded(session: Session, spaces: Sequence[EmbeddingSpace]) -> Finding:
-    """Every active space has a vector of every current chunk, quarantined ones excepted."""
+def every_current_chunk_is_embedded(
+    session: Session, spaces: Sequence[EmbeddingSpace], since: datetime | None = None
+) -> Finding:
+    """Every active space has a vector of every current chunk, quarantined ones excepted.
+
+    For a run, chunks that others made current while it embedded are a warning: the next run embeds them.
+    """
     figures: dict[str, int] = {}
     missing: list[str] = []
+    came: list[str] = []
     for space in spaces:
         count = embeddings.count_pending_chunks(session, space.embedding_space_id)
-        figures[f"{space.slug} missing"] = count.pending - count.quarantined
+        lacking = count.pending - count.quarantined
+        figures[f"{space.slug} missing"] = lacking
         figures[f"{space.slug} quarantined"] = count.quarantined
-        if count.pending > count.quarantined:
-            missing.append(f"{space.slug} lacks {count.pending - count.quarantined} chunks")
+        if lacking and since is not None:
+            late = embeddings.count_missing_chunks(session, space.embedding_space_id, since, utc_now()).came
+            lacking -= late
+            if late:
+                came.append(f"{space.slug}: {late} chunks came while the run embedded")
+        if lacking:
+            missing.append(f"{space.slug} lacks {lacking} chunks")
+    explanation = "Every active space has a vector of every current chunk."
+    if missing:
+        explanation = f"{'; '.join(missing)}. Materialise embeddings again; what is there is kept."
+    elif came:
+        explanation = f"{'; '.join(came)}. The next run embeds them."
     return Finding(
         claim="every_current_chunk_is_embedded",
-        holds=not missing,
-        explanation=f"{'; '.join(missing)}. Materialise embeddings again; what is there is kept."
-        if missing
-        else "Every active space has a vector of every current chunk.",
+        holds=not missing and not came,
+        blocks=bool(missing) or not came,
+        explanation=explanation,
         figures=figures,
-        offenders=missing,
+        offenders=[*missing, *came],
     )
 
 

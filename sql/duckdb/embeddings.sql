@@ -16,8 +16,30 @@ left join vector.quarantine q
     on q.item_type = 'chunk' and q.item_id = p.chunk_id and q.item_version = p.content_sha256
         and q.scope = :space_scope and q.released_utc is null;
 
+-- name: count_missing_chunks
+-- Current chunks that this space neither has a vector of nor holds in quarantine, and how many of them became current
+-- between two times.
+with missing as (
+    select c.chunk_id
+    from vector.chunk c
+    anti join (
+        select chunk_id, input_content_sha256 from vector.embedding where embedding_space_id = :embedding_space_id
+        union all
+        select item_id, item_version from vector.quarantine
+        where item_type = 'chunk' and scope = :space_scope and released_utc is null
+    ) e on hash(e.chunk_id) = hash(c.chunk_id) and hash(e.input_content_sha256) = hash(c.content_sha256)
+    where c.retired_utc is null
+)
+select count(*) as missing, count(v.chunk_id) as came
+from missing m
+left join (
+    select distinct chunk_id
+    from vector.chunk_version
+    where valid_to_utc is null and valid_from_utc > :since and valid_from_utc <= :now
+) v on v.chunk_id = m.chunk_id;
+
 -- name: list_pending_chunks
--- The same ones less the quarantined, in storage order from a position on, so that contents are then read from few
+-- The pending ones less the quarantined, in storage order from a position on, so that contents are then read from few
 -- places. No content here: a page of keys costs one pass over the keys, so it should be large.
 select c.rowid as position, c.chunk_id
 from vector.chunk c

@@ -21,8 +21,40 @@ left join vector.quarantine as q
         and q.scope = :space_scope
         and q.released_utc is null;
 
+-- name: count_missing_chunks
+-- Current chunks that this space neither has a vector of nor holds in quarantine, and how many of them became current
+-- between two times.
+with missing as (
+    select c.chunk_id
+    from vector.chunk as c
+    where c.retired_utc is null
+        and not exists (
+            select 1
+            from vector.embedding as e
+            where e.embedding_space_id = :embedding_space_id
+                and e.chunk_id = c.chunk_id
+                and e.input_content_sha256 = c.content_sha256
+        )
+        and not exists (
+            select 1
+            from vector.quarantine as q
+            where q.item_type = N'chunk'
+                and q.scope = :space_scope
+                and q.released_utc is null
+                and cast(q.item_id as nvarchar(128)) = c.chunk_id
+                and q.item_version = c.content_sha256
+        )
+)
+select count(*) as missing, count(v.chunk_id) as came
+from missing as m
+left join (
+    select distinct chunk_id
+    from vector.chunk_version
+    where valid_to_utc is null and valid_from_utc > :since and valid_from_utc <= :now
+) as v on v.chunk_id = m.chunk_id;
+
 -- name: list_pending_chunks
--- The same ones less the quarantined, in order of their key from a position on. No content here: a page of keys
+-- The pending ones less the quarantined, in order of their key from a position on. No content here: a page of keys
 -- costs one pass over the keys, so it should be large.
 select top (:limit) c.chunk_id as position, c.chunk_id
 from vector.chunk as c

@@ -1,11 +1,13 @@
 """The whole way from records to search, on every store: what each stage asks of a database in earnest."""
 
 import os
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from holocron_assets.clock import utc_now
 from holocron_assets.errors import MassChangeError
 from holocron_assets.lineage import trace
 from holocron_assets.planning import plan
@@ -14,6 +16,9 @@ from holocron_assets.retrying import retry
 from holocron_assets.stages.ingest import ingest
 from holocron_assets.status import status_of
 from holocron_assets.tables import embeddings, spaces
+from holocron_assets.transactions import read
+from holocron_assets.verification import keys
+from holocron_assets.verification.finding import Finding
 from holocron_assets.verification.repair import repair
 from holocron_assets.verification.verify import verify
 from tests.notes import Notes
@@ -179,6 +184,33 @@ def test_rows_of_a_table_are_found_while_they_are_there(world: World) -> None:
     assert (report.records_stored, report.rows_gone) == (2, 1)
     assert found("in year 301 the bellhithe moved 7 steps") == ["Ninegauge"]
     assert broken(world) == []
+
+
+def test_what_came_while_a_run_embedded_is_no_fault_of_it(world: World) -> None:
+    """Chunks that became current since are a warning for that run; those of before, or of the future, block."""
+    filled(world)
+    space = world.run().space
+    since = utc_now()
+    world.add(page_row("Delta", 9, prose("delta", 300)))
+    world.extract()
+    world.chunk()
+
+    def judged(began: datetime | None) -> Finding:
+        return read(world.store, keys.every_current_chunk_is_embedded, [space], began)
+
+    late = judged(since)
+    world.rows("update vector.chunk_version set valid_from_utc = '2999-01-01' where source_id like '%page/9'")
+    future = judged(since)
+    world.rows(
+        "delete from vector.embedding where chunk_id in (select chunk_id from vector.chunk where "
+        "source_id like '%page/2')"
+    )
+
+    assert (late.holds, late.blocks) == (False, False)
+    assert late.explanation == f"{space.slug}: 1 chunks came while the run embedded. The next run embeds them."
+    assert (future.holds, future.blocks) == (False, True)
+    both = judged(None)
+    assert (both.holds, both.blocks, both.figures[f"{space.slug} missing"]) == (False, True, 3)
 
 
 def test_vectors_come_back_bit_for_bit(world: World) -> None:

@@ -1,12 +1,16 @@
 """Derived spaces in Dagster: filled by the same command, behind what they are derived from."""
 
+from collections.abc import Sequence
+
 import dagster as dg
 import pytest
 
 from holocron_assets.derivation import derive
+from holocron_assets.ports import Purpose
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.registry import set_active
 from holocron_assets.run_history import FAILURE_TAG, PERMANENT
+from holocron_assets.vectors import Vectors
 from resources.providers.hashing import ByteNgrams
 from tests.graph.conftest import Graph
 from tests.world import page_row, prose
@@ -82,3 +86,24 @@ def test_an_inactive_source_holds_up_what_is_derived(graph: Graph, two: tuple[Em
     assert f"{signs.slug} is not up to date" in told
     assert f"`holocron spaces activate {pca.slug}`" in told
     assert is_permanent(graph, result)
+
+
+def test_what_comes_while_the_source_is_embedded_fails_nothing(
+    graph: Graph, two: tuple[EmbeddingSpace, EmbeddingSpace], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Chunks that the source cannot have yet are no failure of what is derived from it; the next run brings them."""
+    embed, pages = ByteNgrams.embed, [page_row("Page 4", 4, prose("topic 4", 300))]
+
+    def embed_and_write(self: ByteNgrams, texts: Sequence[str], purpose: Purpose = Purpose.DOCUMENT) -> Vectors:
+        if pages and any("topic 3" in text for text in texts):
+            graph.world.add(pages.pop())
+            graph.world.extract()
+            graph.world.chunk()
+        return embed(self, texts, purpose)
+
+    monkeypatch.setattr(ByteNgrams, "embed", embed_and_write)
+    assert graph.materialize().success
+    assert graph.world.rows("select count(*) from vector.embedding group by embedding_space_id") == [(6,)] * 3
+
+    assert graph.materialize().success
+    assert graph.world.rows("select count(*) from vector.embedding group by embedding_space_id") == [(7,)] * 3

@@ -323,6 +323,30 @@ def test_a_space_that_still_lacks_chunks_is_not_filled(graph: Graph, monkeypatch
     assert filled_partitions(graph) == {other}
 
 
+def test_what_others_chunk_while_a_space_is_embedded_is_left_to_the_next_run(
+    graph: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that did all there was to do succeeds, whatever came meanwhile, and warns of it; the next run does that."""
+    two_spaces(graph)
+
+    def write_meanwhile() -> None:
+        graph.world.add(page_row("Another", 2, prose("another", 300)))
+        graph.world.extract()
+        graph.world.chunk()
+
+    break_the_wide_space(monkeypatch, write_meanwhile)
+
+    result = graph.materialize("key:embeddings")
+
+    assert result.success
+    assert any("1 chunks came while this run embedded" in text for text in warnings(result, graph.instance))
+    (check,) = [one for one in result.get_asset_check_evaluations() if one.check_name.startswith("every_current")]
+    assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert graph.check("every_current_chunk_is_embedded").severity is dg.AssetCheckSeverity.ERROR
+    assert graph.materialize("key:embeddings").success
+    assert graph.check("every_current_chunk_is_embedded").passed
+
+
 def test_of_several_partitions_only_the_good_ones_are_filled(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
     """In one run over two partitions, the good one is recorded with its figures and the run fails for the other."""
     wide, other = two_spaces(graph)
