@@ -18,6 +18,7 @@ _ALIVE_STATUSES = [
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
+_ENDED_STATUSES = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
 
 def _recover_and_create(context: dg.InitExecutorContext) -> dg.Executor:
@@ -51,7 +52,19 @@ def end_dead_dagster_runs(instance: dg.DagsterInstance, among: Sequence[dg.Dagst
             instance.report_run_failed(run, "Its process ended without finishing it. The next run continues its work.")
             instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
             ended.append(run.run_id)
+    _free_pools_of_ended_runs(instance)
     return ended
+
+
+def _free_pools_of_ended_runs(instance: dg.DagsterInstance) -> None:
+    """Free the pools of runs that somebody else ended when their process was gone: Dagster's code server does no more.
+
+    A process that lives on after its run was called off may still be at work.
+    """
+    if holders := instance.event_log_storage.get_concurrency_run_ids():
+        for run in instance.get_runs(filters=dg.RunsFilter(run_ids=list(holders), statuses=_ENDED_STATUSES)):
+            if _process_is_gone(instance, run):
+                instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
 
 
 def host_tag() -> dict[str, str]:

@@ -18,6 +18,9 @@ from holocron_assets.settings import Settings
 #: Ends of runs that one tick looks at.
 _ENDS_PER_TICK = 20
 
+#: What Dagster says of a run that it ended because its process was gone, or could not be started.
+_MARKED = "This run has been marked as failed from outside the execution context."
+
 End = Literal[dg.DagsterEventType.RUN_FAILURE, dg.DagsterEventType.RUN_SUCCESS, dg.DagsterEventType.RUN_CANCELED]
 _FAILED: tuple[End, ...] = (dg.DagsterEventType.RUN_FAILURE,)
 _ENDED: tuple[End, ...] = (*_FAILED, dg.DagsterEventType.RUN_SUCCESS, dg.DagsterEventType.RUN_CANCELED)
@@ -29,7 +32,7 @@ def alerts_of_failed_run(instance: dg.DagsterInstance, run: dg.DagsterRun, end: 
     """One: which steps failed, and why."""
     failed = instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE).records
     steps = [_step(one.event_log_entry.dagster_event) for one in failed if one.event_log_entry.dagster_event]
-    reasons = [f"{one['step']}: {one['error']}" for one in steps] or [end.event_log_entry.user_message]
+    reasons = [f"{one['step']}: {one['error']}" for one in steps] or [_why_ended(instance, end)]
     return [
         event(
             "dagster_run_failed",
@@ -70,6 +73,18 @@ def alerts_of_failed_checks(instance: dg.DagsterInstance, run: dg.DagsterRun, _e
             )
         )
     return alerts
+
+
+def _why_ended(instance: dg.DagsterInstance, end: dg.EventLogRecord) -> str:
+    """Why a run failed of which no step did: where only that was said, with what Dagster's engine said last."""
+    said = end.event_log_entry.message or "Dagster says no reason."
+    if said != _MARKED:
+        return said
+    run_id = end.event_log_entry.run_id
+    last = instance.get_records_for_run(
+        run_id, of_type=dg.DagsterEventType.ENGINE_EVENT, limit=1, ascending=False
+    ).records
+    return " ".join([*(one.event_log_entry.message for one in last), said])
 
 
 def _step(failure: dg.DagsterEvent) -> dict[str, Any]:

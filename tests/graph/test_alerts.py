@@ -120,6 +120,26 @@ def test_a_failed_run_is_told_once(graph: Graph, webhook: WebhookDouble, tmp_pat
     assert "dimensions" in alert["text"]
 
 
+def test_a_killed_run_is_told_with_what_dagster_knows(graph: Graph, webhook: WebhookDouble) -> None:
+    """No step failed in it; who ended it says why, or Dagster's engine did just before."""
+    watch = Watch(graph, failed_runs, HttpWebhook(webhook.url))
+    watch.tick()
+    job = graph.defs.resolve_job_def("bring_up_to_date")
+    killed, marked = (graph.instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED) for _ in range(2))
+    # What Dagster's code server does when it finds the process of a run gone.
+    graph.instance.report_engine_event("Its process was terminated by signal 9 (SIGKILL).", killed)
+    graph.instance.report_run_failed(killed)
+    graph.instance.report_run_failed(marked, "Its process ended without finishing it.")
+
+    watch.tick()
+
+    assert [alert["text"].partition(" failed. ")[2] for alert in webhook.taken] == [
+        "Its process was terminated by signal 9 (SIGKILL). "
+        "This run has been marked as failed from outside the execution context.",
+        "Its process ended without finishing it.",
+    ]
+
+
 def test_failed_checks_are_told_with_their_severity(graph: Graph, webhook: WebhookDouble, tmp_path: Path) -> None:
     """Every failed check of a run is told, one that blocks as an error, quarantine as a warning; no other is."""
     watch = Watch(graph, failed_checks, HttpWebhook(webhook.url))

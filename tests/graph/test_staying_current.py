@@ -1,5 +1,6 @@
 """Sensors, jobs and schedules on a real instance and a real store: when they ask for a run, and why they do not."""
 
+import os
 import platform
 from dataclasses import dataclass
 from pathlib import Path
@@ -412,6 +413,26 @@ def test_a_dead_run_is_ended_and_followed(watch: Watch) -> None:
     assert watch.tick() is None
     assert f"run {run.run_id} did not succeed" in watch.reason
     assert "The next is asked for in " in watch.reason
+
+
+def test_the_pools_of_a_run_that_dagster_ended_are_freed(watch: Watch) -> None:
+    """Dagster's code server ends a killed run and leaves its slots; those of a process that lives stay its own."""
+    instance, pools = watch.graph.instance, watch.graph.instance.event_log_storage
+    watch.graph.world.add(page_row("Tides", 1, prose("tides")))
+    for pid, pool in ((999999999, "duckdb"), (os.getpid(), "embedding")):
+        run = instance.create_run_for_job(
+            watch.graph.defs.resolve_job_def("bring_up_to_date"),
+            status=dg.DagsterRunStatus.STARTED,
+            tags={HOST_TAG: platform.node()},
+        )
+        instance.report_engine_event("began", run, EngineEventData(metadata={"pid": dg.MetadataValue.text(str(pid))}))
+        pools.set_concurrency_slots(pool, 1)
+        pools.claim_concurrency_slot(pool, run.run_id, "step")
+        instance.report_run_failed(run)
+
+    watch.tick()
+
+    assert [pools.get_concurrency_info(pool).active_slot_count for pool in ("duckdb", "embedding")] == [0, 1]
 
 
 def test_a_run_on_another_host_is_left_alone(watch: Watch) -> None:
