@@ -49,6 +49,7 @@ from holocron_assets.sections import (
 )
 
 SAMPLE = "sample"
+_NOTHING = object()
 
 
 class _Environment(EnvSettingsSource):
@@ -66,6 +67,7 @@ class Settings(BaseSettings):
         env_prefix="HOLOCRON_",
         env_nested_delimiter="__",
         env_ignore_empty=True,
+        env_parse_none_str="null",  # as in the file
         hide_input_in_errors=True,  # it may hold a secret
     )
 
@@ -143,10 +145,7 @@ def load_settings() -> Settings:
     try:
         return Settings(**(content | {"base_dir": (path.parent if path else Path.cwd()).resolve()}))
     except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(str(part) for part in fault['loc']) or 'settings'}: {fault['msg']}" for fault in error.errors()
-        )
-        raise ConfigurationError(f"{_origin(path)}: {faults}. See docs/configuration.md.") from error
+        raise ConfigurationError(f"{_faults(error, path, content)}. See docs/configuration.md.") from error
     except SettingsError as error:
         raise ConfigurationError(
             f"the environment: {error}. Lists and sections are written as JSON there. See docs/configuration.md."
@@ -169,10 +168,51 @@ _URLS = {
 _PASSWORD_IN_URL = re.compile(r"[\w+]+://[^/@:]*:[^/@]+@|.*\b(pwd|password)(=|%3d)", re.IGNORECASE | re.DOTALL)
 
 
-def _origin(path: Path | None) -> str:
-    """Where a faulty setting may come from: pydantic does not say which source it read."""
-    set_here = sorted(name for name in os.environ if name.startswith("HOLOCRON_") and name != "HOLOCRON_CONFIG")
-    return " and ".join([*([str(path)] if path else []), *set_here]) or "the defaults"
+def _faults(error: ValidationError, path: Path | None, content: Any) -> str:
+    """Every fault, after the variables or the file to mend."""
+    faults: dict[str, list[str]] = {}
+    environment = _Environment(Settings)()
+    for fault in error.errors():
+        if fault["type"] == "default_factory_not_called":
+            continue  # follows from another fault
+        origin = _origin(fault["loc"], path, content, environment)
+        faults.setdefault(origin, []).append(f"{'.'.join(map(str, fault['loc'])) or 'settings'}: {fault['msg']}")
+    return "; ".join(f"{origin}: {'; '.join(those)}" for origin, those in faults.items())
+
+
+def _origin(loc: tuple[str | int, ...], path: Path | None, content: Any, environment: Any) -> str:
+    """The variables and the file that a faulty setting's value came from: pydantic does not say what it read where."""
+    while loc and not _has(content, loc) and not _has(environment, loc):
+        loc = loc[:-1]  # what is missing is missing in something
+    names = [str(part).lower() for part in loc]
+    origins = []
+    if _has(environment, loc):
+        origins += sorted(variable for variable in os.environ if _is_about(variable, names))
+    if path is not None and _has(content, loc) and (not origins or isinstance(_at(environment, loc), dict)):
+        origins.append(str(path))
+    return " and ".join(origins) or "the defaults"
+
+
+def _is_about(variable: str, names: list[str]) -> bool:
+    """Whether a variable sets the setting that is reached by these names, or something in it."""
+    prefix, _, rest = variable.lower().partition("_")
+    about = rest.split("__")
+    is_setting = prefix == "holocron" and about[0] in Settings.model_fields
+    return is_setting and all(one == other for one, other in zip(about, names, strict=False))
+
+
+def _has(values: Any, loc: tuple[str | int, ...]) -> bool:
+    return _at(values, loc) is not _NOTHING
+
+
+def _at(values: Any, loc: tuple[str | int, ...]) -> Any:
+    """What lies under a place in nested settings."""
+    for part in loc:
+        try:
+            values = values[part]
+        except (KeyError, IndexError, TypeError):
+            return _NOTHING
+    return values
 
 
 def _settings_file() -> Path | None:

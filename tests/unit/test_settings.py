@@ -1,11 +1,15 @@
 """Settings: where they come from, and what a fault in them says."""
 
+from collections.abc import Iterator
+from operator import attrgetter
 from pathlib import Path
+from typing import get_args
 
 import pytest
+from pydantic import BaseModel
 
 from holocron_assets.errors import ConfigurationError
-from holocron_assets.settings import load_settings
+from holocron_assets.settings import Settings, load_settings
 
 
 @pytest.fixture(autouse=True)
@@ -77,12 +81,69 @@ def test_a_fault_in_the_file_is_named(folder: Path, text: str, message: str) -> 
         load_settings()
 
 
-def test_a_fault_in_the_environment_names_the_variables(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A fault that may come from a variable names those that are set."""
-    monkeypatch.setenv("HOLOCRON_GUARD__MAX_RETIRED_SHARE", "3")
+@pytest.mark.parametrize(
+    ("text", "variables", "message"),
+    [
+        (
+            "",
+            {"HOLOCRON_GUARD__MAX_RETIRED_SHARE": "3"},
+            "HOLOCRON_GUARD__MAX_RETIRED_SHARE: guard.max_retired_share: Input should be less than or equal to 1",
+        ),
+        (
+            "guard: {max_retired_share: 2}",
+            {"HOLOCRON_GUARD__MAX_RETIRED_SHARE": "3", "HOLOCRON_GUARD__ALWAYS_ALLOWED": "5"},
+            "HOLOCRON_GUARD__MAX_RETIRED_SHARE: guard.max_retired_share",
+        ),
+        (
+            "guard: {max_retired_share: 2}",
+            {"HOLOCRON_GUARD__ALWAYS_ALLOWED": "-5"},
+            "{file}: guard.max_retired_share: Input should be less than or equal to 1; HOLOCRON_GUARD__ALWAYS_ALLOWED: "
+            "guard.always_allowed: Input should be greater than or equal to 0. See docs/configuration.md.",
+        ),
+        ("guard: {max_retired_share: 2}", {"HOLOCRON_GUARD": '{"always_allowed": 5}'}, "{file}: guard.max_retired"),
+        ("", {"HOLOCRON_SQL_SOURCES": '[{"name": "a"}]'}, "HOLOCRON_SQL_SOURCES: sql_sources.0.query: Field required"),
+        (
+            "chunking: {chunk_size: 5}",
+            {"HOLOCRON_CHUNKING__VERSION": "1.0"},
+            "HOLOCRON_CHUNKING__VERSION and {file}: chunking: Value error, version 1.0 is built in",
+        ),
+    ],
+)
+def test_a_fault_is_blamed_on_who_set_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, text: str, variables: dict[str, str], message: str
+) -> None:
+    """The variables or the file that the value came from are named, and no others that are set."""
+    (folder / "holocron.yaml").write_text(text)
+    monkeypatch.setenv("HOLOCRON_WEBHOOK_URL", "https://hooks.example/secret")
+    monkeypatch.setenv("HOLOCRON_DUCKDB__THREADS", "2")
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
 
-    with pytest.raises(ConfigurationError, match=r"HOLOCRON_GUARD__MAX_RETIRED_SHARE: guard\.max_retired_share"):
+    with pytest.raises(ConfigurationError) as error:
         load_settings()
+
+    assert str(error.value).startswith(message.replace("{file}", "holocron.yaml"))
+    assert not any(name in str(error.value) for name in ("WEBHOOK", "THREADS"))
+
+
+def optional_settings(model: type[BaseModel], *names: str) -> Iterator[tuple[str, ...]]:
+    """The settings that may be null, each by the names that lead to it."""
+    for name, field in model.model_fields.items():
+        annotation = field.annotation
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            yield from optional_settings(annotation, *names, name)
+        elif type(None) in get_args(annotation):
+            yield (*names, name)
+
+
+@pytest.mark.parametrize("names", list(optional_settings(Settings)), ids=".".join)
+def test_null_in_the_environment_is_null(folder: Path, names: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every setting that may be null is so by a variable that says `null`, whatever the file says."""
+    given = {"nightly": "0 4 * * *", "chunk_size": 500}.get(names[-1])
+    (folder / "holocron.yaml").write_text(f"{names[0]}: {{{names[1]}: {given}}}" if given else "")
+    monkeypatch.setenv("_".join(["HOLOCRON", "__".join(names).upper()]), "null")
+
+    assert attrgetter(".".join(names))(load_settings()) is None
 
 
 def test_the_folder_cannot_be_set_by_a_variable(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
