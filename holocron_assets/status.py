@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from holocron_assets.clock import utc_now
 from holocron_assets.ports import Session, Store
 from holocron_assets.records import Disk
 from holocron_assets.settings import Settings
@@ -66,6 +67,7 @@ class Status:
     recent_runs: list[RecordedRun]
     queue: dict[str, int]
     newest_fetch_utc: datetime | None
+    future_fetches: int
     last_successes: list[StageSuccess]
     disk: Disk | None
 
@@ -74,6 +76,7 @@ def status_of(store: Store, settings: Settings, *, listed: int) -> Status:
     """Read everything in one session; of quarantined items the newest `listed`."""
     migrations = store.pending_migrations()
     with store.session(write=False) as session:
+        freshness = ingest_records.get_fetch_freshness(session, utc_now())
         backlog = chunks.get_chunking_backlog(session, settings.chunking.version)
         return Status(
             store=store.name,
@@ -87,7 +90,8 @@ def status_of(store: Store, settings: Settings, *, listed: int) -> Status:
             quarantine=quarantine.list_quarantined(session, listed),
             recent_runs=runs.list_recent_runs(session, _RUNS),
             queue=_queue(session),
-            newest_fetch_utc=ingest_records.get_ingest_hint(session).newest_fetch_utc,
+            newest_fetch_utc=freshness.newest_fetch_utc,
+            future_fetches=freshness.future_fetches,
             last_successes=runs.list_last_successes(session),
             disk=store.disk(),
         )

@@ -4,7 +4,8 @@ from uuid import UUID
 
 import click
 
-from holocron_assets.cli.output import console, json_option, print_json, rows_table, say
+from holocron_assets.cli.output import json_option, print_json, rows_table, say, shortened
+from holocron_assets.cli.output import show as show_table
 from holocron_assets.clock import utc_now
 from holocron_assets.composition import command_store
 from holocron_assets.errors import JobRefusedError
@@ -82,20 +83,12 @@ def list_(*, status: str | None, limit: int, as_json: bool) -> None:
     if not counts:
         say("The queue is empty, and always was.")
         return
-    console().print(rows_table("Jobs", ["status", "type", "jobs"], [(c.status, c.job_type, c.n) for c in counts]))
-    columns = ["job", "status", "type", "priority", "tried", "last error"]
-    rows = [
-        (
-            str(job.job_id),
-            job.status,
-            job.job_type,
-            job.priority,
-            f"{job.attempt_count} of {job.max_attempts}",
-            (job.last_error or "")[:80],
-        )
-        for job in jobs
-    ]
-    console().print(rows_table(f"The newest {status or 'jobs'}", columns, rows))
+    show_table(rows_table("Jobs", ["status", "type", "jobs"], [(c.status, c.job_type, c.n) for c in counts]))
+    say(f"\nThe newest {status or 'jobs'}", "bold")
+    for job in jobs:
+        say(f"{job.job_id}  {job.status:<10}  {job.job_type:<13}  tried {job.attempt_count} of {job.max_attempts}")
+        if job.last_error:
+            say(f"    {shortened(job.last_error)}", "yellow")
 
 
 @command.command()

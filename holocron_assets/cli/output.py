@@ -12,7 +12,9 @@ from uuid import UUID
 
 import click
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -28,14 +30,24 @@ from holocron_assets.errors import ConfigurationError
 from holocron_assets.ports import Progress as ReportProgress
 
 _COMMANDS = {code: " " for code in (*range(32), *range(127, 160)) if code != ord("\n")}
+_PIPED_WIDTH = 10_000
+_SHORT = 160
 
 dry_run_option = click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 
 
 def console() -> Console:
-    """Where people read tables."""
-    return Console(highlight=False, emoji=False)
+    """Where people read tables; what is piped on is as wide as it must be, so that a row stays a line."""
+    shown = Console(highlight=False, emoji=False)
+    if not shown.is_terminal and "COLUMNS" not in os.environ:
+        shown.width = _PIPED_WIDTH
+    return shown
+
+
+def show(table: Table) -> None:
+    """A table for people; where it does not fit, the terminal may break its lines: words in it may be copied."""
+    console().print(table, crop=False)
 
 
 def say(text: str, style: str | None = None) -> None:
@@ -63,15 +75,39 @@ def json_text(value: Any) -> str:
     return json.dumps(value, default=_plain, ensure_ascii=False, indent=2)
 
 
-def rows_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
-    """A table of plain values; numbers to the right, the first column never broken, because names are copied."""
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+def rows_table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], *, prose: str | None = None
+) -> Table:
+    """A table of plain values; numbers to the right. Only the column `prose` is broken into lines, between words."""
+    table = Table(
+        title=f"\n{title}",
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        collapse_padding=True,
+    )
     for index, column in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[index], int | float) for row in rows)
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold", no_wrap=index == 0)
+        cells = [column, *(_cell(row[index]) for row in rows)]
+        unbroken = [word for cell in cells for word in cell.split()] if column == prose else cells
+        table.add_column(
+            column,
+            justify="right" if numeric else "left",
+            overflow="fold",
+            no_wrap=column != prose,
+            min_width=max(map(cell_len, unbroken)),
+        )
     for row in rows:
-        table.add_row(*(_cell(value) for value in row))
+        table.add_row(*(escape(_cell(value)) for value in row))
     return table
+
+
+def shortened(text: str) -> str:
+    """The beginning of a text, on one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= _SHORT else f"{line[:_SHORT]} ..."
 
 
 @contextmanager

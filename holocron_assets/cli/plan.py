@@ -2,7 +2,7 @@
 
 import click
 
-from holocron_assets.cli.output import console, json_option, print_json, progress_bar, rows_table, say
+from holocron_assets.cli.output import json_option, print_json, progress_bar, rows_table, say, show
 from holocron_assets.composition import command_store, installed_providers
 from holocron_assets.planning import plan
 from holocron_assets.settings import load_settings
@@ -38,7 +38,7 @@ def command(*, as_json: bool) -> None:
         )
         for space in found.spaces
     ]
-    console().print(rows_table("Embeddings", ("space", "to embed", "at the last run's speed"), rows))
+    show(rows_table("Embeddings", ("space", "to embed", "at the last run's speed"), rows))
     for name, why in found.unavailable_spaces.items():
         say(f"{name}: {why}", "red")
     if found.guard:

@@ -2,7 +2,7 @@
 
 import click
 
-from holocron_assets.cli.output import console, json_option, print_json, rows_table, say
+from holocron_assets.cli.output import json_option, print_json, rows_table, say, show
 from holocron_assets.composition import command_store
 from holocron_assets.estimate import Estimate
 from holocron_assets.observations import Severity
@@ -30,7 +30,7 @@ def command(context: click.Context, *, as_json: bool) -> None:
             say(f"Collation {found.collation}, compatibility level {found.compatibility_level}")
         say(f"Migrations to apply: {', '.join(found.pending_migrations) or 'none'}")
         if found.rows:
-            console().print(rows_table("Rows", ("table", "rows, about"), list(found.rows.items())))
+            show(rows_table("Rows", ("table", "rows, about"), list(found.rows.items())))
         if found.estimate:
             _show_estimate(found.estimate)
         for one in found.observations:

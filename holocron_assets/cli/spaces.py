@@ -9,7 +9,7 @@ import yaml
 
 from holocron_assets import promotion, registry
 from holocron_assets.cli import FAILED, derive, reembed
-from holocron_assets.cli.output import console, dry_run_option, json_option, print_json, rows_table, say
+from holocron_assets.cli.output import dry_run_option, json_option, print_json, rows_table, say, show
 from holocron_assets.composition import command_store, installed_providers
 from holocron_assets.preflight import prepare
 from holocron_assets.promotion import DEFAULT, Switch
@@ -46,7 +46,7 @@ def list_(*, as_json: bool) -> None:
         )
         for state in states
     ]
-    console().print(rows_table("Embedding spaces", columns, rows))
+    show(rows_table("Embedding spaces", columns, rows))
 
 
 @command.command()

@@ -79,4 +79,4 @@ def _watch(store: Store, settings: Settings, listed: int, seconds: float) -> Non
 def _print(shown: list[RenderableType], out: Console) -> None:
     """Lines are never broken by us: a path or a number in one may be copied or searched for."""
     for one in shown:
-        out.print(one, soft_wrap=isinstance(one, Text))
+        out.print(one, soft_wrap=isinstance(one, Text), crop=False)

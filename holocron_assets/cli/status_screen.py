@@ -8,7 +8,7 @@ from uuid import UUID
 from rich.console import RenderableType
 from rich.text import Text
 
-from holocron_assets.cli.output import rows_table
+from holocron_assets.cli.output import rows_table, shortened
 from holocron_assets.next_steps import EVERYTHING
 from holocron_assets.runs import stage_of
 from holocron_assets.status import SpaceStatus, Status
@@ -23,20 +23,26 @@ def screen(status: Status, now: datetime) -> Iterator[RenderableType]:
     """Everything, from the most important to the last runs."""
     yield from _lines(status, now)
     kinds = [
-        (kind.source_system, kind.source_name, kind.resource_type, kind.variant, kind.n, kind.newest_fetch_utc)
+        (
+            f"{kind.source_system}:{kind.source_name}",
+            " ".join(filter(None, [kind.resource_type, kind.variant])),
+            kind.n,
+            f"{kind.newest_fetch_utc:%Y-%m-%d %H:%M}",
+        )
         for kind in status.kinds
     ]
-    yield rows_table("Records", ("system", "name", "type", "variant", "records", "newest fetch (UTC)"), kinds)
-    columns = ("space", "state", "vectors", "pending", "held", "canary")
-    yield rows_table("Embedding spaces", columns, [_space(space, now) for space in status.spaces])
+    yield rows_table("Records", ("from", "type", "records", "newest fetch (UTC)"), kinds)
+    columns = ("space", "vectors", "pending", "held", "state")
+    yield rows_table("Embedding spaces", columns, [_space(space, now) for space in status.spaces], prose="state")
     if status.quarantine:
-        held = [(one.item_id, one.item_type, one.title, one.reason) for one in status.quarantine]
-        title = f"Quarantine (newest {len(held)} of {status.quarantined:,})"
-        yield rows_table(title, ("item", "type", "title", "reason"), held)
+        yield Text(f"\nQuarantine (newest {len(status.quarantine)} of {status.quarantined:,})", "bold")
+        for one in status.quarantine:
+            yield Text(f"{one.item_type:<6}  {one.item_id}  {one.title}".rstrip())
+            yield Text(f"    {shortened(one.reason)}", "yellow")
     if status.recent_runs:
         slugs = {space.space_id: space.slug for space in status.spaces}
         runs = [_run(run, slugs, now) for run in status.recent_runs]
-        yield rows_table("Last runs with work", ("started (UTC)", "stage", "status", "seconds", "what"), runs)
+        yield rows_table("Last runs with work", ("started", "stage", "status", "seconds", "what"), runs, prose="what")
 
 
 def ago(then: datetime, now: datetime) -> str:
@@ -61,11 +67,12 @@ def _lines(status: Status, now: datetime) -> Iterator[Text]:
         f"{counts.embeddings:,} embeddings"
     )
     yield _waiting(status)
-    if status.newest_fetch_utc is not None:
+    if counts.records:
         done = ", ".join(f"{one.stage} {ago(one.completed_utc, now)}" for one in status.last_successes)
-        yield Text(
-            f"newest fetch {ago(status.newest_fetch_utc, now)}; last run that succeeded: {done or 'none of any stage'}"
-        )
+        newest = "none before now" if status.newest_fetch_utc is None else ago(status.newest_fetch_utc, now)
+        yield Text(f"newest fetch {newest}; last run that succeeded: {done or 'none of any stage'}")
+    if status.future_fetches:
+        yield Text(f"{status.future_fetches:,} records say that they were fetched in the future", "yellow")
     yield _queue(status.queue)
     if status.disk is not None:
         yield Text(f"disk: {_bytes(status.disk.store_bytes)}, {_bytes(status.disk.free_bytes)} free")
@@ -94,11 +101,12 @@ def _queue(jobs: Mapping[str, int]) -> Text:
 
 
 def _space(space: SpaceStatus, now: datetime) -> tuple[object, ...]:
-    canary = "none"
+    canary = "no canary"
     if space.canary is not None:
-        canary = ago(space.canary.recorded_utc, now) if space.canary.is_complete else "vectors are being replaced"
+        told = f"canary {ago(space.canary.recorded_utc, now)}"
+        canary = told if space.canary.is_complete else "vectors are being replaced"
     state = "active" if space.is_active else "inactive"
-    return (space.slug, state, space.embeddings, space.pending, space.quarantined, canary)
+    return (space.slug, space.embeddings, space.pending, space.quarantined, f"{state}, {canary}")
 
 
 def _run(run: RecordedRun, slugs: Mapping[UUID, str], now: datetime) -> tuple[object, ...]:
@@ -107,7 +115,7 @@ def _run(run: RecordedRun, slugs: Mapping[UUID, str], now: datetime) -> tuple[ob
     done = ", ".join(f"{name} {value:,}" for name, value in metrics.items() if value and not name.startswith(_INTERNAL))
     slug = slugs.get(run.embedding_space_id) if run.embedding_space_id else None
     what = ": ".join(filter(None, [slug, run.error or done]))
-    return (run.started_utc, stage_of(run.input_json), run.status, seconds, what)
+    return (ago(run.started_utc, now), stage_of(run.input_json), run.status, seconds, what)
 
 
 def _bytes(number: float) -> str:

@@ -25,6 +25,14 @@ class RecordCounts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FetchFreshness:
+    """The newest fetch, those of the future left out, of which there are `future_fetches`."""
+
+    newest_fetch_utc: datetime | None
+    future_fetches: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IngestHint:
     """How much there is, for who only wants to know whether that has changed."""
 
@@ -106,6 +114,11 @@ def list_newest_row_hashes(session: Session, source_name: str) -> dict[str, str 
 def count_ingest_records(session: Session, sample_source_name: str) -> RecordCounts:
     """Count the records; those of another `source_name` than the sample's came from elsewhere."""
     return RecordCounts(**session.rows("count_ingest_records", sample_source_name=sample_source_name)[0])
+
+
+def get_fetch_freshness(session: Session, now: datetime) -> FetchFreshness:
+    """How fresh the ingest records are."""
+    return FetchFreshness(**session.rows("get_fetch_freshness", now=now)[0])
 
 
 def get_ingest_hint(session: Session) -> IngestHint:

@@ -76,6 +76,12 @@ select
     (select max(fetched_at_utc) from ingest.IngestRecords) as newest_fetch_utc,
     (select count(*) from vector.run) as recorded_runs;
 
+-- name: get_fetch_freshness
+-- The newest fetch that is not of the future, and how many are: one clock that was wrong must not hide all the others.
+select
+    (select max(fetched_at_utc) from ingest.IngestRecords where fetched_at_utc <= :now) as newest_fetch_utc,
+    (select count(*) from ingest.IngestRecords where fetched_at_utc > :now) as future_fetches;
+
 -- name: count_pending_records
 -- Never examined, or wanted now or examined by an extractor that has changed since: two questions, each answered
 -- from ids alone.

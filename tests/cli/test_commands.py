@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from resources.stores import open_store
 from tests.conftest import Templates
 from tests.contract.test_lake import DEFINITIONS
 from tests.graph.test_interruptions import held
-from tests.world import START, World, page_row, prose
+from tests.world import START, World, page_row, prose, raw
 
 SETTINGS = """
 ingest: []
@@ -270,6 +270,45 @@ def test_status_tells_what_the_queue_holds(filled: World) -> None:
 
     assert parsed("status")["queue"] == {"DEADLETTER": 1, "NEW": 2}
     assert "queue: 1 DEADLETTER, 2 NEW" in holocron("status").output
+
+
+def test_status_is_as_fresh_as_what_was_fetched(filled: World) -> None:
+    """A record of the future is told of, and does not stand for the newest."""
+    filled.add(page_row("Tomorrow", 9, "text", fetched_at=datetime(2999, 1, 1)))  # noqa: DTZ001
+
+    shown = holocron("status").output
+
+    assert "newest fetch" in shown
+    assert "which is in the future" not in shown
+    assert "1 records say that they were fetched in the future" in shown
+
+
+def test_tables_break_no_word_in_80_columns(filled: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names of spaces and sources, states and types of jobs stand in one piece, and prose is broken between words."""
+    slug = parsed("spaces", "derive", "ngram", "--transform", "matryoshka", "--dimensions", "8")["space"]["slug"]
+    filled.add(page_row("Lost", 5, "text", source_name="memory-alpha-and-beta") | {"payload": "not JSON"})
+    filled.extract()
+    refused = f"the space {slug} is not active: `holocron spaces activate {slug}`"
+    with filled.store.session() as session:
+        job = queue.enqueue_job(session, "REEMBED_SPACE", {"dedupe_key": "a"}, utc_now())
+        raw(
+            session,
+            f"update vector.job set status = 'DEADLETTER', last_error = '{refused}' where job_id = '{job.job_id}'",
+        )
+    monkeypatch.setenv("COLUMNS", "80")
+
+    status, jobs, listed, planned = (
+        holocron(*one).output for one in (["status"], ["jobs", "list"], ["spaces", "list"], ["plan"])
+    )
+
+    for word in (slug, "mediawiki:memory-alpha-and-beta", "SUCCEEDED", "records_examined", "embeddings_created"):
+        assert word in status
+    assert f"{job.job_id}  DEADLETTER  REEMBED_SPACE  tried 0 of 3\n    {refused}\n" in jobs
+    assert all(slug in one for one in (listed, planned))
+    assert max(len(line) for one in (jobs, listed, planned) for line in one.splitlines() if refused not in line) <= 80
+    monkeypatch.delenv("COLUMNS")
+    whole = next(line for line in holocron("status").output.splitlines() if " ago  embed  " in line)
+    assert "embeddings_created" in whole, "what is piped on has a row in a line"
 
 
 def test_status_is_watched_or_parsed(filled: World) -> None:

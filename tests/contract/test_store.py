@@ -42,6 +42,7 @@ from holocron_assets.tables import (
     spaces,
 )
 from holocron_assets.tables.ingest_records import FetchedRecord, IngestHint
+from holocron_assets.transactions import read
 from holocron_assets.vectors import nearest, vector_sha256
 from holocron_assets.verification import keys
 from resources.stores import open_store
@@ -203,6 +204,19 @@ def test_the_hint_follows_records_and_runs(world: World) -> None:
 
     assert empty == IngestHint(records=0, newest_fetch_utc=None, recorded_runs=0)
     assert filled == IngestHint(records=2, newest_fetch_utc=START + timedelta(days=1), recorded_runs=3)
+
+
+def test_fetches_of_the_future_hide_no_others(world: World) -> None:
+    """The newest fetch is the newest that can be, and the others are counted."""
+    world.add(page_row("Page", 1, "text"), page_row("Page", 1, "text", fetched_at=START + timedelta(days=9)))
+
+    found = [read(world.store, ingest_records.get_fetch_freshness, START + timedelta(days=days)) for days in (-1, 0, 9)]
+
+    assert [(one.newest_fetch_utc, one.future_fetches) for one in found] == [
+        (None, 2),
+        (START, 1),
+        (START + timedelta(days=9), 0),
+    ]
 
 
 def test_a_thread_that_waits_too_long_is_told(settings: Settings, store: SqlStore) -> None:
