@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from holocron_assets.derived_spaces import model_space
-from holocron_assets.errors import ModelChangedError, NotReadyError
+from holocron_assets.errors import ConfigurationError, ModelChangedError, NotReadyError
 from holocron_assets.ports import EmbeddingProvider, Progress, Store
 from holocron_assets.records import EmbeddingSpace, JobType
 from holocron_assets.runs import Origin, record_options, recorded_run
@@ -22,7 +22,7 @@ from holocron_assets.stages.canary import (
     told,
 )
 from holocron_assets.stages.reembedding_run import ReembeddingReport, ReembeddingRun
-from holocron_assets.tables import reembedding
+from holocron_assets.tables import reembedding, sources
 from holocron_assets.transactions import read
 
 STAGE = "reembed"
@@ -58,6 +58,10 @@ def reembed_space(
             "from a vector that is replaced is made anew by the next run."
         )
     count = read(store, reembedding.count_current_embeddings, space.embedding_space_id, source_prefix, after=None)
+    if not count and source_prefix and not read(store, sources.count_sources, source_prefix):
+        raise ConfigurationError(
+            f"no source is registered whose id begins with {source_prefix!r}, so nothing of {space.slug} was compared"
+        )
     if not count and not replace:
         return report
     earlier = read(store, reembedding.list_reembeddings, space.embedding_space_id, _EARLIER_RUNS)

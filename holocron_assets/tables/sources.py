@@ -186,6 +186,11 @@ def list_source_states(session: Session, source_ids: Sequence[str]) -> dict[str,
     return {row["source_id"]: SourceState(**row) for row in rows}
 
 
+def count_sources(session: Session, source_prefix: str) -> int:
+    """How many sources are registered whose id begins so."""
+    return int(session.rows("count_sources", source_prefix=source_prefix)[0]["n"])
+
+
 def upsert_source_aliases(session: Session, now: datetime) -> int:
     """Record the staged redirects as aliases."""
     return session.execute("upsert_source_aliases", now=now)

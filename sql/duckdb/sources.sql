@@ -148,6 +148,12 @@ select source_id, source_type, source_ref_json, text_sha256, content_sha256, pol
 from vector.source_registry
 where source_id in (select unnest(:source_ids));
 
+-- name: count_sources
+-- Those whose id begins in some way.
+select count(*) as n
+from vector.source_registry
+where starts_with(source_id, :source_prefix);
+
 -- name: upsert_source_aliases
 insert into vector.source_alias (source_id, alias_title, target_title, ingest_id, updated_utc)
 select r.source_id, s.title, s.redirect_target, s.ingest_id, :now

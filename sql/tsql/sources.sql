@@ -176,6 +176,13 @@ where source_id in (
     select value from openjson(cast(:source_ids as nvarchar(max))) with (value nvarchar(256) '$')
 );
 
+-- name: count_sources
+-- Those whose id begins in some way.
+select count(*) as n
+from vector.source_registry
+where concat(left(source_id, len(concat(:source_prefix, N'x')) - 1), N'x') collate Latin1_General_BIN2
+    = concat(:source_prefix, N'x');
+
 -- name: upsert_source_aliases
 merge vector.source_alias with (holdlock) as t
 using (

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from holocron_assets.errors import ModelChangedError, NotReadyError, ProviderUnavailableError
+from holocron_assets.errors import ConfigurationError, ModelChangedError, NotReadyError, ProviderUnavailableError
 from holocron_assets.ports import Purpose
 from holocron_assets.promotion import promote
 from holocron_assets.records import EmbeddingSpace
@@ -106,7 +106,10 @@ def test_a_source_filter_looks_at_those_sources(world: World, model: Moving, spa
     """Only sources whose id begins with what was asked for."""
     assert reembed(world, model, space, source_prefix="mediawiki:otherwiki:").compared == 1
     assert reembed(world, model, space, source_prefix="mediawiki:testwiki:page/3").compared == 1
-    assert reembed(world, model, space, source_prefix="nothing").run_id is None
+    with pytest.raises(ConfigurationError, match="no source is registered whose id begins with 'Mediawiki:'"):
+        reembed(world, model, space, source_prefix="Mediawiki:")
+    world.rows("delete from vector.embedding")
+    assert reembed(world, model, space, source_prefix="mediawiki:").run_id is None
 
 
 def test_a_moved_model_stops_before_anything_is_embedded(world: World, model: Moving, space: EmbeddingSpace) -> None:
