@@ -17,13 +17,15 @@ from holocron_assets.records import EmbeddingSpace
 from holocron_assets.routing import ROUTES, Work, work_of
 from holocron_assets.sections import QueueSettings
 from holocron_assets.tables import dispatch, queue, spaces
-from holocron_assets.tables.dispatch import ClaimedWork, Kind, WaitingWork
+from holocron_assets.tables.dispatch import ClaimedWork, Kind, QueueTimes, WaitingWork
 from holocron_assets.transactions import read, write
 
 #: So many kinds of work are looked at in one turn; the next turn sees what comes after them.
 _MOST_KINDS = 50
 #: How the ids of all dispatchers' workers begin.
 _DISPATCHERS = "dagster:"
+#: Texts that failed are waited for as long as that: vectors of what there is are worth more than a long wait.
+_SHORT_PAUSE = timedelta(minutes=10)
 _EXHAUSTED = "it has no attempt left, so that no worker takes it: `holocron jobs requeue` gives it new ones"
 
 
@@ -66,7 +68,7 @@ class Queue:
     elsewhere: Sequence[ClaimedWork]
     waiting: Sequence[WaitingWork]
     spaces: Sequence[EmbeddingSpace]
-    stale: int
+    times: QueueTimes
 
 
 @dataclass(slots=True, kw_only=True)
@@ -80,11 +82,14 @@ class Plan:
     refused: list[tuple[WaitingWork, str]] = field(default_factory=list)
     claims: list[tuple[Request, list[Kind]]] = field(default_factory=list)
     recovers: bool = False
+    redates: bool = False
 
     @property
     def writes(self) -> bool:
         """Whether anything is to be written."""
-        return bool(self.ended or self.lost or self.renewed or self.refused or self.claims or self.recovers)
+        return bool(
+            self.ended or self.lost or self.renewed or self.refused or self.claims or self.recovers or self.redates
+        )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -97,7 +102,9 @@ class Turn:
     failed: int = 0
     refused: int = 0
     recovered: int = 0
+    redated: int = 0
     waiting: int = 0
+    later: int = 0
     under_way: int = 0
 
     def __str__(self) -> str:
@@ -110,6 +117,8 @@ class Turn:
                 "failed": self.failed,
                 "refused": self.refused,
                 "recovered": self.recovered,
+                "let go that a wrong clock had dated": self.redated,
+                "waiting for their time": self.later,
             }.items()
             if amount
         ]
@@ -124,7 +133,8 @@ def take_turn(store: Store, dispatcher: str, settings: QueueSettings, runs_of: R
     turn = Turn(requests=todo.asked_again)
     if todo.writes:
         turn = write(store, carry_out, todo, dispatcher, settings, now)
-    turn.waiting = sum(one.jobs for one in found.waiting) - turn.claimed - turn.refused
+    turn.waiting = sum(one.jobs for one in found.waiting if not one.is_paused) - turn.claimed - turn.refused
+    turn.later = found.times.later - turn.redated
     turn.under_way = sum(one.jobs for one in found.claimed) + turn.claimed - turn.succeeded - turn.failed
     return turn
 
@@ -142,22 +152,22 @@ def claim_of(worker: str) -> str:
 def look(session: Session, dispatcher: str, settings: QueueSettings, now: datetime) -> Queue:
     """What is claimed by this dispatcher and by others, and what waits."""
     claimed = dispatch.list_claimed_work(session, _DISPATCHERS)
-    waiting = dispatch.list_waiting_work(session, now, _MOST_KINDS)
+    waiting = sorted(dispatch.list_waiting_work(session, now, _MOST_KINDS), key=lambda one: one.place)
     own = worker_of(dispatcher, "")
     return Queue(
         claimed=[one for one in claimed if one.locked_by.startswith(own)],
         elsewhere=[one for one in claimed if not one.locked_by.startswith(own)],
         waiting=waiting,
         spaces=spaces.list_spaces(session) if claimed or waiting else [],
-        stale=dispatch.count_stale_jobs(session, settings.stale_seconds, now),
+        times=dispatch.get_queue_times(session, settings.stale_seconds, settings.backoff_seconds, now),
     )
 
 
 def plan(found: Queue, runs: Mapping[str, ClaimRun], dispatcher: str, settings: QueueSettings, now: datetime) -> Plan:
     """What to do about the queue as it was found, the claims' runs being these."""
-    todo = Plan(recovers=found.stale > 0)
+    todo = Plan(recovers=found.times.stale > 0, redates=found.times.misdated > 0)
     under_way = _plan_claimed(todo, found, runs, settings, now) | _work_elsewhere(found, settings, now)
-    _plan_waiting(todo, found, under_way, dispatcher)
+    _plan_waiting(todo, found, under_way, now)
     return todo
 
 
@@ -201,25 +211,29 @@ def _work_elsewhere(found: Queue, settings: QueueSettings, now: datetime) -> set
     return under_way
 
 
-def _plan_waiting(todo: Plan, found: Queue, under_way: set[Work], dispatcher: str) -> None:
-    """Vectors are of what texts become: they wait for texts that are under way, or stand before them, or failed."""
+def _plan_waiting(todo: Plan, found: Queue, under_way: set[Work], now: datetime) -> None:
+    """Vectors are of what texts become: they wait for texts under way, before them, or tried again before long."""
     wanted: dict[Work, list[Kind]] = {}
+    awaited = set(under_way)
     for one in found.waiting:
         try:
             if one.is_exhausted:
                 raise JobRefusedError(_EXHAUSTED)
-            kinds = wanted.setdefault(work_of(one.kind, found.spaces), [])
+            work = work_of(one.kind, found.spaces)
         except JobRefusedError as error:
             if not one.is_paused:
                 todo.refused.append((one, str(error)))
             continue
+        kinds = wanted.setdefault(work, [])
         if not one.is_paused:
             kinds.append(one.kind)
+        if one.available_utc - now <= _SHORT_PAUSE:
+            awaited.add(work)
     text_comes_first = any(work.is_text for work in under_way)
     for work, kinds in wanted.items():
         if kinds and work not in under_way and (work.is_text or not text_comes_first):
             todo.claims.append((Request(claim=uuid4().hex, work=work), kinds))
-        text_comes_first |= work.is_text
+        text_comes_first |= work.is_text and work in awaited
 
 
 def carry_out(session: Session, todo: Plan, dispatcher: str, settings: QueueSettings, now: datetime) -> Turn:
@@ -235,6 +249,8 @@ def carry_out(session: Session, todo: Plan, dispatcher: str, settings: QueueSett
         dispatch.renew_claim(session, worker, now)
     if todo.recovers:
         turn.recovered = len(queue.recover_stale_jobs(session, settings.stale_seconds, now))
+    if todo.redates:
+        turn.redated = dispatch.release_misdated_jobs(session, settings.backoff_seconds, now)
     for waiting, reason in todo.refused:
         turn.refused += dispatch.fail_waiting_jobs(
             session, waiting.kind, reason, now, is_exhausted=waiting.is_exhausted

@@ -1,6 +1,7 @@
 """Asking for work by the job queue: a job that somebody wants, or one for each thing that a store still lacks."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from holocron_assets.clock import utc_now
@@ -12,7 +13,7 @@ from holocron_assets.routing import route_of, work_of
 from holocron_assets.settings import Settings
 from holocron_assets.spaces import named_space
 from holocron_assets.stages.extract import count_waiting_records
-from holocron_assets.tables import candidates, chunks, embeddings, queue, sources, spaces
+from holocron_assets.tables import candidates, chunks, dispatch, embeddings, queue, sources, spaces
 from holocron_assets.tables.candidates import CandidateState
 from holocron_assets.tables.dispatch import Kind
 from holocron_assets.tables.queue import EnqueuedJob
@@ -21,7 +22,7 @@ from holocron_assets.transactions import read, write
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MissingWork:
-    """A job that was asked for, or that was waiting or running already, and how much it is about."""
+    """A job that was asked for, or that waited already, and how much it is about."""
 
     job_id: UUID
     job_type: str
@@ -39,6 +40,14 @@ class Enqueued:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Requeued:
+    """How many dead letters wait again, and of those that were left, how many for which reason."""
+
+    requeued: int
+    refused: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """Work that somebody asks for. Without a `key` of its own, what is asked for is the key."""
 
@@ -52,7 +61,7 @@ class Wanted:
 def enqueue_job(
     store: Store, settings: Settings, wanted: Wanted, *, priority: int = 100, max_attempts: int = 3
 ) -> EnqueuedJob:
-    """One job, unless one with its key lives; raises `JobRefusedError` where nothing could do it."""
+    """One job, unless one with its key waits; raises `JobRefusedError` where nothing could do it."""
     route = route_of(wanted.job_type)
     known = read(store, spaces.list_spaces)
     if wanted.space is not None and route.space_asset is None:
@@ -91,6 +100,21 @@ def _require_source(store: Store, settings: Settings, source_id: str) -> None:
     is_known = bool(read(store, sources.list_source_states, [source_id]))
     if not is_known and not read(store, count_waiting_records, settings.sources):
         raise JobRefusedError(f"there is no source {source_id!r}, and no record waits that could be of it")
+
+
+def requeue_dead(session: Session, now: datetime) -> Requeued:
+    """Let every dead letter that was not cancelled wait again, but for those that would be refused at once."""
+    known = spaces.list_spaces(session)
+    wanted: list[UUID] = []
+    refused: dict[str, int] = {}
+    for job in dispatch.list_dead_jobs(session):
+        try:
+            work_of(job.kind, known)
+        except JobRefusedError as error:
+            refused[str(error)] = refused.get(str(error), 0) + 1
+        else:
+            wanted.append(job.job_id)
+    return Requeued(requeued=dispatch.release_dead_jobs(session, wanted, now), refused=refused)
 
 
 def enqueue_missing(store: Store, settings: Settings) -> Enqueued:

@@ -58,6 +58,7 @@ def work_of(kind: Kind, known: Sequence[EmbeddingSpace]) -> Work:
     route = route_of(kind.job_type)
     if not kind.is_object:
         raise JobRefusedError('its input_json is no JSON object; {} is one, and {"dedupe_key": "..."}')
+    _require_read(kind, route)
     config: dict[str, bool | str] = dict(route.config)
     if "replace" in route.reads:
         if kind.replaces not in _TRUTHS:
@@ -75,6 +76,19 @@ def work_of(kind: Kind, known: Sequence[EmbeddingSpace]) -> Work:
         config=tuple(config.items()),
         is_text=route.is_text,
     )
+
+
+def _require_read(kind: Kind, route: Route) -> None:
+    """Who names something to work on must not be told of a success that had nothing to do with it."""
+    said = {
+        "source_id": kind.names_source,
+        "source": kind.source_prefix is not None,
+        "replace": _TRUTHS.get(kind.replaces, True),
+    }
+    for name, is_said in said.items():
+        if is_said and name not in route.reads:
+            reads = " and ".join(f"`{one}`" for one in route.reads) or "none of these"
+            raise JobRefusedError(f"its input says `{name}`, and {kind.job_type} reads {reads}: leave it out")
 
 
 def _space_of(kind: Kind, known: Sequence[EmbeddingSpace]) -> EmbeddingSpace | None:

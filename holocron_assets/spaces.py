@@ -107,7 +107,7 @@ def derived_identity(source: SpaceIdentity, ref: str, dimensions: int, *, normal
 def named_space(known: Sequence[EmbeddingSpace], wanted: str) -> EmbeddingSpace:
     """The one of `known` with this slug or id, or whose slug alone contains `wanted`; raises `ConfigurationError`."""
     exact = [space for space in known if wanted in (space.slug, str(space.embedding_space_id))]
-    fitting = exact or [space for space in known if wanted in space.slug]
+    fitting = exact or [space for space in known if wanted and wanted in space.slug]
     if len(fitting) == 1:
         return fitting[0]
     names = ", ".join(space.slug for space in (fitting or known)) or "none"

@@ -64,8 +64,10 @@ def procedure_of(batch: str) -> Procedure | None:
 
 
 def procedures() -> Iterator[Procedure]:
-    """Every procedure of the migrations."""
+    """Every procedure as the last of the migrations leaves it."""
+    made = {}
     for migration in load_migrations("tsql"):
         for batch in batches(migration.text):
             if found := procedure_of(batch):
-                yield found
+                made[found.name] = found
+    yield from made.values()

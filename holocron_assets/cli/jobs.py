@@ -11,12 +11,12 @@ from holocron_assets.composition import command_store
 from holocron_assets.errors import JobRefusedError
 from holocron_assets.ports import Store
 from holocron_assets.preflight import prepare
-from holocron_assets.queueing import Wanted, enqueue_job, enqueue_missing
+from holocron_assets.queueing import Requeued, Wanted, enqueue_job, enqueue_missing, requeue_dead
 from holocron_assets.settings import Settings, load_settings
 from holocron_assets.tables import dispatch, queue
 from holocron_assets.transactions import read, write
 
-_STATUSES = ["NEW", "RUNNING", "SUCCEEDED", "DEADLETTER"]
+_STATUSES = ["NEW", "RUNNING", "SUCCEEDED", "FAILED", "DEADLETTER"]
 
 
 @click.group()
@@ -32,7 +32,7 @@ def command() -> None:
 @click.option("--replace", is_flag=True, help="REEMBED_SPACE: replace vectors that differ, instead of stopping.")
 @click.option("--priority", type=click.IntRange(0), default=100, show_default=True, help="A higher one comes first.")
 @click.option("--max-attempts", type=click.IntRange(1), default=3, show_default=True, help="So often it is tried.")
-@click.option("--key", help="Names the work: while a job of this type and key lives, it is not enqueued again.")
+@click.option("--key", help="Names the work: while a job of this type and key waits, it is not enqueued again.")
 @json_option
 def enqueue(
     *,
@@ -50,7 +50,8 @@ def enqueue(
 
     TYPE is CHUNK_SOURCE, EMBED_CHUNKS, REEMBED_SPACE or RETRIEVE_TEST.
 
-    A job that asks for the same and waits or runs already is answered instead. What nothing could do is refused.
+    A job that asks for the same and waits already is answered instead; one that runs may have looked already. What
+    nothing could do is refused.
     """
     if (job_type is None) != missing:
         raise click.UsageError("name a TYPE of job, or ask for what is --missing")
@@ -123,7 +124,7 @@ def show(*, job_id: UUID, as_json: bool) -> None:
 @click.argument("job_id", metavar="JOB", type=click.UUID)
 @json_option
 def cancel(*, job_id: UUID, as_json: bool) -> None:
-    """Give up a JOB that waits. One that runs is ended where it runs: cancel its run in Dagster."""
+    """Give up a JOB that waits, or is FAILED. One that runs is ended where it runs: cancel its run in Dagster."""
     store = command_store(load_settings())
     cancelled = write(store, dispatch.end_waiting_job, job_id)
     if not cancelled:
@@ -141,24 +142,28 @@ def cancel(*, job_id: UUID, as_json: bool) -> None:
 
 @command.command()
 @click.argument("job_ids", metavar="[JOB]...", nargs=-1, type=click.UUID)
-@click.option("--all-dead", is_flag=True, help="Every dead letter but those that were cancelled.")
+@click.option("--all-dead", is_flag=True, help="Every dead letter, but not those cancelled or impossible.")
 @json_option
 def requeue(*, job_ids: tuple[UUID, ...], all_dead: bool, as_json: bool) -> None:
     """Let dead letters wait again, with all their attempts: the JOBs named, or --all-dead.
 
-    Of several with one key the newest does, and none whose key waits or runs again already.
+    Of several with one key the newest does, and none whose key waits again already.
     """
     if bool(job_ids) == all_dead:
         raise click.UsageError("name the JOBs, or ask for --all-dead")
-    requeued = write(
-        command_store(load_settings()), dispatch.release_dead_jobs, None if all_dead else list(job_ids), utc_now()
-    )
+    store = command_store(load_settings())
+    if all_dead:
+        found = write(store, requeue_dead, utc_now())
+    else:
+        found = Requeued(requeued=write(store, dispatch.release_dead_jobs, list(job_ids), utc_now()), refused={})
     if as_json:
-        print_json({"requeued": requeued})
+        print_json(found)
         return
-    say(f"{requeued:,} requeued.")
-    if len(job_ids) > requeued:
-        say(f"  {len(job_ids) - requeued:,} are no dead letters, or their key lives again", "yellow")
+    say(f"{found.requeued:,} requeued.")
+    for reason, jobs in found.refused.items():
+        say(f"  {jobs:,} left, because {reason}", "yellow")
+    if len(job_ids) > found.requeued:
+        say(f"  {len(job_ids) - found.requeued:,} are no dead letters, or their key waits again", "yellow")
 
 
 def _enqueue_missing(store: Store, settings: Settings, *, as_json: bool) -> None:

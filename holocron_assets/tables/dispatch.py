@@ -10,6 +10,8 @@ from holocron_assets.ports import Session
 
 #: SQL Server locks a whole table instead of 5000 of its rows.
 MOST_AT_ONCE = 4000
+#: Workers of others pause as they like, though hardly for longer: what waits for longer was dated by a wrong clock.
+_LONGEST_FOREIGN_PAUSE_SECONDS = 3600
 #: Tells what a person cancelled from what failed.
 CANCELLED = "cancelled before it began"
 
@@ -18,7 +20,8 @@ CANCELLED = "cancelled before it began"
 class Kind:
     """What jobs that one statement can take together ask for, as their rows say it; nothing of it was judged.
 
-    `source_prefix` is `$.source` of the input, `replaces` is `$.replace`; `is_object`: the input is a JSON object.
+    `source_prefix` is `$.source` of the input, `replaces` is `$.replace`; `is_object`: the input is a JSON object;
+    `names_source`: it has a `$.source_id`.
     """
 
     job_type: str
@@ -27,13 +30,14 @@ class Kind:
     space: str | None = None
     source_prefix: str | None = None
     replaces: str | None = None
+    names_source: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingWork:
     """Jobs of one kind that wait; the first of them stands at `place` in the queue.
 
-    `is_paused`: they failed and may not be taken yet. `is_exhausted`: they have no attempt left.
+    `is_paused`: they failed and may not be taken before `available_utc`. `is_exhausted`: they have no attempt left.
     """
 
     kind: Kind
@@ -41,6 +45,7 @@ class WaitingWork:
     is_paused: bool
     jobs: int
     place: int
+    available_utc: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +59,23 @@ class ClaimedWork:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QueueTimes:
+    """How many jobs lost their worker, how many wait for their time, and of how many of these no clock meant it."""
+
+    stale: int
+    later: int
+    misdated: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadJob:
+    """A dead letter, and what it asks for."""
+
+    job_id: uuid.UUID
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobCount:
     """How many jobs of the queue have a status and a type."""
 
@@ -63,7 +85,7 @@ class JobCount:
 
 
 def list_waiting_work(session: Session, now: datetime, limit: int) -> list[WaitingWork]:
-    """The kinds of jobs that wait, those whose first job comes first in the queue first."""
+    """The kinds of jobs that wait: what may be taken first, and of those in the order of the queue."""
     return [
         WaitingWork(
             kind=_kind_of(row),
@@ -71,6 +93,7 @@ def list_waiting_work(session: Session, now: datetime, limit: int) -> list[Waiti
             is_paused=bool(row["is_paused"]),
             jobs=int(row["jobs"]),
             place=int(row["place"]),
+            available_utc=row["available_utc"],
         )
         for row in session.rows("list_waiting_work", now=now, limit=limit)
     ]
@@ -84,9 +107,23 @@ def list_claimed_work(session: Session, claims: str) -> list[ClaimedWork]:
     ]
 
 
-def count_stale_jobs(session: Session, stale_seconds: int, now: datetime) -> int:
-    """How many jobs `recover_stale_jobs` would bring back."""
-    return int(session.rows("count_stale_jobs", stale_seconds=stale_seconds, now=now)[0]["n"])
+def get_queue_times(session: Session, stale_seconds: int, backoff_seconds: int, now: datetime) -> QueueTimes:
+    """What the queue's locks and times say; failed jobs pause for `backoff_seconds` for each attempt."""
+    (row,) = session.rows(
+        "get_queue_times",
+        stale_seconds=stale_seconds,
+        backoff_seconds=backoff_seconds,
+        least_seconds=_LONGEST_FOREIGN_PAUSE_SECONDS,
+        now=now,
+    )
+    return QueueTimes(**row)
+
+
+def release_misdated_jobs(session: Session, backoff_seconds: int, now: datetime) -> int:
+    """Let jobs go that wait only because a clock was put back; returns how many."""
+    return session.execute(
+        "release_misdated_jobs", backoff_seconds=backoff_seconds, least_seconds=_LONGEST_FOREIGN_PAUSE_SECONDS, now=now
+    )
 
 
 def claim_jobs(session: Session, kind: Kind, worker_id: str, now: datetime) -> int:
@@ -144,14 +181,19 @@ def count_jobs(session: Session) -> list[JobCount]:
 
 
 def end_waiting_job(session: Session, job_id: uuid.UUID) -> bool:
-    """Cancel a job of the queue; false where it does not wait."""
+    """Cancel a job of the queue that waits, or that is FAILED; false for any other."""
     return session.execute("end_waiting_job", job_id=job_id, error=CANCELLED) > 0
 
 
-def release_dead_jobs(session: Session, job_ids: Sequence[uuid.UUID] | None, now: datetime) -> int:
-    """Let dead letters wait again, all that were not cancelled where none are named; returns how many do."""
-    wanted = None if job_ids is None else [str(job_id) for job_id in job_ids]
-    return session.execute("release_dead_jobs", job_ids=wanted, cancelled=CANCELLED, now=now)
+def list_dead_jobs(session: Session) -> list[DeadJob]:
+    """The dead letters of the queue, but for those that were cancelled."""
+    rows = session.rows("list_dead_jobs", cancelled=CANCELLED)
+    return [DeadJob(job_id=row["job_id"], kind=_kind_of(row)) for row in rows]
+
+
+def release_dead_jobs(session: Session, job_ids: Sequence[uuid.UUID], now: datetime) -> int:
+    """Let dead letters wait again; returns how many do."""
+    return session.execute("release_dead_jobs", job_ids=[str(job_id) for job_id in job_ids], now=now)
 
 
 def _kind_of(row: Mapping[str, Any]) -> Kind:
@@ -162,4 +204,5 @@ def _kind_of(row: Mapping[str, Any]) -> Kind:
         space=row["space"],
         source_prefix=row["source_prefix"],
         replaces=row["replaces"],
+        names_source=bool(row["names_source"]),
     )

@@ -1,11 +1,12 @@
 -- The job queue. One process writes at a time here, so a claim needs no locks. A job is the queue's unless `$.origin`
--- of its input names another.
+-- of its input says that Dagster or a command recorded it.
 --
 -- Which rows a write concerns is noted before it, in a temporary table of the session: `returning` would make DuckDB
 -- write the whole row anew, which a foreign key forbids as soon as the job has a run.
 
 -- name: enqueue_job
--- A live job with the same type and key is answered instead of a new one; a job that has ended is no obstacle.
+-- A job with the same type and key that waits is answered instead of a new one. One that has ended is no obstacle, and
+-- nor is one that runs: it may have looked already.
 insert into vector.job (
     job_id, created_utc, status, priority, job_type, input_json, embedding_space_id, max_attempts, available_utc
 )
@@ -14,7 +15,7 @@ select
 where not exists (
     select 1
     from vector.job j
-    where j.status in ('NEW', 'RUNNING')
+    where j.status = 'NEW'
         and j.job_type = :job_type
         and case when json_valid(j.input_json) then json_extract_string(j.input_json, '$.dedupe_key') end
             = json_extract_string(:input_json, '$.dedupe_key')
@@ -25,7 +26,7 @@ select
 from vector.job j
 where j.job_id = :job_id
     or (
-        j.status in ('NEW', 'RUNNING')
+        j.status = 'NEW'
         and j.job_type = :job_type
         and case when json_valid(j.input_json) then json_extract_string(j.input_json, '$.dedupe_key') end
             = json_extract_string(:input_json, '$.dedupe_key')
@@ -41,7 +42,7 @@ where j.status = 'NEW'
     and j.available_utc <= :now
     and j.attempt_count < j.max_attempts
     and coalesce(case when json_valid(j.input_json) then json_extract_string(j.input_json, '$.origin') end, 'queue')
-        = 'queue'
+        not in ('dagster', 'cli')
     and (:job_types is null or j.job_type in (select unnest(cast(:job_types as varchar[]))))
 order by j.priority desc, j.available_utc, j.created_utc, j.job_id
 limit 1;
@@ -90,22 +91,26 @@ from vector.job
 where job_id in (select job_id from finished_job);
 
 -- name: recover_stale_jobs
--- Jobs whose worker has not renewed its lock for so long that it must be dead. The attempt counts: a job that kills its
--- workers ends as a dead letter.
+-- Jobs whose worker has not renewed its lock for so long that it must be dead, or has a lock without a time, or of the
+-- future, which never grows old. The attempt counts: a job that kills its workers ends as a dead letter.
 create or replace temp table stale_job as
 select job_id, attempt_count < max_attempts as is_retried
 from vector.job
 where status = 'RUNNING'
-    and locked_utc < cast(:now as timestamp) - to_seconds(:stale_seconds)
+    and (
+        locked_utc is null
+        or locked_utc < cast(:now as timestamp) - to_seconds(:stale_seconds)
+        or locked_utc > cast(:now as timestamp) + to_seconds(:stale_seconds)
+    )
     and coalesce(case when json_valid(input_json) then json_extract_string(input_json, '$.origin') end, 'queue')
-        = 'queue';
+        not in ('dagster', 'cli');
 update vector.job as j
 set
     status = case when s.is_retried then 'NEW' else 'DEADLETTER' end,
     available_utc = case when s.is_retried then :now else j.available_utc end,
     locked_by = case when s.is_retried then null else j.locked_by end,
     locked_utc = case when s.is_retried then null else j.locked_utc end,
-    last_error = concat('its worker ', j.locked_by, ' did not renew its lock for more than ', :stale_seconds, ' s')
+    last_error = concat('its worker ', coalesce(j.locked_by, 'without a name'), ' did not renew its lock for more than ', :stale_seconds, ' s')
 from stale_job s
 where s.job_id = j.job_id;
 select job_id, status as final_status
@@ -133,6 +138,6 @@ select
 from vector.job
 where (:status is null or status = :status)
     and coalesce(case when json_valid(input_json) then json_extract_string(input_json, '$.origin') end, 'queue')
-        = 'queue'
+        not in ('dagster', 'cli')
 order by created_utc desc, job_id
 limit :limit;

@@ -38,7 +38,7 @@ where job_id = :job_id and status = 'RUNNING';
 select
     r.run_id, r.job_id, r.worker_id, r.started_utc, j.job_type, j.input_json, j.locked_by,
     coalesce(case when json_valid(j.input_json) then json_extract_string(j.input_json, '$.origin') end, 'queue')
-        = 'queue' as is_queued
+        not in ('dagster', 'cli') as is_queued
 from vector.run r
 join vector.job j on j.job_id = r.job_id
 where r.status = 'RUNNING'

@@ -1,11 +1,11 @@
 -- Dispatching the queue: jobs are taken, finished and given up by kinds, never one by one. Jobs of one kind have the
 -- same type and space, and their input says the same of what a run needs to know. A job is the queue's unless
--- `$.origin` of its input names another.
+-- `$.origin` of its input says that Dagster or a command recorded it.
 
 -- name: list_waiting_work
--- What waits, by kind: `place` is where its first job stands in the queue, a job that failed where it stood before.
--- `is_paused`: these failed, and may not be taken yet. `is_exhausted`: no claim ever takes these, because they have no
--- attempt left.
+-- What waits, by kind, and before all others what may be taken: `place` is where its first job stands in the queue, a job
+-- that failed where it stood before. `is_paused`: these failed, and may not be taken before `available_utc`.
+-- `is_exhausted`: no claim ever takes these, because they have no attempt left.
 with waiting as (
     select
         j.job_type, j.embedding_space_id,
@@ -34,8 +34,19 @@ with waiting as (
                     json_value(j.input_json, '$.replace'), cast(json_query(j.input_json, '$.replace') as nvarchar(max))
                 )
         end collate Latin1_General_100_BIN2 as replaces,
+        cast(
+            case
+                when isjson(j.input_json) = 1
+                    and coalesce(
+                        json_value(j.input_json, '$.source_id'),
+                        cast(json_query(j.input_json, '$.source_id') as nvarchar(max))
+                    ) is not null then 1
+                else 0
+            end as bit
+        ) as names_source,
         cast(case when j.attempt_count >= j.max_attempts then 1 else 0 end as bit) as is_exhausted,
         cast(case when j.available_utc > :now then 1 else 0 end as bit) as is_paused,
+        j.available_utc,
         row_number() over (
             order by
                 j.priority desc, case when j.attempt_count > 0 then j.created_utc else j.available_utc end,
@@ -45,15 +56,15 @@ with waiting as (
     where j.status = 'NEW'
         and (j.available_utc <= :now or j.attempt_count > 0)
         and coalesce(case when isjson(j.input_json) = 1 then json_value(j.input_json, '$.origin') end, N'queue')
-            = N'queue'
+            not in (N'dagster', N'cli')
 )
 select top (:limit)
-    w.job_type, w.embedding_space_id, w.is_object, w.space, w.source_prefix, w.replaces, w.is_exhausted,
-    w.is_paused, count(*) as jobs, min(w.place) as place
+    w.job_type, w.embedding_space_id, w.is_object, w.space, w.source_prefix, w.replaces, w.names_source,
+    w.is_exhausted, w.is_paused, count(*) as jobs, min(w.place) as place, min(w.available_utc) as available_utc
 from waiting as w
-group by w.job_type, w.embedding_space_id, w.is_object, w.space, w.source_prefix, w.replaces, w.is_exhausted,
-    w.is_paused
-order by min(w.place);
+group by w.job_type, w.embedding_space_id, w.is_object, w.space, w.source_prefix, w.replaces, w.names_source,
+    w.is_exhausted, w.is_paused
+order by w.is_paused, min(w.place);
 
 -- name: list_claimed_work
 -- What one dispatcher has claimed, by claim and kind; its workers' ids begin with `:claims`.
@@ -85,24 +96,94 @@ with claimed as (
                     json_value(j.input_json, '$.replace'), cast(json_query(j.input_json, '$.replace') as nvarchar(max))
                 )
         end collate Latin1_General_100_BIN2 as replaces,
-        j.locked_by, j.locked_utc
+        cast(
+            case
+                when isjson(j.input_json) = 1
+                    and coalesce(
+                        json_value(j.input_json, '$.source_id'),
+                        cast(json_query(j.input_json, '$.source_id') as nvarchar(max))
+                    ) is not null then 1
+                else 0
+            end as bit
+        ) as names_source,
+        j.locked_by,
+        coalesce(j.locked_utc, cast('1900-01-01' as datetime2(7))) as locked_utc
     from vector.job as j
     where j.status = 'RUNNING' and j.locked_by like concat(:claims, N'%')
 )
 select
-    c.job_type, c.embedding_space_id, c.is_object, c.space, c.source_prefix, c.replaces, c.locked_by, count(*) as jobs,
-    min(c.locked_utc) as locked_utc
+    c.job_type, c.embedding_space_id, c.is_object, c.space, c.source_prefix, c.replaces, c.names_source, c.locked_by,
+    count(*) as jobs, min(c.locked_utc) as locked_utc
 from claimed as c
-group by c.job_type, c.embedding_space_id, c.is_object, c.space, c.source_prefix, c.replaces, c.locked_by
+group by c.job_type, c.embedding_space_id, c.is_object, c.space, c.source_prefix, c.replaces, c.names_source,
+    c.locked_by
 order by min(c.locked_utc), c.locked_by;
 
--- name: count_stale_jobs
--- Of whatever worker; `recover_stale_jobs` brings them back.
-select count(*) as n
-from vector.job as j
-where j.status = 'RUNNING'
-    and j.locked_utc < dateadd(second, 0 - cast(:stale_seconds as int), cast(:now as datetime2(7)))
-    and coalesce(case when isjson(j.input_json) = 1 then json_value(j.input_json, '$.origin') end, N'queue') = N'queue';
+-- name: get_queue_times
+-- `stale`: jobs of whatever worker that `recover_stale_jobs` brings back. `later`: jobs that wait for their time;
+-- `misdated`: those of them that `release_misdated_jobs` lets go.
+select r.stale, w.later, w.misdated
+from (
+    select count(*) as stale
+    from vector.job as j
+    where j.status = 'RUNNING'
+        and (
+            j.locked_utc is null
+            or j.locked_utc < dateadd(second, 0 - cast(:stale_seconds as int), cast(:now as datetime2(7)))
+            or j.locked_utc > dateadd(second, cast(:stale_seconds as int), cast(:now as datetime2(7)))
+        )
+        and coalesce(case when isjson(j.input_json) = 1 then json_value(j.input_json, '$.origin') end, N'queue')
+            not in (N'dagster', N'cli')
+) as r
+cross join (
+    select
+        count(*) as later,
+        coalesce(
+            sum(
+                case
+                    when j.available_utc > case
+                        when j.attempt_count > 0 or j.last_error is not null
+                            then dateadd(
+                                second,
+                                case
+                                    when cast(:backoff_seconds as int) * j.attempt_count > cast(:least_seconds as int)
+                                        then cast(:backoff_seconds as int) * j.attempt_count
+                                    else cast(:least_seconds as int)
+                                end,
+                                cast(:now as datetime2(7))
+                            )
+                        when j.created_utc > :now then cast(:now as datetime2(7))
+                        else j.available_utc
+                    end then 1
+                    else 0
+                end
+            ),
+            0
+        ) as misdated
+    from vector.job as j
+    where j.status = 'NEW' and j.available_utc > :now
+) as w;
+
+-- name: release_misdated_jobs
+-- A clock that was put back since dated these: those that failed wait for longer than any pause, and the others were
+-- enqueued in what is the future now. A new job that was enqueued for later is left to wait.
+update vector.job
+set available_utc = :now
+where status = 'NEW'
+    and available_utc > case
+        when attempt_count > 0 or last_error is not null
+            then dateadd(
+                second,
+                case
+                    when cast(:backoff_seconds as int) * attempt_count > cast(:least_seconds as int)
+                        then cast(:backoff_seconds as int) * attempt_count
+                    else cast(:least_seconds as int)
+                end,
+                cast(:now as datetime2(7))
+            )
+        when created_utc > :now then cast(:now as datetime2(7))
+        else available_utc
+    end;
 
 -- name: claim_jobs
 -- The jobs of one kind that wait, the first of them, become this worker's; a row that is locked just now is another's.
@@ -113,7 +194,7 @@ with next_jobs as (
         and j.available_utc <= :now
         and j.attempt_count < j.max_attempts
         and coalesce(case when isjson(j.input_json) = 1 then json_value(j.input_json, '$.origin') end, N'queue')
-            = N'queue'
+            not in (N'dagster', N'cli')
         and j.job_type = :job_type
         and exists (select j.embedding_space_id intersect select cast(:embedding_space_id as uniqueidentifier))
         and case
@@ -154,6 +235,14 @@ with next_jobs as (
                 end collate Latin1_General_100_BIN2
             intersect select cast(:replaces as nvarchar(max)) collate Latin1_General_100_BIN2
         )
+        and case
+            when isjson(j.input_json) = 1
+                and coalesce(
+                    json_value(j.input_json, '$.source_id'),
+                    cast(json_query(j.input_json, '$.source_id') as nvarchar(max))
+                ) is not null then 1
+            else 0
+        end = :names_source
     order by j.priority desc, j.available_utc, j.created_utc, j.job_id
 )
 update next_jobs
@@ -168,7 +257,7 @@ with next_jobs as (
         and j.available_utc <= :now
         and case when j.attempt_count >= j.max_attempts then 1 else 0 end = :is_exhausted
         and coalesce(case when isjson(j.input_json) = 1 then json_value(j.input_json, '$.origin') end, N'queue')
-            = N'queue'
+            not in (N'dagster', N'cli')
         and j.job_type = :job_type
         and exists (select j.embedding_space_id intersect select cast(:embedding_space_id as uniqueidentifier))
         and case
@@ -209,6 +298,14 @@ with next_jobs as (
                 end collate Latin1_General_100_BIN2
             intersect select cast(:replaces as nvarchar(max)) collate Latin1_General_100_BIN2
         )
+        and case
+            when isjson(j.input_json) = 1
+                and coalesce(
+                    json_value(j.input_json, '$.source_id'),
+                    cast(json_query(j.input_json, '$.source_id') as nvarchar(max))
+                ) is not null then 1
+            else 0
+        end = :names_source
     order by j.priority desc, j.available_utc, j.created_utc, j.job_id
 )
 update next_jobs
@@ -273,21 +370,60 @@ where j.status = 'RUNNING';
 -- The queue's, by status and type.
 select j.status, j.job_type, count(*) as n
 from vector.job as j
-where coalesce(case when isjson(j.input_json) = 1 then json_value(j.input_json, '$.origin') end, N'queue') = N'queue'
+where coalesce(case when isjson(j.input_json) = 1 then json_value(j.input_json, '$.origin') end, N'queue') not in (N'dagster', N'cli')
 group by j.status, j.job_type
 order by j.status, j.job_type;
 
 -- name: end_waiting_job
--- Only what waits: a job that runs is its worker's.
+-- What waits, or what another program called FAILED: a job that runs is its worker's.
 update vector.job
 set status = 'DEADLETTER', last_error = :error
 where job_id = :job_id
-    and status = 'NEW'
-    and coalesce(case when isjson(input_json) = 1 then json_value(input_json, '$.origin') end, N'queue') = N'queue';
+    and status in ('NEW', 'FAILED')
+    and coalesce(case when isjson(input_json) = 1 then json_value(input_json, '$.origin') end, N'queue') not in (N'dagster', N'cli');
+
+-- name: list_dead_jobs
+-- The queue's dead letters that nobody cancelled, with what each asks for.
+select
+    j.job_id, j.job_type, j.embedding_space_id,
+    cast(
+        case
+            when isjson(j.input_json) = 1
+                and charindex(N'{', j.input_json) between 1 and charindex(N'[', concat(j.input_json, N'[')) then 1
+            else 0
+        end as bit
+    ) as is_object,
+    case
+        when isjson(j.input_json) = 1
+            then coalesce(json_value(j.input_json, '$.space'), cast(json_query(j.input_json, '$.space') as nvarchar(max)))
+    end as space,
+    case
+        when isjson(j.input_json) = 1
+            then coalesce(json_value(j.input_json, '$.source'), cast(json_query(j.input_json, '$.source') as nvarchar(max)))
+    end as source_prefix,
+    case
+        when isjson(j.input_json) = 1
+            then coalesce(json_value(j.input_json, '$.replace'), cast(json_query(j.input_json, '$.replace') as nvarchar(max)))
+    end as replaces,
+    cast(
+        case
+            when isjson(j.input_json) = 1
+                and coalesce(
+                    json_value(j.input_json, '$.source_id'),
+                    cast(json_query(j.input_json, '$.source_id') as nvarchar(max))
+                ) is not null then 1
+            else 0
+        end as bit
+    ) as names_source
+from vector.job as j
+where j.status in ('DEADLETTER', 'FAILED')
+    and coalesce(j.last_error, N'') <> :cancelled
+    and coalesce(case when isjson(j.input_json) = 1 then json_value(j.input_json, '$.origin') end, N'queue')
+        not in (N'dagster', N'cli');
 
 -- name: release_dead_jobs
--- Dead letters wait again, with all their attempts: those named, or all that were not cancelled. Of those with one key
--- only the newest does, and none whose key lives again.
+-- Those named wait again, with all their attempts, where they are dead letters, or FAILED as another program left them.
+-- Of those with one key only the newest does, and none whose key waits again.
 update vector.job
 set
     status = 'NEW', attempt_count = 0, max_attempts = case when max_attempts < 1 then 1 else max_attempts end,
@@ -303,26 +439,25 @@ where job_id in (
             ) as age
         from (
             select
-                j.job_id, j.job_type, j.created_utc, j.last_error,
+                j.job_id, j.job_type, j.created_utc,
                 cast(
                     case when isjson(j.input_json) = 1 then json_value(j.input_json, '$.dedupe_key') end
                     as varbinary(max)
                 ) as dedupe_key
             from vector.job as j
-            where j.status = 'DEADLETTER'
+            where j.status in ('DEADLETTER', 'FAILED')
                 and coalesce(case when isjson(j.input_json) = 1 then json_value(j.input_json, '$.origin') end, N'queue')
-                    = N'queue'
+                    not in (N'dagster', N'cli')
         ) as k
-        where (:job_ids is null and coalesce(k.last_error, N'') <> :cancelled)
-            or k.job_id in (
-                select value from openjson(cast(:job_ids as nvarchar(max))) with (value uniqueidentifier '$')
-            )
+        where k.job_id in (
+            select value from openjson(cast(:job_ids as nvarchar(max))) with (value uniqueidentifier '$')
+        )
     ) as d
     where d.age = 1
         and not exists (
             select 1
             from vector.job as l
-            where l.status in ('NEW', 'RUNNING')
+            where l.status = 'NEW'
                 and l.job_type = d.job_type
                 and cast(
                     case when isjson(l.input_json) = 1 then json_value(l.input_json, '$.dedupe_key') end

@@ -1,5 +1,6 @@
 -- The job queue: the procedures that every program calls, from `migrations/0004_create_queue_procedures.sql`, and what
--- is asked beside them. A job is the queue's unless `$.origin` of its input names another.
+-- is asked beside them. A job is the queue's unless `$.origin` of its input says that Dagster or a command
+-- recorded it.
 
 -- name: enqueue_job
 exec vector.usp_enqueue_job
@@ -40,5 +41,5 @@ select top (:limit)
     available_utc, locked_by, locked_utc, last_error
 from vector.job
 where (:status is null or status = :status)
-    and coalesce(case when isjson(input_json) = 1 then json_value(input_json, '$.origin') end, N'queue') = N'queue'
+    and coalesce(case when isjson(input_json) = 1 then json_value(input_json, '$.origin') end, N'queue') not in (N'dagster', N'cli')
 order by created_utc desc, job_id;

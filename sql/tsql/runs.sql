@@ -41,7 +41,7 @@ select
     cast(
         case
             when coalesce(case when isjson(j.input_json) = 1 then json_value(j.input_json, '$.origin') end, N'queue')
-                = N'queue' then 1
+                not in (N'dagster', N'cli') then 1
             else 0
         end as bit
     ) as is_queued

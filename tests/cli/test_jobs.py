@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from holocron_assets.clock import utc_now
 from holocron_assets.tables import dispatch, queue
 from holocron_assets.transactions import read
 from tests.cli.test_commands import filled, folder, holocron, parsed
@@ -120,9 +121,24 @@ def test_a_job_that_waits_is_cancelled_and_requeued(filled: World) -> None:
     assert f"job {job_id} is cancelled." in holocron("jobs", "cancel", job_id).output
     assert the_job(job_id)["status"] == "DEADLETTER"
     assert holocron("jobs", "cancel", job_id).exit_code == 1
-    assert parsed("jobs", "requeue", "--all-dead") == {"requeued": 0}
-    assert parsed("jobs", "requeue", job_id) == {"requeued": 1}
+    assert parsed("jobs", "requeue", "--all-dead") == {"requeued": 0, "refused": {}}
+    assert parsed("jobs", "requeue", job_id) == {"requeued": 1, "refused": {}}
     assert "1 are no dead letters" in holocron("jobs", "requeue", job_id).output
     assert the_job(job_id)["status"] == "NEW"
     assert [holocron("jobs", "requeue", *one).exit_code for one in ([], [job_id, "--all-dead"])] == [2, 2]
     assert read(filled.store, dispatch.count_jobs) == [dispatch.JobCount(status="NEW", job_type="EMBED_CHUNKS", n=1)]
+
+
+def test_what_can_never_be_done_is_not_requeued_with_the_others(filled: World) -> None:
+    """`--all-dead` leaves what would be refused at once, and says how many and why; FAILED jobs are found too."""
+    with filled.store.session() as session:
+        for number, job_type in enumerate(("DRIFT_TEST", "DRIFT_TEST", "EMBED_CHUNKS")):
+            queue.enqueue_job(session, job_type, {"dedupe_key": str(number)}, utc_now())
+        raw(session, "update vector.job set status = 'DEADLETTER', last_error = 'no' where job_type = 'DRIFT_TEST'")
+        raw(session, "update vector.job set status = 'FAILED' where job_type = 'EMBED_CHUNKS'")
+
+    assert [job["job_type"] for job in parsed("jobs", "list", "--status", "FAILED")["jobs"]] == ["EMBED_CHUNKS"]
+    said = holocron("jobs", "requeue", "--all-dead").output
+    assert said.startswith("1 requeued.\n  2 left, because no asset does DRIFT_TEST jobs in this version")
+    statuses = {(one.job_type, one.status) for one in read(filled.store, dispatch.count_jobs)}
+    assert statuses == {("DRIFT_TEST", "DEADLETTER"), ("EMBED_CHUNKS", "NEW")}

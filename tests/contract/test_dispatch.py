@@ -66,13 +66,20 @@ def test_what_waits_is_told_by_kind(store: SqlStore) -> None:
 
     reembed = Kind(job_type="REEMBED_SPACE", source_prefix="w:", replaces="true")
     embed = Kind(job_type="EMBED_CHUNKS", embedding_space_id=space)
+    of_source = Kind(job_type="CHUNK_SOURCE", names_source=True)
     assert [(one.kind, one.jobs, one.place, one.is_exhausted, one.is_paused) for one in found] == [
         (reembed, 1, 1, False, False),
         (EMBED, 1, 2, True, False),
-        (CHUNK, 1, 3, False, False),
+        (of_source, 1, 3, False, False),
         (embed, 2, 4, False, False),
         (REEMBED, 1, 6, False, True),
     ]
+    assert [one.available_utc for one in found] == [later(9), NOW, later(1), later(2), later(65)]
+    with store.session(write=False) as session:
+        (first,) = dispatch.list_waiting_work(session, later(8), 1)
+        times = dispatch.get_queue_times(session, 300, 60, later(8))
+    assert first.kind == EMBED, "what may be taken comes before what may not"
+    assert times == dispatch.QueueTimes(stale=0, later=3, misdated=2)
 
 
 @pytest.mark.parametrize("text", GARBAGE)
@@ -175,11 +182,41 @@ def test_a_renewed_claim_is_not_stale(store: SqlStore) -> None:
             enqueued(session, "EMBED_CHUNKS")
         dispatch.claim_jobs(session, EMBED, "w", NOW)
 
-        assert dispatch.count_stale_jobs(session, 300, later(300)) == 0
-        assert dispatch.count_stale_jobs(session, 300, later(301)) == 3
+        def stale(now: datetime) -> int:
+            return dispatch.get_queue_times(session, 300, 60, now).stale
+
+        assert (stale(later(300)), stale(later(301))) == (0, 3)
         assert dispatch.renew_claim(session, "w", later(301)) == 3
-        assert dispatch.count_stale_jobs(session, 300, later(601)) == 0
+        assert (stale(later(601)), stale(later(1)), stale(NOW)) == (0, 0, 3)
+        raw(session, "update vector.job set locked_utc = null")
+        assert stale(later(1)) == 3
+        (claim,) = dispatch.list_claimed_work(session, "w")
+        assert claim.locked_utc < NOW - timedelta(days=1)
         assert len(queue.recover_stale_jobs(session, 300, later(602))) == 3
+
+
+@pytest.mark.parametrize(
+    ("columns", "is_released"),
+    [
+        ("available_utc = '2026-03-31', created_utc = '2026-03-30'", True),
+        ("available_utc = '2026-03-31'", False),
+        ("available_utc = '2026-03-31', last_error = 'requeued'", True),
+        ("available_utc = '2026-03-31', attempt_count = 1", True),
+        ("available_utc = '2026-03-01 12:50:00', attempt_count = 1", False),
+        ("available_utc = '2026-03-01 14:50:00', attempt_count = 1", True),
+        ("available_utc = '2026-03-01 14:50:00', attempt_count = 3", False),
+        ("available_utc = '2026-03-01 11:50:00', created_utc = '2026-03-30'", False),
+    ],
+)
+def test_only_what_a_wrong_clock_dated_is_let_go(store: SqlStore, columns: str, *, is_released: bool) -> None:
+    """No pause is as long, or its row is of the future; whoever enqueues a job for later has it wait."""
+    with store.session() as session:
+        job = enqueued(session, "EMBED_CHUNKS")
+        raw(session, f"update vector.job set {columns} where job_id = '{job}'")
+
+        assert dispatch.get_queue_times(session, 300, 3600, NOW).misdated == is_released
+        assert dispatch.release_misdated_jobs(session, 3600, NOW) == is_released
+        assert (known(session, job).available_utc == NOW) == is_released
 
 
 def test_what_others_started_is_not_dispatched(store: SqlStore) -> None:
@@ -213,7 +250,8 @@ def test_jobs_of_sources_that_cannot_be_read_fail(world: World) -> None:
             enqueued(session, "CHUNK_SOURCE", job_input=one)
             for one in ({}, {"source_id": good}, {"source_id": bad}, {"source_id": "nobody's"})
         ]
-        assert dispatch.claim_jobs(session, CHUNK, "w", later(1)) == 4
+        of_source = Kind(job_type="CHUNK_SOURCE", names_source=True)
+        assert [dispatch.claim_jobs(session, one, "w", later(1)) for one in (CHUNK, of_source)] == [1, 3]
 
         assert dispatch.fail_unread_jobs(session, "w", "run 1") == 2
         assert dispatch.complete_claim(session, "w", "run 1") == 2
@@ -232,10 +270,12 @@ def test_only_what_waits_is_cancelled(store: SqlStore) -> None:
         assert [dispatch.end_waiting_job(session, job) for job in (waiting, running, waiting)] == [True, False, False]
         assert (known(session, waiting).status, known(session, waiting).last_error) == ("DEADLETTER", CANCELLED)
         assert known(session, running).status == "RUNNING"
+        raw(session, f"update vector.job set status = 'FAILED' where job_id = '{running}'")
+        assert dispatch.end_waiting_job(session, running), "nobody else would end what another program left so"
 
 
 def test_dead_letters_wait_again(store: SqlStore) -> None:
-    """With all their attempts: those named or all but the cancelled; of one key one, and none whose key lives."""
+    """With all their attempts: those named, FAILED ones too; of one key one, and none whose key waits again."""
     with store.session() as session:
         named, spent = enqueued(session, "EMBED_CHUNKS"), enqueued(session, "EMBED_CHUNKS", max_attempts=0)
         cancelled = enqueued(session, "EMBED_CHUNKS")
@@ -253,7 +293,10 @@ def test_dead_letters_wait_again(store: SqlStore) -> None:
         assert dispatch.release_dead_jobs(session, [named, dead], later(5)) == 1
         job = known(session, named)
         assert (job.status, job.attempt_count, job.available_utc, job.locked_by) == ("NEW", 0, later(5), None)
-        assert dispatch.release_dead_jobs(session, None, later(5)) == 2
+        raw(session, f"update vector.job set status = 'FAILED' where job_id = '{spent}'")
+        found = {one.job_id: one.kind for one in dispatch.list_dead_jobs(session)}
+        assert found == dict.fromkeys([spent, dead, *twice], EMBED)
+        assert dispatch.release_dead_jobs(session, list(found), later(5)) == 2
         assert known(session, spent).max_attempts == 1
         assert [known(session, one).status for one in twice] == ["DEADLETTER", "NEW"]
         assert {known(session, one).status for one in (cancelled, dead)} == {"DEADLETTER"}

@@ -85,6 +85,13 @@ def registered(store: SqlStore, dimensions: int = 32) -> tuple[str, uuid.UUID]:
     return space.slug, space.embedding_space_id
 
 
+def set_columns(runner: Runner, job_id: uuid.UUID, **columns: Any) -> None:
+    """As another program writes a row."""
+    values = ", ".join(f"{name} = {'null' if value is None else repr(str(value))}" for name, value in columns.items())
+    with runner.store.session() as session:
+        raw(session, f"update vector.job set {values} where job_id = '{job_id}'")
+
+
 def of_space(slug: str, **config: bool | str) -> Work:
     return Work(assets=("space_embeddings",), partition=slug, config=tuple(config.items()))
 
@@ -152,6 +159,85 @@ def test_vectors_wait_for_texts_that_failed(runner: Runner) -> None:
     assert runner.statuses([texts, vectors]) == ["DEADLETTER", "RUNNING"]
 
 
+def test_vectors_do_not_wait_for_a_long_pause(runner: Runner) -> None:
+    """Texts that are not tried again before long hold up no vectors; the turn tells who waits for their time."""
+    texts = runner.enqueue("CHUNK_SOURCE")
+    runner.turn()
+    runner.end(RunState.FAILED, "busy")
+    runner.turn()
+    set_columns(runner, texts, available_utc=runner.now + timedelta(minutes=50))
+    vectors = runner.enqueue("EMBED_CHUNKS")
+    turn = runner.turn()
+
+    assert runner.statuses([texts, vectors]) == ["NEW", "RUNNING"]
+    assert str(turn) == "jobs: 1 claimed, 1 waiting for their time, 0 waiting, 1 under way"
+
+
+@pytest.mark.parametrize("is_failed", [False, True])
+def test_what_a_clock_that_was_put_back_dated_is_not_waited_for(runner: Runner, *, is_failed: bool) -> None:
+    """A job that was enqueued, or failed, while the clock was a month ahead is done now, and so is what is behind."""
+    runner.wait(30 * 86_400)
+    texts = runner.enqueue("CHUNK_SOURCE")
+    if is_failed:
+        runner.turn()
+        runner.end(RunState.FAILED, "busy")
+        runner.turn()
+    runner.now = NOW
+    vectors = runner.enqueue("EMBED_CHUNKS")
+    assert runner.turn().redated == 1
+    runner.wait(1)
+    runner.turn()
+
+    assert runner.statuses([texts, vectors]) == ["RUNNING", "RUNNING"]
+
+
+def test_a_job_that_is_enqueued_for_later_waits(runner: Runner) -> None:
+    """Whoever enqueues a job may say when it is due, however far away that is."""
+    job = runner.enqueue("EMBED_CHUNKS")
+    set_columns(runner, job, available_utc=NOW + timedelta(days=90))
+
+    assert str(runner.turn()) == "jobs: 1 waiting for their time, 0 waiting, 0 under way"
+    runner.wait(90 * 86_400)
+    assert runner.turn().claimed == 1
+
+
+def test_kinds_that_pause_hide_none_that_are_due(runner: Runner) -> None:
+    """A turn looks at some kinds only, at those first that can be done."""
+    with runner.store.session() as session:
+        raw(
+            session,
+            "insert into vector.job "
+            "(job_id, created_utc, available_utc, job_type, priority, input_json, attempt_count) "
+            f"select uuid(), '{NOW}', timestamp '{NOW}' + interval 60 second, 'REEMBED_SPACE', 300, "
+            """'{"source": "' || n || '"}', 1 from range(51) as t(n)""",
+        )
+    due = runner.enqueue("EMBED_CHUNKS")
+    runner.turn()
+
+    assert runner.statuses([due]) == ["RUNNING"]
+
+
+@pytest.mark.parametrize("locked_utc", [None, datetime(2099, 1, 1)])  # noqa: DTZ001
+def test_a_lock_that_never_grows_old_is_nobodys(runner: Runner, locked_utc: datetime | None) -> None:
+    """A job that some program locked without a time, or in the future, comes back."""
+    job = runner.enqueue("EMBED_CHUNKS")
+    set_columns(runner, job, status="RUNNING", locked_by="worker", locked_utc=locked_utc, attempt_count=1)
+
+    assert runner.turn().recovered == 1
+    assert str(runner.job(job).last_error).startswith("its worker worker did not renew its lock")
+    assert runner.turn().claimed == 1
+    set_columns(runner, job, locked_utc=locked_utc)
+    assert runner.turn().recovered == 0, "a dispatcher renews its own locks, however they look"
+
+
+def test_only_what_is_recorded_here_is_not_the_queues(runner: Runner) -> None:
+    """A job whose origin is another program's is done as any other; what Dagster and commands recorded is not."""
+    jobs = [runner.enqueue("EMBED_CHUNKS", {"origin": one}) for one in ("crawler", "queue", "dagster", "cli")]
+    runner.turn()
+
+    assert runner.statuses(jobs) == ["RUNNING", "RUNNING", "NEW", "NEW"]
+
+
 def test_work_that_is_under_way_is_not_asked_for_twice(runner: Runner) -> None:
     """What comes while a run is under way waits for it to end: that run may have looked already."""
     runner.enqueue("EMBED_CHUNKS")
@@ -205,6 +291,11 @@ def test_a_cancelled_run_is_not_tried_again(runner: Runner) -> None:
         ("REEMBED_SPACE", {}, {}, "a REEMBED_SPACE job names a space"),
         ("REEMBED_SPACE", {"space": "ngram", "replace": "perhaps"}, {}, "must be true or false"),
         ("REEMBED_SPACE", {"space": "ngram", "replace": {}}, {}, "must be true or false"),
+        ("REEMBED_SPACE", {"space": ""}, {}, "no space is called ''"),
+        ("EMBED_CHUNKS", {"source_id": "nobody"}, {}, "says `source_id`, and EMBED_CHUNKS reads none of these"),
+        ("EMBED_CHUNKS", {"replace": True}, {}, "says `replace`, and EMBED_CHUNKS reads none of these"),
+        ("REEMBED_SPACE", {"space": "ngram", "source_id": "x"}, {}, "REEMBED_SPACE reads `source` and `replace`"),
+        ("CHUNK_SOURCE", {"source": "x"}, {}, "says `source`, and CHUNK_SOURCE reads `source_id`"),
         ("EMBED_CHUNKS", {}, {"max_attempts": 0}, "it has no attempt left"),
     ],
 )
