@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +17,7 @@ from holocron_assets.tables.staging import TEXT, table_of, vector_column
 #: stored beside it where a database tells, else the key. Only ever handed back.
 Position = int | str
 
+_CLOCKS_DIFFER = timedelta(minutes=1)
 _KEYS = dict.fromkeys(("embedding_id", "chunk_id", "input_content_sha256", "vector_sha256"), TEXT)
 
 
@@ -68,10 +69,14 @@ def count_pending_chunks(session: Session, space_id: uuid.UUID) -> PendingCount:
 def count_missing_chunks(session: Session, space_id: uuid.UUID, since: datetime, now: datetime) -> MissingCount:
     """How many current chunks a space lacks, and how many of them are current only since `since`.
 
-    Times of the future, of a clock that was put back, count as before.
+    Times of the future, of a clock that was put back, count as before, unless two hosts may disagree by as much.
     """
     row = session.rows(
-        "count_missing_chunks", embedding_space_id=space_id, space_scope=str(space_id), since=since, now=now
+        "count_missing_chunks",
+        embedding_space_id=space_id,
+        space_scope=str(space_id),
+        since=since,
+        until=now + _CLOCKS_DIFFER,
     )[0]
     return MissingCount(**row)
 

@@ -35,7 +35,7 @@ from missing m
 left join (
     select distinct chunk_id
     from vector.chunk_version
-    where valid_to_utc is null and valid_from_utc > :since and valid_from_utc <= :now
+    where valid_to_utc is null and valid_from_utc > :since and valid_from_utc <= :until
 ) v on v.chunk_id = m.chunk_id;
 
 -- name: list_pending_chunks
