@@ -227,13 +227,13 @@ def embedding_checks(asset: str) -> dg.AssetChecksDefinition:
         """Vectors are what they say, made once, of contents their chunks had, by runs that are recorded."""
         with step_errors(), store.session(write=False) as session:
             reading = checking.to_read_back(context, store, session, STAGE, [contents.vectors_are_valid], _CHECKED)
-            findings = _findings(context, session, reading.written)
+            findings = _findings(context, session, asset, reading.written)
         yield from checking.results(context, findings, reading)
 
     return checks
 
 
-def _findings(context: dg.AssetCheckExecutionContext, session: Session, written: Written) -> list[Finding]:
+def _findings(context: dg.AssetCheckExecutionContext, session: Session, asset: str, written: Written) -> list[Finding]:
     registered = spaces.list_spaces(session)
     vectors = {space.slug: contents.read_vectors(session, space, written) for space in registered}
     return [
