@@ -242,7 +242,7 @@ def _findings(context: dg.AssetCheckExecutionContext, session: Session, asset: s
         keys.embeddings_have_lineage(session),
         contents.vectors_are_valid(vectors),
         transforms_are_intact(session),
-        keys.every_current_chunk_is_embedded(session, _asked_for(context, registered), _began(context, asset)),
+        keys.every_current_chunk_is_embedded(session, _asked_for(context, registered), _began(context)),
         keys.nothing_is_quarantined(session, ItemType.CHUNK),
     ]
 
@@ -255,12 +255,13 @@ def _asked_for(context: dg.AssetCheckExecutionContext, registered: Sequence[Embe
     return [space for space in active if space.slug in context.partition_keys]
 
 
-def _began(context: dg.AssetCheckExecutionContext, asset: str) -> datetime | None:
+def _began(context: dg.AssetCheckExecutionContext) -> datetime | None:
     """When this run began to embed, by the clock of its host; None where checks are asked for alone."""
+    steps = {key.asset_key.to_user_string() for key in context.selected_asset_check_keys}
     kinds = {dg.DagsterEventType.STEP_START, dg.DagsterEventType.STEP_RESTARTED}
     started = [
         record.timestamp
         for record in context.instance.get_records_for_run(context.run.run_id, of_type=kinds).records
-        if record.event_log_entry.step_key == asset
+        if record.event_log_entry.step_key in steps
     ]
     return datetime.fromtimestamp(max(started), UTC).replace(tzinfo=None) if started else None

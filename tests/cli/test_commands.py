@@ -464,7 +464,8 @@ def test_a_space_is_compared_with_its_model(filled: World) -> None:
     assert refused.exit_code == FAILED
     assert "embed elsewhere than they are stored" in refused.stderr
     assert parsed("spaces", "reembed", "ngram", "--replace")["replaced"] == count
-    assert parsed("spaces", "reembed", "ngram", "--source", "files:")["compared"] == 0
+    nobody = holocron("spaces", "reembed", "ngram", "--source", "files:")
+    assert (nobody.exit_code, "no source is registered whose id begins with 'files:'" in nobody.stderr) == (2, True)
 
 
 def test_a_space_is_derived_and_described(filled: World) -> None:
