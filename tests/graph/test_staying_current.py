@@ -540,7 +540,8 @@ def test_a_night_that_lasts_is_not_doubled(graph: Graph) -> None:
 def test_every_space_is_evaluated_at_night(graph: Graph) -> None:
     """One run for each space that has a partition, as the active ones have."""
     schedule = graph.defs.get_repository_def().get_schedule_def("evaluation")
-    with dg.instance_for_test() as instance, dg.build_schedule_context(instance=instance) as context:
+    resources = {"sensor_store": graph.world.store}
+    with dg.instance_for_test() as instance, dg.build_schedule_context(instance, resources=resources) as context:
         assert isinstance(schedule(context), dg.SkipReason)
         instance.add_dynamic_partitions("embedding_spaces", ["b", "a"])
 
