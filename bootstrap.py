@@ -140,7 +140,8 @@ def pip(*calls: list[str]) -> None:
     """
     pip = [str(python()), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-compile"]
     running = [subprocess.Popen([*pip, *arguments], cwd=ROOT) for arguments in calls]
-    if any([process.wait() != 0 for process in running]):
+    codes = [process.wait() for process in running]
+    if any(codes):
         sys.exit("Setting up failed; see pip's message above. Running the same command again continues.")
 
 
