@@ -137,21 +137,38 @@ class Searcher:
 
     def _sight(self, space: str | None, alias: str, *, compare: bool) -> _Sight:
         """The space to search; with `compare` after its model was compared with the registered anchors."""
-        stamp, known = self._store.stamp(), self._sights.get((space, alias))
-        if known is not None and (stamp is None or known.stamp != stamp or (compare and not known.is_compared)):
-            known = None
-        if known is not None and (not compare or time.monotonic() - known.seconds < _ANCHOR_SECONDS):
-            return known
+        if sight := self._fresh_sight(space, alias, compare=compare):
+            return sight
+        with self._lock:
+            # Of several who found it old, the first has looked again meanwhile.
+            sight = self._fresh_sight(space, alias, compare=compare) or self._look(space, alias, compare=compare)
+        return sight
+
+    def _fresh_sight(self, space: str | None, alias: str, *, compare: bool) -> _Sight | None:
+        sight = self._unchanged_sight(space, alias, self._store.stamp(), compare=compare)
+        if sight is None or (compare and time.monotonic() - sight.seconds >= _ANCHOR_SECONDS):
+            return None
+        return sight
+
+    def _unchanged_sight(self, space: str | None, alias: str, stamp: str | None, *, compare: bool) -> _Sight | None:
+        """What was seen before, if nothing was committed since."""
+        known = self._sights.get((space, alias))
+        if known is None or stamp is None or known.stamp != stamp or (compare and not known.is_compared):
+            return None
+        return known
+
+    def _look(self, space: str | None, alias: str, *, compare: bool) -> _Sight:
+        stamp = self._store.stamp()
         try:
-            with self._lock:
-                chosen, method = read(self._store, _chosen, space, alias)
-                if compare:
-                    require_model_unmoved(self._store, self._providers, chosen, self._canary, a_short_one)
+            chosen, method = read(self._store, _chosen, space, alias)
+            if compare:
+                require_model_unmoved(self._store, self._providers, chosen, self._canary, a_short_one)
         except StoreBusyError:
             # Nothing was committed since it was fit, so it still is; the model's digest is looked at in any case.
+            known = self._unchanged_sight(space, alias, stamp, compare=compare)
             if known is None:
                 raise
-            return known
+            chosen, method = known.space, known.method
         sight = _Sight(space=chosen, method=method, stamp=stamp, is_compared=compare, seconds=time.monotonic())
         self._sights[space, alias] = sight
         return sight

@@ -77,12 +77,19 @@ def added(
     for first in range(0, len(missing), MOST_ROWS):
         name = _new_name("segment")
         wanted = missing.slice(first, MOST_ROWS)
-        pages = (wanted.slice(at, _PAGE_ROWS) for at in range(0, len(wanted), _PAGE_ROWS))
+        pages = _pages(wanted, first, len(missing), progress)
         count = write_segment(folder / name, map(partial(_page, store, space), pages), analyzer)
-        if progress is not None:
-            progress(first + len(wanted), len(missing))
         segment = open_segment(folder / name, space.dimensions)
         yield Part(segment, np.ones(count, bool))
+
+
+def _pages(wanted: pa.Table, done: int, total: int, progress: Progress | None) -> Iterator[pa.Table]:
+    for at in range(0, len(wanted), _PAGE_ROWS):
+        if progress is not None:
+            progress(done + at, total)
+        yield wanted.slice(at, _PAGE_ROWS)
+    if progress is not None:
+        progress(done + len(wanted), total)
 
 
 def _page(store: Store, space: EmbeddingSpace, keys: pa.Table) -> Rows:
