@@ -5,6 +5,7 @@ The tree::
     HolocronError
     ├── ConfigurationError        the settings are wrong; nothing was attempted
     ├── InputError                a file, line or query that was handed over cannot be used
+    │   └── UnknownItemError      nothing has the id that was asked for
     ├── ExportError               the folder handed to `holocron export` cannot be used
     ├── ArtefactError             the folder of a run's artefacts cannot be written; the run's work stands
     ├── EventError                the file of events cannot be written; whatever it would tell of stands
@@ -14,6 +15,7 @@ The tree::
     ├── WorkerStartError          worker processes cannot be started, so no document can be blamed
     ├── MassChangeError           the guard stopped a run that would retire too much
     ├── NotReadyError             a space is not fit for what was asked of it
+    ├── UnfinishedError (transient) an answer takes longer than anyone waits for it, and is worked on meanwhile
     ├── JobRefusedError           a job asks for what nothing can do
     ├── SpaceMismatchError        a provider no longer produces the vectors its space was registered with
     │   └── ModelChangedError     because the model behind the name is another one, or answers otherwise
@@ -47,6 +49,10 @@ class ConfigurationError(HolocronError):
 
 class InputError(HolocronError):
     """A file, a line, or the result of a query or a search, that was handed over cannot be used."""
+
+
+class UnknownItemError(InputError):
+    """What was asked for by its id is not there."""
 
 
 class ExportError(HolocronError):
@@ -83,6 +89,10 @@ class MassChangeError(HolocronError):
 
 class NotReadyError(HolocronError):
     """An alias cannot mean this space, or not yet."""
+
+
+class UnfinishedError(TransientError):
+    """An answer is not ready yet; whoever asks again later gets it."""
 
 
 class JobRefusedError(HolocronError):

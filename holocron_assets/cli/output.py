@@ -1,14 +1,11 @@
 """How commands speak: tables and bars for people, one JSON document for scripts."""
 
-import dataclasses
-import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import click
 from rich import box
@@ -27,6 +24,7 @@ from rich.progress import (
 from rich.table import Table
 
 from holocron_assets.errors import ConfigurationError
+from holocron_assets.json_documents import json_text
 from holocron_assets.ports import Progress as ReportProgress
 
 _COMMANDS = {code: " " for code in (*range(32), *range(127, 160)) if code != ord("\n")}
@@ -68,11 +66,6 @@ def warn(text: str) -> None:
 def print_json(value: Any) -> None:
     """One JSON document: dataclasses as objects, times in ISO 8601, UTC."""
     click.echo(json_text(value))
-
-
-def json_text(value: Any) -> str:
-    """The same, as a text."""
-    return json.dumps(value, default=_plain, ensure_ascii=False, indent=2)
 
 
 def rows_table(
@@ -163,15 +156,3 @@ def _cell(value: object) -> str:
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M:%S}"
     return str(value)
-
-
-def _plain(value: object) -> object:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    if isinstance(value, datetime):
-        return value.isoformat() + "Z"
-    if isinstance(value, UUID):
-        return str(value)
-    if isinstance(value, set | tuple):
-        return list(value)
-    raise TypeError(f"cannot show {type(value).__name__} as JSON")

@@ -11,7 +11,6 @@ from rich.text import Text
 from holocron_assets.cli.output import (
     console,
     json_option,
-    json_text,
     print_json,
     printable,
     progress_bar,
@@ -19,6 +18,7 @@ from holocron_assets.cli.output import (
     write_file,
 )
 from holocron_assets.composition import command_store, searcher
+from holocron_assets.json_documents import json_text
 from holocron_assets.promotion import DEFAULT
 from holocron_assets.retrieval.filters import Filters
 from holocron_assets.retrieval.hits import Fusion, Hit, Method, Mode, SearchResult

@@ -1,0 +1,24 @@
+"""The JSON that programs read: the same document from a command and from the search page."""
+
+import dataclasses
+import json
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+
+def json_text(value: Any) -> str:
+    """One document: dataclasses as objects, times in ISO 8601, UTC."""
+    return json.dumps(value, default=_plain, ensure_ascii=False, indent=2)
+
+
+def _plain(value: object) -> object:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if isinstance(value, datetime):
+        return value.isoformat() + "Z"
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, set | tuple):
+        return list(value)
+    raise TypeError(f"cannot show {type(value).__name__} as JSON")
