@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 STEP_WAIT_SECONDS = 120.0
 COMMAND_WAIT_SECONDS = 15.0
 SENSOR_WAIT_SECONDS = 0.0
+#: Who looks at a page sees that it loads, and can load it again.
+PAGE_WAIT_SECONDS = 3.0
 
 
 class InstalledProviders:
@@ -67,20 +69,25 @@ def sensor_store(settings: Settings) -> Store:
     return open_store(settings, wait_seconds=SENSOR_WAIT_SECONDS)
 
 
+def page_store(settings: Settings) -> Store:
+    """The store as the search page uses it."""
+    return open_store(settings, wait_seconds=PAGE_WAIT_SECONDS)
+
+
 def installed_providers(settings: Settings) -> ProviderCatalog:
     """Every provider that this installation has."""
     return InstalledProviders(settings)
 
 
-def searcher(settings: Settings) -> "Searcher":
-    """What answers questions, as the settings say; waits for a held store as a command does."""
+def searcher(settings: Settings, store: Store | None = None) -> "Searcher":
+    """What answers questions of `store` as the settings say; without one it waits for the store as a command does."""
     # What searches need takes long to import, and most commands do not search.
     from holocron_assets.search import Searcher  # noqa: PLC0415
     from holocron_assets.stages.canary import CanaryPolicy  # noqa: PLC0415
     from holocron_assets.stages.indexing import IndexPlace  # noqa: PLC0415
 
     return Searcher(
-        command_store(settings),
+        store or command_store(settings),
         InstalledProviders(settings),
         CanaryPolicy.of(settings),
         IndexPlace.of(settings),

@@ -20,6 +20,7 @@ COMMANDS = {
     "plan": "holocron_assets.cli.plan:command",
     "status": "holocron_assets.cli.status:command",
     "search": "holocron_assets.cli.search:command",
+    "serve": "holocron_assets.cli.serve:command",
     "evidence": "holocron_assets.cli.evidence:command",
     "evaluate": "holocron_assets.cli.evaluate:command",
     "verify": "holocron_assets.cli.verify:command",
