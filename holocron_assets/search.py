@@ -85,7 +85,7 @@ class Searcher:
         self._place = place
         self._reranker = reranker or NoReranker()
         self._depth = rerank_depth
-        self._sights: dict[tuple[str | None, str], _Sight] = {}
+        self._sights: dict[tuple[str, str], _Sight] = {}
         self._indexes: dict[str, SearchIndex] = {}
         self._lock = threading.Lock()
 
@@ -152,7 +152,7 @@ class Searcher:
 
     def _unchanged_sight(self, space: str | None, alias: str, stamp: str | None, *, compare: bool) -> _Sight | None:
         """What was seen before, if nothing was committed since."""
-        known = self._sights.get((space, alias))
+        known = self._sights.get(_named(space, alias))
         if known is None or stamp is None or known.stamp != stamp or (compare and not known.is_compared):
             return None
         return known
@@ -170,7 +170,10 @@ class Searcher:
                 raise
             chosen, method = known.space, known.method
         sight = _Sight(space=chosen, method=method, stamp=stamp, is_compared=compare, seconds=time.monotonic())
-        self._sights[space, alias] = sight
+        self._sights[_named(space, alias)] = sight
+        if compare or self._unchanged_sight(chosen.slug, alias, stamp, compare=False) is None:
+            # Whoever was answered goes on with the whole name.
+            self._sights[_named(chosen.slug, alias)] = sight
         return sight
 
     def _embedded(self, space: EmbeddingSpace, queries: Sequence[str]) -> NDArray[np.float32]:
@@ -181,6 +184,10 @@ class Searcher:
         require_same_space(space, provider.describe())
         require_valid(vectors, space, len(queries))
         return vectors
+
+
+def _named(space: str | None, alias: str) -> tuple[str, str]:
+    return ("alias", alias) if space is None else ("space", space)
 
 
 def _require_answerable(question: Question) -> None:

@@ -1,7 +1,7 @@
 """The search page, made of its parts: addresses, what answers them, and how errors are told."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
@@ -21,7 +21,6 @@ from holocron_assets.errors import (
     InputError,
     NotReadyError,
     ProviderError,
-    StoreError,
     TransientError,
     UnfinishedError,
     UnknownItemError,
@@ -162,15 +161,10 @@ class SearchPage:
         return PlainTextResponse(f"{text}\n", HTTPStatus.INTERNAL_SERVER_ERROR)
 
     def _found(self, one: Asked, progress: Progress) -> SearchResult:
-        result = self._services.searcher.search(one.question, space=one.space, alias=one.alias, progress=progress)
-        return self._logged(result, one) if self._services.log_searches else result
-
-    def _logged(self, result: SearchResult, one: Asked) -> SearchResult:
-        """Who holds the store stops what writes, not what reads: the result says then that it was not logged."""
-        try:
-            log_retrieval(self._services.store, result, top_k=one.question.top_k, min_score=one.question.min_score)
-        except StoreError as error:
-            return replace(result, notes=(*result.notes, f"This search was not logged: {error}"))
+        question = one.question
+        result = self._services.searcher.search(question, space=one.space, alias=one.alias, progress=progress)
+        if self._services.log_searches:
+            log_retrieval(self._services.store, result, top_k=question.top_k, min_score=question.min_score)
         return result
 
     def _page(self, template: str, **shown: Any) -> Response:

@@ -53,7 +53,7 @@ class Guard:
     """
 
     def __init__(self, app: ASGIApp, hosts: Hosts, log: Callable[[str], None], *, verbose: bool) -> None:
-        self._app = app
+        self.application = app
         self._hosts = hosts
         self._log = log
         self._verbose = verbose
@@ -61,7 +61,7 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self.application(scope, receive, send)
             return
         started, status = time.monotonic(), 500
 
@@ -73,7 +73,7 @@ class Guard:
             await send(message)
 
         try:
-            await (self._refusal(scope) or self._app)(scope, receive, guarded)
+            await (self._refusal(scope) or self.application)(scope, receive, guarded)
         finally:
             self._log(f"{scope['method']} {self._address(scope)} {status} {time.monotonic() - started:.3f} s")
 

@@ -121,7 +121,11 @@ def _shown(hit: Hit, result: SearchResult, terms: set[str], analyzer: Analyzer, 
 
 def _scores(scores: Scores) -> dict[str, str]:
     values: dict[str, Any] = {name: getattr(scores, name) for name in SCORES}
-    return {name: f"{value:.{_DIGITS.get(name, 3)}f}" for name, value in values.items() if value is not None}
+    return {name: _rounded(value, _DIGITS.get(name, 3)) for name, value in values.items() if value is not None}
+
+
+def _rounded(value: float, digits: int) -> str:
+    return f"{round(value, digits) + 0:.{digits}f}"  # and never -0.000
 
 
 def _runs(passages: Sequence[Hit]) -> Iterator[tuple[int, str]]:

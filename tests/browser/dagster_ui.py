@@ -1,5 +1,6 @@
 """Dagster's pages in a headless Chromium, over a project of their own."""
 
+import json
 import os
 import shutil
 import signal
@@ -11,7 +12,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from selenium import webdriver
 from selenium.common.exceptions import StaleElementReferenceException, WebDriverException
@@ -36,6 +37,8 @@ telemetry: {enabled: false}
 nux: {enabled: false}
 """
 SIZE = (1400, 900)
+#: The text and the id of what has the keyboard; the whole page has it while nothing else does.
+_SAID = "[...document.querySelectorAll(':focus')].map(one => one.textContent + ' ' + one.id).join()"
 _START_SECONDS = 120
 _PAGE_SECONDS = 90
 
@@ -112,13 +115,10 @@ class Browser:
         # As root, as in containers, Chromium has no sandbox of its own.
         for flag in ("headless=new", "no-sandbox", "disable-gpu", "disable-dev-shm-usage", "hide-scrollbars"):
             options.add_argument(f"--{flag}")
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         service = webdriver.ChromeService(str(shutil.which("chromedriver")))
         self._driver = webdriver.Chrome(options=options, service=service)
-        width, height = SIZE
-        self._driver.execute_cdp_cmd(
-            "Emulation.setDeviceMetricsOverride",
-            {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False},
-        )
+        self.resize(*SIZE)
         return self
 
     def __exit__(self, *_ended: object) -> None:
@@ -127,6 +127,43 @@ class Browser:
     def open(self, path: str) -> None:
         """Go to a page."""
         self._driver.get(self._url + path)
+
+    def resize(self, width: int, height: int) -> None:
+        """Have a screen of this size."""
+        self._driver.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False},
+        )
+
+    def prefer(self, scheme: str) -> None:
+        """Want pages to be `dark` or `light`."""
+        wish = {"name": "prefers-color-scheme", "value": scheme}
+        self._driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [wish]})
+
+    def press(self, *keys: str) -> None:
+        """Type on the keyboard, wherever it is."""
+        ActionChains(self._driver).send_keys(*keys).perform()
+
+    def press_until(self, key: str, text: str, *, most: int = 80) -> None:
+        """Press a key until what has the keyboard says a text, or is called so."""
+        for _ in range(most):
+            self.press(key)
+            if self.ask(f"{_SAID}.includes({json.dumps(text)})"):
+                return
+        self.shot("lost")
+        raise AssertionError(f"{key!r} does not lead to {text!r}: see the picture `lost`")
+
+    def ask(self, script: str) -> Any:
+        """What a script says of the page."""
+        return self._driver.execute_script(f"return {script}")
+
+    def go_back(self) -> None:
+        """To the page before."""
+        self._driver.back()
+
+    def complaints(self) -> list[str]:
+        """What pages wrote to the console since it was last asked."""
+        return [one["message"] for one in self._driver.get_log("browser")]
 
     def see(self, text: str, *, times: int = 1, inside: str = "*", seconds: float = _PAGE_SECONDS) -> WebElement:
         """Wait until a text is there so many times; the last element that says it."""
