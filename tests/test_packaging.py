@@ -46,11 +46,14 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 def test_the_wheel_carries_what_is_needed(wheel: Path) -> None:
-    """SQL, sample and the command line's default are in the wheel; tests and sources of the sample are not."""
+    """The wheel has SQL, sample, the search page's files and the command line's default, and no tests."""
     names = set(zipfile.ZipFile(wheel).namelist())
 
     for file in (ROOT / "sql").rglob("*.sql"):
         assert f"resources/{file.relative_to(ROOT).as_posix()}" in names
+    for folder in ("templates", "static"):
+        for file in (ROOT / "holocron_assets" / "web" / folder).iterdir():
+            assert file.relative_to(ROOT).as_posix() in names
     assert "holocron_assets/sample/records.ndjson.gz" in names
     assert "holocron_assets/sample/judged/qrels.tsv" in names
     assert "holocron_assets_cli_defaults.pth" in names

@@ -3,7 +3,6 @@
 import asyncio
 import socket
 from collections.abc import Callable
-from contextlib import suppress
 
 import uvicorn
 
@@ -68,5 +67,4 @@ def serve(guarded: Guard, listener: socket.socket, ready: Callable[[], None]) ->
     )
     server = uvicorn.Server(config)
     ready()
-    with suppress(KeyboardInterrupt):
-        server.run(sockets=[listener])
+    server.run(sockets=[listener])

@@ -20,7 +20,8 @@ class Desk:
 
     Work that takes longer is finished all the same, for what it leaves behind: an index. Its answer is dropped, because
     it may be stale when somebody asks again; who does so meanwhile waits for it, and then has the same done anew.
-    The threads are no reason for the process not to end.
+    The threads are no reason for the process not to end; but it must do so at once (`os._exit`) while any is at work in
+    a library, which would not outlive the interpreter.
     """
 
     def __init__(self, patience_seconds: float = PATIENCE_SECONDS, most: int = _MOST_AT_ONCE) -> None:
@@ -30,6 +31,11 @@ class Desk:
         self._running = 0
         self._late: dict[str, list[Future[None]]] = {}
         self._progress: dict[str, tuple[int, int]] = {}
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything is still worked on."""
+        return self._running > 0
 
     async def answer(self, about: str, work: Callable[[Progress], Answer]) -> Answer:
         """What `work` answers, or raises; `about` names what it may have to build, so that not all of them do.

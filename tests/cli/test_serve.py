@@ -12,7 +12,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import filelock
+import pytest
+
 from holocron_assets.cli import MISUSED
+from holocron_assets.stages.indexing import IndexPlace
+from holocron_assets.tables import spaces
+from holocron_assets.transactions import read
 from tests.cli.test_commands import filled, folder, holocron
 from tests.graph.test_interruptions import held
 from tests.world import World
@@ -80,6 +86,21 @@ def test_it_starts_while_the_store_is_held(filled: World, folder: Path) -> None:
     assert (status, f"process {pid}" in page) == (503, True)
     assert f"warning: {filled.store.name} is in use by process {pid}" in errors
     assert "warning: whoever reaches 0.0.0.0 can read every text" in errors
+
+
+@pytest.mark.slow
+def test_it_ends_while_an_index_is_built(filled: World, folder: Path) -> None:
+    """It listens although the index is not ready, says so, and Ctrl-C waits for nothing."""
+    (space,) = read(filled.store, spaces.list_spaces)
+    index = IndexPlace.of(filled.settings).folder(filled.store, space)
+    index.mkdir(parents=True)
+
+    with filelock.FileLock(index / "building.lock"), served(folder) as (_, process):
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=20)
+
+    assert process.returncode == 0
+    assert "is not ready yet" in errors
 
 
 def test_where_it_cannot_listen_it_says_so(filled: World) -> None:
