@@ -12,7 +12,7 @@ from holocron_assets.anchors import a_short_one
 from holocron_assets.derived_spaces import open_space
 from holocron_assets.errors import InputError, StoreBusyError
 from holocron_assets.evaluation.comparing import best_method
-from holocron_assets.ports import Progress, ProviderCatalog, Purpose, Session, Store
+from holocron_assets.ports import EmbeddingProvider, Progress, ProviderCatalog, Purpose, Session, Store
 from holocron_assets.promotion import DEFAULT, space_of_alias
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.retrieval.filters import Filters
@@ -87,6 +87,7 @@ class Searcher:
         self._depth = rerank_depth
         self._sights: dict[tuple[str, str], _Sight] = {}
         self._indexes: dict[str, SearchIndex] = {}
+        self._opened: dict[str, EmbeddingProvider] = {}
         self._lock = threading.Lock()
 
     def search(
@@ -177,7 +178,10 @@ class Searcher:
         return sight
 
     def _embedded(self, space: EmbeddingSpace, queries: Sequence[str]) -> NDArray[np.float32]:
-        provider = open_space(self._store, self._providers, space)
+        if space.slug not in self._opened:
+            # What a derived space's vectors are made by is read from the store, and never changes.
+            self._opened[space.slug] = open_space(self._store, self._providers, space)
+        provider = self._opened[space.slug]
         require_same_space(space, provider.describe())
         vectors = provider.embed(queries, Purpose.QUERY).values
         # The name may have come to mean another model since it was looked at.

@@ -16,6 +16,7 @@ from holocron_assets.sections import SearchSettings
 from holocron_assets.stages.indexing import IndexPlace
 from holocron_assets.tables import spaces
 from holocron_assets.transactions import read
+from tests.derived import derived, fill
 from tests.graph.test_interruptions import held
 from tests.web.pages import HOSTILE_TITLE, OVERRIDE, SCRIPT, Page, Read
 from tests.world import World, page_row, prose
@@ -278,6 +279,20 @@ def test_while_nothing_changed_a_held_store_is_searched(
     assert seconds[0] > 0.25 > min(seconds[1:])
     assert context.status_code == 200
     assert lineage.status_code == 503
+
+
+def test_a_derived_space_of_a_held_store_is_searched(page: Page, filled: World) -> None:
+    """What its vectors are made by is known once it was searched."""
+    (source,) = read(filled.store, spaces.list_spaces)
+    space = derived(filled, source, "matryoshka", 16)
+    fill(filled, space)
+    first = page.get("/api/search", q="tides", space=space.slug)
+
+    with held(filled.closed_file()):
+        again = page.get("/api/search", q="tides", space=space.slug)
+
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert again.json() == first.json()
 
 
 def test_a_held_store_that_changed_is_told_with_its_holder(page: Page, filled: World) -> None:
