@@ -40,13 +40,15 @@ def command(host: str, port: int, *, verbose: bool, as_json: bool) -> None:
         log_searches=settings.search.log,
         desk=Desk(),
     )
-    with listening(host, port) as listener, suppress(KeyboardInterrupt):
-        if not is_loopback(listener.getsockname()[0]):
-            warn(f"whoever reaches {host} can read every text of {store.name}: the page has no log-in")
+    with suppress(KeyboardInterrupt):
+        # Whoever finds it listening finds it ready.
         prepare(services, warn)
-        url = url_of(listener)
-        page = search_page(services, Hosts(host, socket.gethostname()), _log, verbose=verbose)
-        serve(page, listener, lambda: print_json({"url": url}) if as_json else say(f"{url} (Ctrl-C ends it)"))
+        with listening(host, port) as listener:
+            if not is_loopback(listener.getsockname()[0]):
+                warn(f"whoever reaches {host} can read every text of {store.name}: the page has no log-in")
+            url = url_of(listener)
+            page = search_page(services, Hosts(host, socket.gethostname()), _log, verbose=verbose)
+            serve(page, listener, lambda: print_json({"url": url}) if as_json else say(f"{url} (Ctrl-C ends it)"))
     if services.desk.is_busy:
         # An index that is being built is left as by a kill, and the next search begins where it can.
         sys.stdout.flush()

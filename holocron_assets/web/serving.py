@@ -62,6 +62,7 @@ def serve(guarded: Guard, listener: socket.socket, ready: Callable[[], None]) ->
         log_level="warning",
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         h11_max_incomplete_event_size=2 * MOST_QUERY_BYTES,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
