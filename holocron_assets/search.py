@@ -142,8 +142,7 @@ class Searcher:
             return sight
         with self._lock:
             # Of several who found it old, the first has looked again meanwhile.
-            sight = self._fresh_sight(space, alias, compare=compare) or self._look(space, alias, compare=compare)
-        return sight
+            return self._fresh_sight(space, alias, compare=compare) or self._look(space, alias, compare=compare)
 
     def _fresh_sight(self, space: str | None, alias: str, *, compare: bool) -> _Sight | None:
         sight = self._unchanged_sight(space, alias, self._store.stamp(), compare=compare)
