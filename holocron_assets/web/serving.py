@@ -51,6 +51,18 @@ def prepare(services: Services, say: Callable[[str], None]) -> None:
         say(str(error))
 
 
+class _Server(uvicorn.Server):
+    """Says that it is ready when it is, and when a signal ends it as it should."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()
+
+
 def serve(guarded: Guard, listener: socket.socket, ready: Callable[[], None]) -> None:
     """Answer whoever comes, until this process is told to end; `ready` is called when the first may."""
     config = uvicorn.Config(
@@ -66,6 +78,4 @@ def serve(guarded: Guard, listener: socket.socket, ready: Callable[[], None]) ->
         h11_max_incomplete_event_size=2 * MOST_QUERY_BYTES,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
-    server = uvicorn.Server(config)
-    ready()
-    server.run(sockets=[listener])
+    _Server(config, ready).run(sockets=[listener])

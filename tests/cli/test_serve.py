@@ -65,7 +65,7 @@ def test_it_answers_until_it_is_interrupted(filled: World, folder: Path) -> None
 
     assert hits[0]["title"] == "Lamps"
     assert url.startswith("http://127.0.0.1:")
-    assert status == 400
+    assert status in (400, 414), "uvicorn refuses it, or we do"
     assert process.returncode == 0
     assert "GET /api/search 200 " in errors
     assert "miners" not in errors
