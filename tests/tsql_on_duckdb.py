@@ -42,6 +42,8 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {"threads": 1, "memor
 _MACROS = """
 create or replace temp macro datalength(x) as length(x) * 2;
 create or replace temp macro isjson(x) as cast(json_valid(x) as int);
+create or replace temp macro checksum(x, y) as hash(x, y);
+create or replace temp macro checksum_agg(x) as bit_xor(x);
 """
 
 

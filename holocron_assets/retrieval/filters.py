@@ -50,15 +50,15 @@ class Filters:
         allowed = np.ones(rows.num_rows, bool)
         for name in ("source_system", "source_name", "resource_type", "source_type", "page_type"):
             if values := getattr(self, name):
-                allowed &= _is_one_of(pc.utf8_lower(rows.column(name)), [value.casefold() for value in values])
+                allowed &= _is_one_of(pc.utf8_lower(rows.column(name)), _lower(values))
         for name in ("source_id", "chunk_id"):
             if values := getattr(self, name):
-                allowed &= _is_one_of(rows.column(name), values)
+                allowed &= _is_one_of(rows.column(name), pa.array(values, pa.string()))
         if self.title:
             found = pc.match_substring(rows.column("title"), self.title, ignore_case=True)
             allowed &= _booleans(found)
         if self.tag:
-            allowed &= _has_one_of(rows.column("tags"), [value.casefold() for value in self.tag])
+            allowed &= _has_one_of(rows.column("tags"), _lower(self.tag))
         if self.since is not None:
             allowed &= _booleans(
                 pc.greater_equal(rows.column("fetched_utc"), pa.scalar(self.since, pa.timestamp("us")))
@@ -68,11 +68,16 @@ class Filters:
         return allowed
 
 
-def _is_one_of(column: pa.ChunkedArray, values: Sequence[str]) -> NDArray[np.bool_]:
-    return _booleans(pc.is_in(column, pa.array(values, pa.string())))
+def _lower(values: Sequence[str]) -> pa.StringArray:
+    # By the same function as the rows: languages of programs differ in what the small letter of some is.
+    return pc.utf8_lower(pa.array(values, pa.string()))
 
 
-def _has_one_of(column: pa.ChunkedArray, values: Sequence[str]) -> NDArray[np.bool_]:
+def _is_one_of(column: pa.ChunkedArray, values: pa.StringArray) -> NDArray[np.bool_]:
+    return _booleans(pc.is_in(column, values))
+
+
+def _has_one_of(column: pa.ChunkedArray, values: pa.StringArray) -> NDArray[np.bool_]:
     """Of a column of lists, which rows have one of the values in theirs."""
     tags = column.combine_chunks()
     owners = pc.list_parent_indices(tags)

@@ -18,10 +18,10 @@ from holocron_assets.retrieval.bm25 import WordPart, bm25
 from holocron_assets.retrieval.filters import Filters
 from holocron_assets.retrieval.fusion import reciprocal_ranks, weighted_scores
 from holocron_assets.retrieval.hits import Fusion, Hit, Method, Mode, Scores
-from holocron_assets.retrieval.manifest import Manifest, is_whole, read_manifest
+from holocron_assets.retrieval.manifest import Manifest, is_whole
 from holocron_assets.retrieval.nearest import Part, cosines, nearest_rows
 from holocron_assets.retrieval.segment import Segment, open_segment
-from holocron_assets.retrieval.words import Analyzer
+from holocron_assets.retrieval.words import analyzer_of
 
 #: How many of each leg a hybrid search fuses, at least.
 _FUSED = 1000
@@ -54,7 +54,7 @@ class SearchIndex:
         self.segments = segments
         self._live: Sequence[NDArray[np.bool_]] = live
         self._starts = np.cumsum([0, *(segment.row_count for segment in segments)])
-        self._analyzer = Analyzer(manifest.language)
+        self._analyzer = analyzer_of(manifest.language)
 
     def rank(
         self,
@@ -114,6 +114,10 @@ class SearchIndex:
             for row in np.flatnonzero(live & wanted.mask(segment.rows))
         ]
         return sorted(found, key=lambda hit: (hit.start_offset, hit.end_offset))
+
+    def stamped(self, stamp: str | None) -> "SearchIndex":
+        """The same index, known to be current while the store looks like `stamp` from outside."""
+        return SearchIndex(self.folder, self.manifest.model_copy(update={"stamp": stamp}), self.segments, self._live)
 
     def is_whole(self) -> bool:
         """Whether every file that this index reads is still as it was."""
@@ -237,11 +241,8 @@ class SearchIndex:
         )
 
 
-def open_published(folder: Path) -> SearchIndex | None:
-    """The index that is published in a folder, or None; raises `IndexDamagedError` where it is not whole."""
-    manifest = read_manifest(folder)
-    if manifest is None:
-        return None
+def open_index(folder: Path, manifest: Manifest) -> SearchIndex:
+    """The index that a manifest describes; raises `IndexDamagedError` where it is not whole."""
     if not is_whole(folder, manifest):
         raise IndexDamagedError(f"{folder}: files of the index are missing or cut off")
     segments = [open_segment(folder / one.name, manifest.dimensions) for one in manifest.segments]
@@ -253,9 +254,12 @@ def _live(folder: Path, retired: str | None, count: int) -> NDArray[np.bool_]:
     if retired is None:
         return np.ones(count, bool)
     try:
-        return np.asarray(~np.load(folder / retired))
-    except (OSError, ValueError) as error:
+        mask = np.load(folder / retired)
+    except (OSError, ValueError, EOFError) as error:
         raise IndexDamagedError(f"{folder / retired} cannot be read: {error}") from error
+    if mask.shape != (count,) or mask.dtype != bool:
+        raise IndexDamagedError(f"{folder / retired} does not say of each row whether it counts")
+    return np.asarray(~mask)
 
 
 def _number(value: float) -> float | None:

@@ -12,7 +12,7 @@ from holocron_assets.errors import IndexDamagedError
 
 MANIFEST = "index.json"
 #: Counts up with every change of what the files hold; an index of another one is built anew.
-FORMAT = 1
+FORMAT = 2
 
 
 class SegmentEntry(BaseModel):

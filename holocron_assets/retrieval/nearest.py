@@ -50,7 +50,7 @@ def nearest_rows(parts: Sequence[Part], queries: NDArray[np.float32], limit: int
     nothing is near.
     """
     directions = _directions(queries)
-    near = _Nearest(len(queries), limit, margin=2 * (queries.shape[1] * _UNIT_ROUNDOFF + _UNIT_LENGTH))
+    near = _Nearest(directions, limit, margin=2 * (queries.shape[1] * _UNIT_ROUNDOFF + _UNIT_LENGTH))
     asked = directions.astype(np.float32)
     first = 0
     for part in parts:
@@ -83,7 +83,8 @@ def cosines(
         for start in range(0, here.size, _BLOCK_ROWS):
             some = here[start : start + _BLOCK_ROWS]
             local = rows[some] - first
-            products = np.einsum("ij,ij->i", part.vectors[local], directions[queries_of[some]])
+            # Row by row, whatever stands beside it: a sum over several rows at once may be cut anywhere.
+            products = (part.vectors[local] * directions[queries_of[some]]).sum(axis=1)
             similarities[some] = products / np.where(part.norms[local] > 0, part.norms[local], 1.0)
         first += part.norms.size
     return np.round(similarities, _DECIMALS)
@@ -100,7 +101,7 @@ def _compared(part: Part, asked: NDArray[np.float32]) -> Iterator[tuple[NDArray[
 
     Lengths so near 1 that they change no float32 are left alone.
     """
-    numbers = np.flatnonzero(part.counted) if part.counted.mean() < _FEW else None
+    numbers = np.flatnonzero(part.counted) if np.count_nonzero(part.counted) < _FEW * part.counted.size else None
     is_unit = bool(np.abs(part.norms - 1).max(initial=0) < _UNIT_LENGTH)
     every = bool(part.counted.all())
     for start in range(0, part.norms.size if numbers is None else numbers.size, _BLOCK_ROWS):
@@ -121,11 +122,11 @@ def _compared(part: Part, asked: NDArray[np.float32]) -> Iterator[tuple[NDArray[
 class _Nearest:
     """The rows seen so far that may be among the nearest of each query."""
 
-    def __init__(self, queries: int, limit: int, margin: float) -> None:
+    def __init__(self, queries: NDArray[np.float64], limit: int, margin: float) -> None:
         self._limit = limit
         self._margin = margin
         #: what a similarity must reach to matter; above -inf, which stands for rows that do not count
-        self._least = np.full(queries, np.finfo(np.float32).min)
+        self._least = np.where(queries.any(axis=1), np.finfo(np.float32).min, np.inf).astype(np.float32)
         self._queries = np.zeros(0, np.int64)
         self._rows = np.zeros(0, np.int64)
         self._similarities = np.zeros(0, np.float32)

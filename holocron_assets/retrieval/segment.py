@@ -63,7 +63,10 @@ class Segment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """Rows on their way into a segment: columns as `ROW` names them, vectors of shape (len(columns), dimensions)."""
+    """Rows on their way into a segment: columns as `ROW` names them, vectors of shape (len(columns), dimensions).
+
+    A vector of zeros stands for one that cannot be compared: the row is found by its words only.
+    """
 
     columns: pa.Table
     vectors: NDArray[np.float32]

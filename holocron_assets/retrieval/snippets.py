@@ -18,7 +18,7 @@ class Word(Protocol):
     def end(self) -> int: ...
 
 
-#: The words of a text, in its order, without overlaps.
+#: The words of a text, in its order; two may overlap.
 Analyse = Callable[[str], Iterable[Word]]
 
 
@@ -40,12 +40,14 @@ def snippet(passage: str, wanted: Collection[str], analyse: Analyse, longest: in
     found = [word for word in analyse(passage) if word.term in wanted]
     first, last = _densest(found, longest)
     start, end = _widened(passage, first, last, longest)
-    spans = ((max(word.start, start) - start, min(word.end, end) - start) for word in found)
-    return Snippet(
-        text=passage[start:end],
-        start=start,
-        spans=tuple((begin, stop) for begin, stop in spans if 0 <= begin < stop),
-    )
+    spans: list[tuple[int, int]] = []
+    for word in found:
+        begin, stop = max(word.start, start) - start, min(word.end, end) - start
+        if spans and begin < spans[-1][1]:
+            spans[-1] = (spans[-1][0], max(stop, spans[-1][1]))
+        elif begin < stop:
+            spans.append((begin, stop))
+    return Snippet(text=passage[start:end], start=start, spans=tuple(spans))
 
 
 def _densest(found: Sequence[Word], longest: int) -> tuple[int, int]:

@@ -1,14 +1,13 @@
 """The segments of an index as it is brought up to date: which rows still count, what is new, and what is merged."""
 
-import json
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
@@ -23,7 +22,8 @@ from holocron_assets.tables import index_rows
 from holocron_assets.transactions import read
 from holocron_assets.vectors import rows_of
 
-_PAGE_ROWS = 1024
+#: Each page costs a look at the keys of everything.
+_PAGE_ROWS = 4096
 #: A segment is merged with the smaller ones once these together are so many times smaller at most.
 _GROWTH = 2
 
@@ -50,16 +50,19 @@ def compared(published: SearchIndex | None, keys: pa.Table) -> tuple[list[Part],
     """The segments with what of them still counts, and the chunks that none of them has as they are now."""
     present = np.zeros(keys.num_rows, bool)
     parts = []
+    segments = published.segments if published else ()
     ids, versions = keys.column("chunk_id").combine_chunks(), keys.column("row_version").combine_chunks()
-    for segment in published.segments if published else ():
-        place = pc.index_in(segment.rows.column("chunk_id"), value_set=ids).combine_chunks()
-        is_known = np.asarray(place.is_valid())
-        at = np.asarray(place.fill_null(0)).astype(np.int64)
-        if not len(ids):
-            live = np.zeros(segment.row_count, bool)
-        else:
-            same = pc.equal(versions.take(pa.array(at)), segment.rows.column("row_version"))
-            live = is_known & np.asarray(same) & ~present[at]
+    known = [chunk for segment in segments for chunk in segment.rows.column("chunk_id").chunks]
+    # All at once, because what is looked up in is made ready each time.
+    places = pc.fill_null(pc.index_in(pa.chunked_array(known, pa.string()), value_set=ids), -1).combine_chunks()
+    first = 0
+    for segment in segments:
+        at = np.asarray(places.slice(first, segment.row_count)).astype(np.int64)
+        first += segment.row_count
+        live = at >= 0
+        same = pc.equal(versions.take(pa.array(at[live])), segment.rows.column("row_version").filter(pa.array(live)))
+        live[live] = np.asarray(same)
+        live[live] = ~present[at[live]]
         present[at[live]] = True
         parts.append(Part(segment, live))
     return parts, keys.filter(pa.array(~present))
@@ -74,44 +77,45 @@ def added(
     progress: Progress | None,
 ) -> Iterator[Part]:
     """What is new, in segments of their own; read page by page, so that nobody waits for the store meanwhile."""
+
+    def pages(first: int, end: int) -> Iterator[Rows]:
+        for at in range(first, end, _PAGE_ROWS):
+            if progress is not None:
+                progress(at, len(missing))
+            yield from _page(store, space, missing.slice(at, min(_PAGE_ROWS, end - at)))
+        if progress is not None:
+            progress(end, len(missing))
+
     for first in range(0, len(missing), MOST_ROWS):
         name = _new_name("segment")
-        wanted = missing.slice(first, MOST_ROWS)
-        pages = _pages(wanted, first, len(missing), progress)
-        count = write_segment(folder / name, map(partial(_page, store, space), pages), analyzer)
-        segment = open_segment(folder / name, space.dimensions)
-        yield Part(segment, np.ones(count, bool))
+        count = write_segment(folder / name, pages(first, min(first + MOST_ROWS, len(missing))), analyzer)
+        yield Part(open_segment(folder / name, space.dimensions), np.ones(count, bool))
 
 
-def _pages(wanted: pa.Table, done: int, total: int, progress: Progress | None) -> Iterator[pa.Table]:
-    for at in range(0, len(wanted), _PAGE_ROWS):
-        if progress is not None:
-            progress(done + at, total)
-        yield wanted.slice(at, _PAGE_ROWS)
-    if progress is not None:
-        progress(done + len(wanted), total)
-
-
-def _page(store: Store, space: EmbeddingSpace, keys: pa.Table) -> Rows:
+def _page(store: Store, space: EmbeddingSpace, keys: pa.Table) -> Iterator[Rows]:
+    """Those of some chunks that are still current."""
     versions = dict(zip(keys.column("chunk_id").to_pylist(), keys.column("row_version").to_pylist(), strict=True))
-    table = read(store, _rows, space, list(versions))
-    references = [json.loads(one) for one in table.column("source_ref_json").to_pylist()]
-    offsets = [json.loads(one) for one in table.column("offsets_json").to_pylist()]
-    tags = [json.loads(one) if one else [] for one in table.column("tags_json").to_pylist()]
+    batches = read(store, _rows, space, list(versions))
+    if not batches:
+        return
+    table = pa.Table.from_batches(batches)
+    references = [_object(one) for one in table.column("source_ref_json").to_pylist()]
+    offsets = [_object(one) for one in table.column("offsets_json").to_pylist()]
+    contents = table.column("content").to_pylist()
     derived: dict[str, list[Any]] = {
         "row_version": [versions[chunk_id] for chunk_id in table.column("chunk_id").to_pylist()],
-        "source_system": [one.get("source_system") for one in references],
-        "source_name": [one.get("source_name") for one in references],
-        "resource_type": [one.get("resource_type") for one in references],
-        "page_type": [one.get("primary_type") for one in references],
-        "tags": tags,
-        "url": [one.get("url") for one in references],
-        "start_offset": [one["start_offset"] for one in offsets],
-        "end_offset": [one["end_offset"] for one in offsets],
+        "source_system": [_text(one.get("source_system")) for one in references],
+        "source_name": [_text(one.get("source_name")) for one in references],
+        "resource_type": [_text(one.get("resource_type")) for one in references],
+        "page_type": [_text(one.get("primary_type")) for one in references],
+        "tags": [_texts(one) for one in table.column("tags_json").to_pylist()],
+        "url": [_text(one.get("url")) for one in references],
+        "start_offset": [one.get("start_offset", 0) for one in offsets],
+        "end_offset": [one.get("end_offset", len(text)) for one, text in zip(offsets, contents, strict=True)],
     }
     titles = table.column("title").to_pylist()
     derived["title"] = [
-        title or reference.get("resource_id") for title, reference in zip(titles, references, strict=True)
+        title or _text(reference.get("resource_id")) for title, reference in zip(titles, references, strict=True)
     ]
     columns = [
         pa.array(derived[field.name], field.type)
@@ -119,12 +123,45 @@ def _page(store: Store, space: EmbeddingSpace, keys: pa.Table) -> Rows:
         else table.column("fetched_at_utc" if field.name == "fetched_utc" else field.name).cast(field.type)
         for field in ROW
     ]
-    vectors = rows_of(table.column("vector").combine_chunks(), space.dimensions)
-    return Rows(columns=pa.Table.from_arrays(columns, schema=ROW), vectors=vectors)
+    vectors = _comparable(table.column("vector").combine_chunks(), space.dimensions)
+    yield Rows(columns=pa.Table.from_arrays(columns, schema=ROW), vectors=vectors)
 
 
-def _rows(session: Session, space: EmbeddingSpace, chunk_ids: Sequence[str]) -> pa.Table:
-    return pa.Table.from_batches(index_rows.list_index_rows(session, space.embedding_space_id, chunk_ids))
+def _rows(session: Session, space: EmbeddingSpace, chunk_ids: Sequence[str]) -> list[pa.RecordBatch]:
+    return [
+        batch for batch in index_rows.list_index_rows(session, space.embedding_space_id, chunk_ids) if batch.num_rows
+    ]
+
+
+def _comparable(lists: pa.ListArray, dimensions: int) -> NDArray[np.float32]:
+    """The vectors, of shape (n, dimensions); zeros where one is of another length, or not all of it is a number."""
+    fits = np.asarray(pc.fill_null(pc.list_value_length(lists), 0)) == dimensions
+    vectors = np.zeros((len(lists), dimensions), np.float32)
+    vectors[fits] = rows_of(lists.filter(pa.array(fits)), dimensions)
+    vectors[~np.isfinite(vectors).all(axis=1)] = 0
+    return vectors
+
+
+def _object(text: str | None) -> dict[str, Any]:
+    """What programs write as an object; another one may have written something else."""
+    found = _json(text)
+    return found if isinstance(found, dict) else {}
+
+
+def _texts(text: str | None) -> list[str]:
+    found = _json(text)
+    return [one for one in found if isinstance(one, str)] if isinstance(found, list) else []
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
+def _json(text: str | None) -> Any:
+    try:
+        return orjson.loads(text or "null")
+    except ValueError:
+        return None
 
 
 def merged(folder: Path, space: EmbeddingSpace, parts: Sequence[Part]) -> tuple[list[Part], int]:

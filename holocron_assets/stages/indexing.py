@@ -20,9 +20,9 @@ from holocron_assets.clock import utc_now
 from holocron_assets.errors import IndexDamagedError, NotReadyError
 from holocron_assets.ports import Progress, Session, Store
 from holocron_assets.records import EmbeddingSpace
-from holocron_assets.retrieval.index import SearchIndex, open_published
-from holocron_assets.retrieval.manifest import MANIFEST, Manifest, publish
-from holocron_assets.retrieval.words import Analyzer
+from holocron_assets.retrieval.index import SearchIndex, open_index
+from holocron_assets.retrieval.manifest import MANIFEST, Manifest, publish, read_manifest
+from holocron_assets.retrieval.words import analyzer_of
 from holocron_assets.settings import Settings
 from holocron_assets.stages.index_segments import added, compared, entry_of, merged
 from holocron_assets.tables import embeddings, index_rows
@@ -86,10 +86,16 @@ def current_index(
     stamp = store.stamp()
     if known is not None and stamp is not None and known.manifest.stamp == stamp and known.is_whole():
         return known
-    published, _ = _published(place.folder(store, space), space, place.language)
+    folder = place.folder(store, space)
+    published, _ = _published(folder, store, space, place.language, known)
     if published is not None and stamp is not None and published.manifest.stamp == stamp:
         return published
-    return refresh_index(store, space, place, progress).index
+    if published is None or read(store, index_rows.get_index_state, space.embedding_space_id) != _state(published):
+        return refresh_index(store, space, place, progress).index
+    with suppress(OSError, filelock.Timeout, IndexDamagedError), filelock.FileLock(folder / _LOCK, timeout=0):
+        # Only spares the next one a look at the store.
+        _publish_stamp(folder, published, stamp)
+    return published.stamped(stamp)
 
 
 def refresh_index(
@@ -117,17 +123,18 @@ def _refresh(
 ) -> IndexReport:
     started = time.monotonic()
     stamp = store.stamp()
-    published, rebuilt = _published(folder, space, language)
-    wanted = read(store, _wanted, space, None if published is None else published.manifest.state)
-    if wanted is None and published is not None:
-        if stamp != published.manifest.stamp:
-            publish(folder, published.manifest.model_copy(update={"stamp": stamp}))
-        return IndexReport(index=published, added=0, retired=0, merged=0, seconds=0.0, rebuilt=None)
+    published, rebuilt = _published(folder, store, space, language)
+    wanted = read(store, _wanted, space, None if published is None else _state(published))
+    if published is not None and wanted is None:
+        _publish_stamp(folder, published, stamp)
+        _clean(folder, published.manifest)
+        seconds = time.monotonic() - started
+        return IndexReport(index=published.stamped(stamp), added=0, retired=0, merged=0, seconds=seconds, rebuilt=None)
     if wanted is None:
         raise AssertionError("without an index, everything is wanted")
     kept, missing = compared(published, wanted.keys)
     retired = (published.manifest.live_count if published else 0) - sum(part.live_count for part in kept)
-    new = added(store, space, folder, missing, Analyzer(language), progress)
+    new = added(store, space, folder, missing, analyzer_of(language), progress)
     parts, merged_rows = merged(folder, space, [*kept, *new])
     manifest = Manifest(
         version=published.manifest.version + 1 if published else 1,
@@ -166,19 +173,36 @@ def _alone(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def _published(folder: Path, space: EmbeddingSpace, language: str) -> tuple[SearchIndex | None, str | None]:
-    """The index to go on from, or why there is none."""
+def _published(
+    folder: Path, store: Store, space: EmbeddingSpace, language: str, known: SearchIndex | None = None
+) -> tuple[SearchIndex | None, str | None]:
+    """The index to go on from, or why there is none; `known` itself where it is the one that is published."""
     try:
-        index = open_published(folder)
+        manifest = read_manifest(folder)
+        if manifest is None:
+            return None, None
+        if manifest.embedding_space_id != space.embedding_space_id or manifest.dimensions != space.dimensions:
+            return None, "it was the index of another space"
+        if manifest.store != store.name:
+            return None, f"it was the index of {manifest.store}"
+        if manifest.language != language:
+            return None, f"its words were those of {manifest.language}"
+        if known is not None and known.stamped(manifest.stamp).manifest == manifest and known.is_whole():
+            return known.stamped(manifest.stamp), None
+        return open_index(folder, manifest), None
     except IndexDamagedError as error:
         return None, str(error)
-    if index is None:
-        return None, None
-    if index.manifest.embedding_space_id != space.embedding_space_id:
-        return None, "it was the index of another space"
-    if index.manifest.language != language:
-        return None, f"its words were those of {index.manifest.language}"
-    return index, None
+
+
+def _state(published: SearchIndex) -> dict[str, str]:
+    """What the store said when it was built."""
+    return dict(published.manifest.state)
+
+
+def _publish_stamp(folder: Path, published: SearchIndex, stamp: str | None) -> None:
+    """Have whoever opens an index that is current know that it is, unless another one was published since."""
+    if stamp != published.manifest.stamp and read_manifest(folder) == published.manifest:
+        publish(folder, published.stamped(stamp).manifest)
 
 
 def _wanted(session: Session, space: EmbeddingSpace, known: Mapping[str, str] | None) -> _Wanted | None:

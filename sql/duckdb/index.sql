@@ -1,26 +1,33 @@
 -- What a search index is made of: the current vectors of one space, with what there is to show of their chunks.
 
 -- name: get_index_state
--- Changes with whatever an index of the space holds: versions of chunks and vectors are added and closed, and never
--- taken back but by a run, of which there is a row.
+-- Changes with whatever an index of the space holds: vectors come, go and are replaced, chunks get versions and lose
+-- them, sources are described anew. Times are added up, because the newest says nothing where clocks differ.
 select
     (select count(*) from vector.run) as run_count,
     (select count(*) from vector.embedding where embedding_space_id = :embedding_space_id) as embedding_count,
     (
-        select max(created_utc) from vector.embedding where embedding_space_id = :embedding_space_id
-    ) as newest_embedding_utc,
+        select bit_xor(hash(chunk_id, run_id))
+        from vector.embedding
+        where embedding_space_id = :embedding_space_id
+    ) as embedding_checksum,
     (select count(*) from vector.embedding_replacement) as replacement_count,
+    (select sum(epoch_us(replaced_utc)) from vector.embedding_replacement) as replacement_times,
+    (select count(*) from vector.chunk where retired_utc is null) as current_chunk_count,
     (select count(*) from vector.chunk_version) as version_count,
     (select count(valid_to_utc) from vector.chunk_version) as closed_version_count,
     (select count(*) from vector.source_registry) as source_count,
-    (select max(updated_utc) from vector.source_registry) as newest_source_utc;
+    (select sum(epoch_us(updated_utc)) from vector.source_registry) as source_times;
 
 -- name: list_index_keys
 -- `row_version` differs when anything of a row does.
 select
     c.chunk_id,
     cast(
-        hash(c.content_sha256, e.vector_sha256, x.title, x.tags_json, c.source_ref_json, c.offsets_json) as varchar
+        hash(
+            c.content_sha256, e.vector_sha256, c.source_id, c.source_type, c.source_ref_json, c.offsets_json, x.title,
+            x.tags_json, x.ingest_id
+        ) as varchar
     ) as row_version
 from vector.embedding e
 join vector.chunk c on c.chunk_id = e.chunk_id and c.content_sha256 = e.input_content_sha256

@@ -1,19 +1,29 @@
 -- What a search index is made of: the current vectors of one space, with what there is to show of their chunks.
 
 -- name: get_index_state
--- Changes with whatever an index of the space holds: versions of chunks and vectors are added and closed, and never
--- taken back but by a run, of which there is a row.
+-- Changes with whatever an index of the space holds: vectors come, go and are replaced, chunks get versions and lose
+-- them, sources are described anew. Times are added up, because the newest says nothing where clocks differ.
 select
     (select count_big(*) from vector.run) as run_count,
     (select count_big(*) from vector.embedding where embedding_space_id = :embedding_space_id) as embedding_count,
     (
-        select max(created_utc) from vector.embedding where embedding_space_id = :embedding_space_id
-    ) as newest_embedding_utc,
+        select checksum_agg(checksum(chunk_id, run_id))
+        from vector.embedding
+        where embedding_space_id = :embedding_space_id
+    ) as embedding_checksum,
     (select count_big(*) from vector.embedding_replacement) as replacement_count,
+    (
+        select sum(cast(datediff_big(microsecond, '2020-01-01', replaced_utc) as decimal(38, 0)))
+        from vector.embedding_replacement
+    ) as replacement_times,
+    (select count_big(*) from vector.chunk where retired_utc is null) as current_chunk_count,
     (select count_big(*) from vector.chunk_version) as version_count,
     (select count_big(valid_to_utc) from vector.chunk_version) as closed_version_count,
     (select count_big(*) from vector.source_registry) as source_count,
-    (select max(updated_utc) from vector.source_registry) as newest_source_utc;
+    (
+        select sum(cast(datediff_big(microsecond, '2020-01-01', updated_utc) as decimal(38, 0)))
+        from vector.source_registry
+    ) as source_times;
 
 -- name: list_index_keys
 -- `row_version` differs when anything of a row does.
@@ -24,8 +34,8 @@ select
         hashbytes(
             'SHA2_256',
             concat(
-                c.content_sha256, N'|', e.vector_sha256, N'|', x.title, N'|', x.tags_json, N'|', c.source_ref_json, N'|',
-                c.offsets_json
+                c.content_sha256, N'|', e.vector_sha256, N'|', c.source_id, N'|', c.source_type, N'|', c.source_ref_json,
+                N'|', c.offsets_json, N'|', x.title, N'|', x.tags_json, N'|', x.ingest_id
             )
         ),
         2
