@@ -25,6 +25,9 @@ The tree::
     │   ├── InputRejectedError    this text will never be embedded; it is quarantined
     │   └── ProviderUnavailableError (transient)
     ├── VectorError               a provider returned a vector that must not be stored
+    ├── SearchIndexError          a search index cannot be written; what was published before stays
+    │   ├── IndexDamagedError     its files are not what was published; they are built anew
+    │   └── IndexBusyError (transient)
     └── StoreError                the database refused or failed
         ├── SchemaError           the database does not look as the migrations left it
         ├── StoreBusyError (transient)
@@ -155,5 +158,13 @@ class StoreUnavailableError(StoreError, TransientError):
     """The database cannot be reached just now, or ended a transaction that may well succeed the next time."""
 
 
-class IndexDamagedError(HolocronError):
+class SearchIndexError(HolocronError):
+    """The files of a search index cannot be written."""
+
+
+class IndexDamagedError(SearchIndexError):
     """Files of a search index are missing, cut off or of another version; they can be built anew from the store."""
+
+
+class IndexBusyError(SearchIndexError, TransientError):
+    """Another process is building the search index, and takes long."""

@@ -5,7 +5,7 @@ Every answer is exact, whatever the number of segments, and the same as that of 
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +39,17 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class _Leg:
-    """Rows in the order of one score, the best first, and that score; both of shape (m,)."""
+    """Rows in the order of one score, the best first, and that score; both of shape (m,).
+
+    `of_all`: the score of every row of the index, where that was computed.
+    """
 
     rows: NDArray[np.int64]
     scores: NDArray[np.float64]
+    of_all: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+
+
+_NOTHING = _Leg(np.zeros(0, np.int64), np.zeros(0))
 
 
 class SearchIndex:
@@ -73,11 +80,11 @@ class SearchIndex:
         if filters is not None and filters != Filters():
             allowed = [live & filters.mask(one.rows) for live, one in zip(self._live, self.segments, strict=True)]
         depth = top_k if method.mode is not Mode.HYBRID else max(_FUSED, top_k)
-        near = self._nearest(vectors, allowed, depth) if method.mode is not Mode.LEXICAL else [None] * len(texts)
+        near = self._nearest(vectors, allowed, depth) if method.mode is not Mode.LEXICAL else [_NOTHING] * len(texts)
         ranked = []
         for number, text in enumerate(texts):
             vector = None if vectors is None else vectors[number]
-            matching = self._matching(text, allowed, depth) if method.mode is not Mode.VECTOR else None
+            matching = self._matching(text, allowed, depth) if method.mode is not Mode.VECTOR else _NOTHING
             ranked.append(self._ranked(near[number], matching, vector, method, top_k))
         return ranked
 
@@ -92,10 +99,10 @@ class SearchIndex:
         return np.stack(rows) if rows else np.zeros((0, self.manifest.dimensions), np.float32)
 
     def sample(self, count: int) -> NDArray[np.float32]:
-        """Vectors of up to `count` chunks, spread evenly, of shape (n, dimensions)."""
+        """Vectors of up to `count` chunks, spread evenly, of shape (n, dimensions); none without direction."""
+        parts = zip(self._starts[:-1], self.segments, self._live, strict=True)
         rows = np.concatenate(
-            [start + np.flatnonzero(live) for start, live in zip(self._starts, self._live, strict=False)]
-            or [np.zeros(0, np.int64)]
+            [start + np.flatnonzero(live & (one.norms > 0)) for start, one, live in parts] or [np.zeros(0, np.int64)]
         )
         chosen = rows[np.unique(np.linspace(0, rows.size - 1, min(count, rows.size)).astype(np.int64))]
         found = [segment.vectors[row] for segment, row in map(self._place, chosen.tolist())]
@@ -123,7 +130,7 @@ class SearchIndex:
         """Whether every file that this index reads is still as it was."""
         return is_whole(self.folder, self.manifest)
 
-    def _nearest(self, vectors: NDArray[np.float32] | None, allowed: Sequence[Any], limit: int) -> list[_Leg | None]:
+    def _nearest(self, vectors: NDArray[np.float32] | None, allowed: Sequence[Any], limit: int) -> list[_Leg]:
         if vectors is None:
             raise ValueError("queries are compared by their vectors, and there are none")
         near = nearest_rows(self._parts(allowed), vectors, limit)
@@ -133,23 +140,20 @@ class SearchIndex:
         parts = [
             WordPart(postings=one.postings, live=live) for one, live in zip(self.segments, self._live, strict=True)
         ]
-        scores = bm25(parts, self._analyzer.query_terms(text))
-        found = [np.flatnonzero((score > 0) & mask) for score, mask in zip(scores, allowed, strict=True)]
-        rows = np.concatenate([start + some for start, some in zip(self._starts, found, strict=False)] or [np.zeros(0)])
-        values = np.concatenate([score[some] for score, some in zip(scores, found, strict=True)] or [np.zeros(0)])
-        return self._in_order(rows.astype(np.int64), values, limit)
+        scores = np.concatenate([np.zeros(0), *bm25(parts, self._analyzer.query_terms(text))])
+        rows = np.flatnonzero((scores > 0) & np.concatenate([np.zeros(0, bool), *allowed]))
+        best = self._in_order(rows, scores[rows], limit)
+        return _Leg(best.rows, best.scores, of_all=scores)
 
     def _ranked(
-        self, near: _Leg | None, matching: _Leg | None, vector: NDArray[np.float32] | None, method: Method, top_k: int
+        self, near: _Leg, matching: _Leg, vector: NDArray[np.float32] | None, method: Method, top_k: int
     ) -> list[Candidate]:
-        nothing = _Leg(np.zeros(0, np.int64), np.zeros(0))
-        near_leg, word_leg = near or nothing, matching or nothing
-        rows = np.union1d(near_leg.rows, word_leg.rows)
-        near_at, word_at = np.searchsorted(rows, near_leg.rows), np.searchsorted(rows, word_leg.rows)
+        rows = np.union1d(near.rows, matching.rows)
+        near_at, word_at = np.searchsorted(rows, near.rows), np.searchsorted(rows, matching.rows)
         bm25_scores = np.full(rows.size, np.nan)
-        bm25_scores[word_at] = word_leg.scores
+        bm25_scores[word_at] = matching.scores
         cosine = np.full(rows.size, np.nan)
-        cosine[near_at] = near_leg.scores
+        cosine[near_at] = near.scores
         fused = np.full(rows.size, np.nan)
         if method.mode is Mode.VECTOR:
             order_by = cosine
@@ -157,8 +161,10 @@ class SearchIndex:
             order_by = bm25_scores
         else:
             if vector is not None and rows.size:
-                # A chunk that only its words brought here has a vector as well.
+                # A chunk that only its words brought here has a vector as well, and the other way round.
                 cosine = cosines(self._parts(self._live), rows, vector[None], np.zeros(rows.size, np.int64))
+                words = matching.of_all[rows]
+                bm25_scores = np.where(words > 0, words, np.nan)
             weights = (method.vector_weight, 1 - method.vector_weight)
             if method.fusion is Fusion.RRF:
                 # Weights that are 1 where both legs weigh the same.

@@ -17,7 +17,7 @@ import filelock
 import pyarrow as pa
 
 from holocron_assets.clock import utc_now
-from holocron_assets.errors import IndexDamagedError, NotReadyError
+from holocron_assets.errors import IndexBusyError, IndexDamagedError, SearchIndexError
 from holocron_assets.ports import Progress, Session, Store
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.retrieval.index import SearchIndex, open_index
@@ -103,8 +103,8 @@ def refresh_index(
 ) -> IndexReport:
     """Make the index of a space hold what is current, and publish it; cheap where nothing changed.
 
-    Of several who do this at once one works, and the others find it done. Raises `NotReadyError` when that takes too
-    long, or the files cannot be written; what was published before stays until the new one is whole.
+    Of several who do this at once one works, and the others find it done. Raises `IndexBusyError` when that takes
+    too long, `SearchIndexError` when the files cannot be written; what was published stays until the new one is whole.
     """
     folder = place.folder(store, space)
     try:
@@ -112,7 +112,7 @@ def refresh_index(
         with _alone(folder):
             return _refresh(store, space, folder, place.language, progress)
     except OSError as error:
-        raise NotReadyError(
+        raise SearchIndexError(
             f"the search index of {space.slug} cannot be written to {folder}: {error.strerror or error}. Free some "
             "space, mend the permissions, or set `search.folder`."
         ) from error
@@ -168,7 +168,7 @@ def _alone(folder: Path) -> Iterator[None]:
         with filelock.FileLock(folder / _LOCK, timeout=_LOCK_SECONDS):
             yield
     except filelock.Timeout as error:
-        raise NotReadyError(
+        raise IndexBusyError(
             f"another process has been building the index in {folder} for {_LOCK_SECONDS:g} s; wait for it"
         ) from error
 
@@ -181,17 +181,24 @@ def _published(
         manifest = read_manifest(folder)
         if manifest is None:
             return None, None
-        if manifest.embedding_space_id != space.embedding_space_id or manifest.dimensions != space.dimensions:
-            return None, "it was the index of another space"
-        if manifest.store != store.name:
-            return None, f"it was the index of {manifest.store}"
-        if manifest.language != language:
-            return None, f"its words were those of {manifest.language}"
+        if why := _unfit(manifest, store, space, language):
+            return None, why
         if known is not None and known.stamped(manifest.stamp).manifest == manifest and known.is_whole():
             return known.stamped(manifest.stamp), None
         return open_index(folder, manifest), None
     except IndexDamagedError as error:
         return None, str(error)
+
+
+def _unfit(manifest: Manifest, store: Store, space: EmbeddingSpace, language: str) -> str | None:
+    """Why nothing of an index can be used."""
+    if (manifest.embedding_space_id, manifest.dimensions) != (space.embedding_space_id, space.dimensions):
+        return "it was the index of another space"
+    if manifest.store != store.name:
+        return f"it was the index of {manifest.store}"
+    if manifest.language != language:
+        return f"its words were those of {manifest.language}"
+    return None
 
 
 def _state(published: SearchIndex) -> dict[str, str]:
