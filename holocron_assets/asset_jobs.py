@@ -16,8 +16,9 @@ bring_up_to_date = dg.define_asset_job(
 
 fill_space = dg.define_asset_job(
     "fill_space",
-    selection=dg.AssetSelection.assets("space_embeddings"),
-    description="One space, filled by itself. The sensor `space_registry` asks for it when one is new or active again.",
+    selection=dg.AssetSelection.assets("space_embeddings", "search_index"),
+    description="One space, filled by itself, and its search index. The sensor `space_registry` asks for it when one "
+    "is new or active again.",
 )
 
 evaluation = dg.define_asset_job(

@@ -12,6 +12,8 @@ from holocron_assets.assets.embeddings import embeddings, embeddings_checks
 from holocron_assets.assets.extracted_texts import extracted_texts, extracted_texts_checks
 from holocron_assets.assets.ingest_records import ingest_records, ingest_records_checks, ingest_records_inputs
 from holocron_assets.assets.retrieval_evaluation import retrieval_evaluation, retrieval_evaluation_checks
+from holocron_assets.assets.ingest_records import ingest_records, ingest_records_checks
+from holocron_assets.assets.search_index import search_index, search_index_checks
 from holocron_assets.assets.space_embeddings import space_embeddings, space_embeddings_checks
 from holocron_assets.assets.store_verification import store_verification
 from holocron_assets.composition import alert_webhook, installed_providers, sensor_store, step_store
@@ -24,6 +26,7 @@ from holocron_assets.schedules import freshness_policies, schedules
 from holocron_assets.sensors.failures import failed_checks, failed_runs
 from holocron_assets.sensors.new_records import new_records
 from holocron_assets.sensors.queued_jobs import queued_jobs
+from holocron_assets.sensors.search_indexes import search_indexes
 from holocron_assets.sensors.space_registry import space_registry
 from holocron_assets.settings import Settings, load_settings
 
@@ -35,6 +38,7 @@ ASSETS = [
     embeddings,
     space_embeddings,
     retrieval_evaluation,
+    search_index,
     store_verification,
 ]
 CHECKS = [
@@ -45,10 +49,12 @@ CHECKS = [
     embeddings_checks,
     space_embeddings_checks,
     retrieval_evaluation_checks,
+    search_index_checks,
 ]
 SENSORS = [
     new_records,
     space_registry,
+    search_indexes,
     queued_jobs,
     failed_runs,
     failed_checks,

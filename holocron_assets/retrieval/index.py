@@ -98,15 +98,19 @@ class SearchIndex:
         rows = [np.asarray(segment.vectors[row]) for segment, row in places]
         return np.stack(rows) if rows else np.zeros((0, self.manifest.dimensions), np.float32)
 
-    def sample(self, count: int) -> NDArray[np.float32]:
-        """Vectors of up to `count` chunks, spread evenly, of shape (n, dimensions); none without direction."""
+    def sampled(self, count: int) -> list[Candidate]:
+        """Up to `count` chunks, spread evenly, without scores; none whose vector has no direction."""
         parts = zip(self._starts[:-1], self.segments, self._live, strict=True)
         rows = np.concatenate(
             [start + np.flatnonzero(live & (one.norms > 0)) for start, one, live in parts] or [np.zeros(0, np.int64)]
         )
         chosen = rows[np.unique(np.linspace(0, rows.size - 1, min(count, rows.size)).astype(np.int64))]
-        found = [segment.vectors[row] for segment, row in map(self._place, chosen.tolist())]
-        return np.stack(found) if found else np.zeros((0, self.manifest.dimensions), np.float32)
+        return [self._candidate(row, Scores()) for row in chosen.tolist()]
+
+    @property
+    def kind(self) -> str:
+        """How vectors are compared."""
+        return "exact"
 
     def terms(self, text: str) -> list[str]:
         """The terms by which a query is compared."""
@@ -116,7 +120,7 @@ class SearchIndex:
         """Every chunk of a source, in the order of its text, without scores."""
         wanted = Filters(source_id=(source_id,))
         found = [
-            self._hit(0, Candidate(row=int(start + row), chunk_id="", source_id=source_id, scores=Scores()))
+            self._hit(0, self._candidate(int(start + row), Scores()))
             for start, live, segment in zip(self._starts[:-1], self._live, self.segments, strict=True)
             for row in np.flatnonzero(live & wanted.mask(segment.rows))
         ]
@@ -173,27 +177,23 @@ class SearchIndex:
                 fused = weighted_scores((cosine, np.nan_to_num(bm25_scores)), weights)
             order_by = fused
         best = self._in_order(rows, order_by, top_k)
+        at = np.searchsorted(rows, best.rows)
+        is_rrf = method.fusion is Fusion.RRF
         return [
-            self._candidate(int(row), int(at), cosine, bm25_scores, fused, method)
-            for row, at in zip(best.rows, np.searchsorted(rows, best.rows), strict=True)
+            self._candidate(
+                row,
+                Scores(
+                    cosine_similarity=_number(cosine[number]),
+                    bm25=_number(bm25_scores[number]),
+                    rrf=_number(fused[number]) if is_rrf else None,
+                    weighted=None if is_rrf else _number(fused[number]),
+                ),
+            )
+            for row, number in zip(best.rows.tolist(), at, strict=True)
         ]
 
-    def _candidate(
-        self,
-        row: int,
-        at: int,
-        cosine: NDArray[np.float64],
-        bm25_scores: NDArray[np.float64],
-        fused: NDArray[np.float64],
-        method: Method,
-    ) -> Candidate:
+    def _candidate(self, row: int, scores: Scores) -> Candidate:
         segment, local = self._place(row)
-        scores = Scores(
-            cosine_similarity=_number(cosine[at]),
-            bm25=_number(bm25_scores[at]),
-            rrf=_number(fused[at]) if method.fusion is Fusion.RRF else None,
-            weighted=_number(fused[at]) if method.fusion is Fusion.WEIGHTED else None,
-        )
         return Candidate(
             row=row,
             chunk_id=segment.rows.column("chunk_id")[local].as_py(),

@@ -10,11 +10,18 @@ from holocron_assets.ports import Session, Store
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.retrieval.hits import Method, Mode
 from holocron_assets.retrieval.index import SearchIndex
+from holocron_assets.stages.index_segments import compared
+from holocron_assets.stages.indexing import list_keys
 from holocron_assets.tables import embeddings
 from holocron_assets.transactions import read
 from holocron_assets.vectors import NearChunk, nearest
 
 TOP_K = 10
+#: Below this share of what is nearest an index is not fit to be searched.
+LEAST_RECALL = 0.98
+#: Each query is a pass over the vectors of the store: so many queries, unless that is more vectors than this.
+_QUERIES, _VECTORS_READ = 20, 200_000
+_SAME = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,22 +32,36 @@ class Recall:
     queries: int
 
 
-def measure_recall(store: Store, space: EmbeddingSpace, index: SearchIndex, queries: int) -> Recall:
-    """Compare both on the vectors of some chunks, spread evenly over the index; needs one pass over all vectors each.
+def measure_recall(store: Store, space: EmbeddingSpace, index: SearchIndex) -> Recall:
+    """Compare both on the vectors of some chunks, spread evenly over the index; at least one, if it has any.
 
-    A chunk as near as the last one stands for it: ties may be cut differently.
+    A chunk counts if the store finds it as near as the index does. One as near as the last stands for that: ties may be
+    cut differently.
     """
-    vectors = index.sample(queries)
-    if not len(vectors):
+    affordable = _VECTORS_READ // max(index.manifest.live_count, 1)
+    sampled = index.sampled(max(1, min(_QUERIES, affordable)))
+    if not sampled:
         return Recall(share=1.0, queries=0)
+    vectors = index.vectors(sampled)
     found = index.rank([""] * len(vectors), vectors, Method(mode=Mode.VECTOR), TOP_K)
     shares = []
     for vector, candidates in zip(vectors, found, strict=True):
         exact = nearest_in_store(store, space, vector, TOP_K)
-        least = exact[-1].cosine_similarity if exact else 0.0
-        near = sum((one.scores.cosine_similarity or -1.0) >= least - 1e-6 for one in candidates)
-        shares.append(min(1.0, near / len(exact)) if exact else 1.0)
+        near = {one.chunk_id: one.cosine_similarity for one in exact}
+        least = min(near.values(), default=0.0)
+        shared = sum(
+            abs((one.scores.cosine_similarity or 0.0) - near.get(one.chunk_id, least)) < _SAME for one in candidates
+        )
+        shares.append(min(1.0, shared / len(exact)) if exact else 1.0)
     return Recall(share=float(np.mean(shares)), queries=len(vectors))
+
+
+def count_differences(store: Store, space: EmbeddingSpace, index: SearchIndex | None) -> tuple[int, int]:
+    """How many chunks an index lacks as the store has them now, and how many it has beyond those."""
+    keys = read(store, list_keys, space)
+    kept, missing = compared(index, keys)
+    held = 0 if index is None else index.manifest.live_count
+    return missing.num_rows, held - sum(part.live_count for part in kept)
 
 
 def nearest_in_store(

@@ -118,6 +118,11 @@ def refresh_index(
         ) from error
 
 
+def published_index(store: Store, space: EmbeddingSpace, place: IndexPlace) -> SearchIndex | None:
+    """What is published, current or not; None where there is nothing, or nothing that can be used."""
+    return _published(place.folder(store, space), store, space, place.language)[0]
+
+
 def _refresh(
     store: Store, space: EmbeddingSpace, folder: Path, language: str, progress: Progress | None
 ) -> IndexReport:
@@ -216,12 +221,16 @@ def _wanted(session: Session, space: EmbeddingSpace, known: Mapping[str, str] | 
     state = index_rows.get_index_state(session, space.embedding_space_id)
     if state == known:
         return None
-    schema = pa.schema([("chunk_id", pa.string()), ("row_version", pa.string())])
-    keys = pa.Table.from_batches(
-        [batch.cast(schema) for batch in index_rows.list_index_keys(session, space.embedding_space_id)], schema
-    )
+    keys = list_keys(session, space)
     backlog = embeddings.count_pending_chunks(session, space.embedding_space_id)
-    return _Wanted(state=state, keys=keys.combine_chunks(), chunks_not_embedded=backlog.pending)
+    return _Wanted(state=state, keys=keys, chunks_not_embedded=backlog.pending)
+
+
+def list_keys(session: Session, space: EmbeddingSpace) -> pa.Table:
+    """chunk_id and row_version of all that an index of the space should hold."""
+    schema = pa.schema([("chunk_id", pa.string()), ("row_version", pa.string())])
+    batches = index_rows.list_index_keys(session, space.embedding_space_id)
+    return pa.Table.from_batches([batch.cast(schema) for batch in batches], schema).combine_chunks()
 
 
 def _clean(folder: Path, manifest: Manifest) -> None:

@@ -226,7 +226,7 @@ def test_a_vector_that_cannot_be_compared_is_found_by_words_only(
 
     index = current(world)
 
-    near = index.rank([""], index.sample(1), Method(mode=Mode.VECTOR), 1000)[0]
+    near = index.rank([""], index.vectors(index.sampled(1)), Method(mode=Mode.VECTOR), 1000)[0]
     assert chunk_id not in {one.chunk_id for one in near}
     assert len(near) == len(world.current_chunks()) - 1
     words = index.rank(["topic"], None, Method(mode=Mode.LEXICAL), 1000)[0]
@@ -239,7 +239,7 @@ def test_a_filter_never_hides_what_it_lets_through(world: World, templates: Temp
     world.add(*pages(30, start=30))
     world.run()
     index = current(world)
-    vectors = index.sample(1)
+    vectors = index.vectors(index.sampled(1))
 
     for title in ("Page 2", "Page 45", "Page"):
         filters = Filters(title=title)
@@ -260,7 +260,7 @@ def test_ties_are_ordered_by_chunk_id(world: World, tmp_path: Path) -> None:
     assert len(index.segments) > 1
 
     for mode in (Mode.VECTOR, Mode.HYBRID):
-        (found,) = index.rank(["twins"], index.sample(1), Method(mode=mode), 6)
+        (found,) = index.rank(["twins"], index.vectors(index.sampled(1)), Method(mode=mode), 6)
         by_similarity = [one.chunk_id for one in found if one.scores.cosine_similarity == 1.0]
         assert by_similarity == sorted(by_similarity)
         assert len(by_similarity) == 6
@@ -272,7 +272,7 @@ def test_many_hits_are_all_there_are(world: World, templates: Templates) -> None
     index = current(world)
     chunks = world.current_chunks()
 
-    (near,) = index.rank(["topic"], index.sample(1), Method(mode=Mode.VECTOR), 10_000)
+    (near,) = index.rank(["topic"], index.vectors(index.sampled(1)), Method(mode=Mode.VECTOR), 10_000)
     (words,) = index.rank(["6"], None, Method(mode=Mode.LEXICAL), 10_000)
 
     assert {one.chunk_id for one in near} == set(chunks)
@@ -291,7 +291,7 @@ def test_a_space_without_vectors_answers_with_nothing(world: World, tmp_path: Pa
 
     assert index.manifest.live_count == 0
     assert index.manifest.chunks_not_embedded == len(world.current_chunks())
-    assert index.sample(3).shape == (0, 32)
+    assert index.vectors(index.sampled(3)).shape == (0, 32)
 
 
 def test_the_index_finds_what_the_store_finds(world: World, templates: Templates) -> None:
@@ -299,9 +299,9 @@ def test_the_index_finds_what_the_store_finds(world: World, templates: Templates
     six_pages(world, templates)
     index = current(world)
 
-    recall = measure_recall(world.store, only_space(world), index, 5)
+    recall = measure_recall(world.store, only_space(world), index)
 
-    assert (recall.share, recall.queries) == (1.0, 5)
+    assert (recall.share, recall.queries) == (1.0, len(world.current_chunks()))
 
 
 def test_a_state_is_another_one_whenever_the_rows_are(world: World, templates: Templates) -> None:
@@ -324,7 +324,7 @@ def test_several_queries_are_answered_as_each_alone(world: World, templates: Tem
     """By every method, with the same scores."""
     six_pages(world, templates)
     index = current(world)
-    vectors = index.sample(5)
+    vectors = index.vectors(index.sampled(5))
     texts = ["topic 1", "moved", "nothing", "", "topic 6 steps"]
 
     for method in (Method(mode=Mode.VECTOR), Method(mode=Mode.LEXICAL), Method()):

@@ -9,7 +9,9 @@ import pytest
 from holocron_assets.derivation import derive
 from holocron_assets.records import ItemType, QuarantinedItem
 from holocron_assets.run_history import FAILURE_TAG, PERMANENT
-from holocron_assets.tables import quarantine
+from holocron_assets.stages.indexing import IndexPlace, refresh_index
+from holocron_assets.tables import quarantine, spaces
+from holocron_assets.transactions import read
 from holocron_assets.verification.repair import repair
 from holocron_assets.verification.verify import verify
 from tests.conftest import Templates
@@ -125,6 +127,8 @@ def healthy(graph: Graph, templates: Templates) -> Graph:
 
 def test_every_check_passes_on_a_healthy_store(healthy: Graph) -> None:
     """Asked for alone, as by the button in the UI, every check passes; `store_verification` brings its own."""
+    (space,) = read(healthy.world.store, spaces.list_spaces)
+    refresh_index(healthy.world.store, space, IndexPlace.of(healthy.world.settings))
     alone = dg.AssetSelection.all_asset_checks() - dg.AssetSelection.checks_for_assets("store_verification")
     job = dg.define_asset_job("checks", selection=alone)
     defs = dg.Definitions.merge(healthy.defs, dg.Definitions(jobs=[job]))
@@ -132,7 +136,7 @@ def test_every_check_passes_on_a_healthy_store(healthy: Graph) -> None:
     result = defs.resolve_job_def("checks").execute_in_process(instance=healthy.instance)
 
     evaluations = result.get_asset_check_evaluations()
-    assert len(evaluations) == 1 + 4 + 3 + 6 + 7 + 7
+    assert len(evaluations) == 1 + 4 + 3 + 6 + 7 + 7 + 2
     assert all(evaluation.passed for evaluation in evaluations)
 
 

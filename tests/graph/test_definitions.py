@@ -13,6 +13,7 @@ ASSETS = {
     "extracted_texts": {"ingest_records"},
     "ingest_records": set[str](),
     "retrieval_evaluation": {"space_embeddings"},
+    "search_index": {"space_embeddings"},
     "space_embeddings": {"chunks", "embedding_spaces"},
     "store_verification": {"embeddings"},
 }
@@ -37,6 +38,7 @@ BLOCKING = {
     },
     "embeddings": EMBEDDING_CHECKS,
     "space_embeddings": EMBEDDING_CHECKS,
+    "search_index": {"index_is_current", "index_recall"},
 }
 TABLES = {
     "ingest_records": ("ingest", "IngestRecords", schemas.INGEST_RECORDS),

@@ -1,0 +1,162 @@
+"""The `search_index` asset: what a space is searched in, brought up to date before anybody asks."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import dagster as dg
+
+from holocron_assets.assets import checking, schemas
+from holocron_assets.assets.embedding_steps import fail_with
+from holocron_assets.assets.space_embeddings import space_embeddings
+from holocron_assets.assets.steps import logged_progress, step_errors
+from holocron_assets.errors import ConfigurationError, HolocronError, StoreError
+from holocron_assets.partitions import SPACES
+from holocron_assets.ports import Store
+from holocron_assets.preflight import prepare
+from holocron_assets.records import EmbeddingSpace
+from holocron_assets.retrieval.index import SearchIndex
+from holocron_assets.settings import Settings
+from holocron_assets.stages.index_recall import LEAST_RECALL, TOP_K, Recall, count_differences, measure_recall
+from holocron_assets.stages.indexing import IndexPlace, published_index, refresh_index
+from holocron_assets.tables import spaces as space_table
+from holocron_assets.transactions import read
+from holocron_assets.verification.finding import Finding
+
+_SAMPLED = 5
+_SAMPLED_CHARACTERS = 100
+
+
+@dg.asset(
+    deps=[space_embeddings],
+    partitions_def=SPACES,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    automation_condition=dg.AutomationCondition.eager(),
+    group_name="search",
+    kinds={"python"},
+)
+def search_index(
+    context: dg.AssetExecutionContext,
+    store: dg.ResourceParam[Store],
+    settings: dg.ResourceParam[Settings],
+) -> dg.MaterializeResult[None]:
+    """The files that one embedding space is searched in, one partition per space.
+
+    Takes in what changed since they were published, and nothing else. A search does so itself where it finds them
+    behind; it need not wait for what is done here.
+    """
+    done: dict[str, dict[str, Any]] = {}
+    failures: dict[str, HolocronError] = {}
+    with step_errors():
+        prepare(store, settings)
+        registered = _registered(store)
+        for slug in context.partition_keys:
+            try:
+                if slug not in registered:
+                    raise ConfigurationError("no such space is registered in the store")
+                done[slug] = _refreshed(context, store, settings, registered[slug])
+            except StoreError:
+                raise  # the store is not one space's trouble, and when it is busy the step is tried again
+            except HolocronError as error:
+                failures[slug] = error
+                context.log.error(f"the search index of {slug} is not up to date", exc_info=error)
+    if failures:
+        # A result would mark every partition of the run as filled.
+        for slug, metadata in done.items():
+            context.log_event(dg.AssetMaterialization("search_index", partition=slug, metadata=metadata))
+    fail_with(failures, {"up to date": len(done)})
+    for slug, metadata in done.items():
+        context.add_asset_metadata(metadata, partition_key=slug)
+    return dg.MaterializeResult()
+
+
+def index_is_current(lacking: int, left_over: int) -> Finding:
+    """The index has every current chunk that has a vector, as it is now, and no other."""
+    return Finding(
+        claim="index_is_current",
+        holds=not lacking and not left_over,
+        explanation=f"{lacking} chunks are not in the index as they are now, and {left_over} should not be in it. "
+        "Materialise search_index; where that changes nothing, delete its folder first."
+        if lacking or left_over
+        else "Every chunk that can be searched is in the index, and no other.",
+        figures={"chunks lacking": lacking, "chunks left over": left_over},
+    )
+
+
+def index_recall(worst: Recall) -> Finding:
+    """Of the nearest chunks that the store finds for some queries, the index finds nearly all."""
+    return Finding(
+        claim="index_recall",
+        holds=worst.share >= LEAST_RECALL,
+        explanation=f"The index finds {worst.share:.1%} of the {TOP_K} nearest chunks of {worst.queries} queries; at "
+        f"least {LEAST_RECALL:.0%} are wanted."
+        + ("" if worst.share >= LEAST_RECALL else " Delete its folder, and materialise search_index."),
+        figures={"queries": worst.queries},
+    )
+
+
+@dg.multi_asset_check(
+    name="search_index_checks",
+    specs=checking.specs("search_index", [index_is_current, index_recall]),
+    can_subset=True,
+)
+def search_index_checks(
+    context: dg.AssetCheckExecutionContext, store: dg.ResourceParam[Store], settings: dg.ResourceParam[Settings]
+) -> Iterator[dg.AssetCheckResult]:
+    """The published index holds what the store holds, and answers as it does."""
+    with step_errors():
+        asked = context.partition_keys if context.has_partition_key or context.has_partition_key_range else None
+        spaces = [
+            space for slug, space in _registered(store).items() if (space.is_active if asked is None else slug in asked)
+        ]
+        findings = _findings(store, settings, spaces)
+    yield from checking.results(context, findings)
+
+
+def _findings(store: Store, settings: Settings, spaces: Sequence[EmbeddingSpace]) -> list[Finding]:
+    lacking = left_over = 0
+    worst = Recall(share=1.0, queries=0)
+    for space in spaces:
+        index = published_index(store, space, IndexPlace.of(settings))
+        differences = count_differences(store, space, index)
+        lacking, left_over = lacking + differences[0], left_over + differences[1]
+        if index is not None:
+            worst = min(worst, measure_recall(store, space, index), key=lambda one: one.share)
+    return [index_is_current(lacking, left_over), index_recall(worst)]
+
+
+def _registered(store: Store) -> dict[str, EmbeddingSpace]:
+    return {space.slug: space for space in read(store, space_table.list_spaces)}
+
+
+def _refreshed(
+    context: dg.AssetExecutionContext, store: Store, settings: Settings, space: EmbeddingSpace
+) -> dict[str, Any]:
+    """Bring one space's index up to date; returns what there is to tell of it."""
+    progress = logged_progress(context, f"{space.slug}: chunks indexed")
+    report = refresh_index(store, space, IndexPlace.of(settings), progress)
+    recall = measure_recall(store, space, report.index)
+    manifest = report.index.manifest
+    return {
+        "dagster/partition_row_count": manifest.live_count,
+        "kind": report.index.kind,
+        "added": report.added,
+        "retired": report.retired,
+        "merged": report.merged,
+        "seconds": round(report.seconds, 3),
+        "built anew because": report.rebuilt or "it was not",
+        "segments": len(manifest.segments),
+        "bytes": manifest.size_bytes,
+        "chunks without vector": manifest.chunks_not_embedded,
+        f"recall@{TOP_K}": recall.share,
+        "queries compared": recall.queries,
+        "folder": dg.MetadataValue.path(str(report.index.folder)),
+        "sample": _sample(report.index),
+    }
+
+
+def _sample(index: SearchIndex) -> dg.MetadataValue:
+    rows = [
+        {"title": hit.title, "chunk": hit.chunk_id[:12], "text": hit.text[:_SAMPLED_CHARACTERS]}
+        for hit in index.hits(index.sampled(_SAMPLED))
+    ]
+    return schemas.rows_table(["title", "chunk", "text"], rows)
