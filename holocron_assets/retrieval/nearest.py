@@ -148,15 +148,18 @@ class _Nearest:
 
     def pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Queries, ascending, and a row for each."""
-        order = np.lexsort((self._rows, self._queries))
-        return self._queries[order], self._rows[order]
+        # What was added last may still have to go.
+        self._prune()
+        return self._queries, self._rows
 
     def _prune(self) -> None:
-        order = np.lexsort((-self._similarities, self._queries))
-        queries, rows, similarities = self._queries[order], self._rows[order], self._similarities[order]
-        every = np.arange(self._least.size)
-        lasts = np.minimum(np.searchsorted(queries, every) + self._limit - 1, queries.size - 1)
-        reached = np.where(queries[lasts] == every, similarities[lasts] - self._margin, self._least)
-        self._least = np.maximum(reached, self._least)
+        """Put them in the order of their queries, and leave out what is too far behind the best of each."""
+        order = np.argsort(self._queries, kind="stable")
+        queries, similarities = self._queries[order], self._similarities[order]
+        bounds = np.searchsorted(queries, np.arange(self._least.size + 1))
+        for query, (start, end) in enumerate(pairwise(bounds)):
+            if end - start > self._limit:
+                reached = np.partition(similarities[start:end], -self._limit)[-self._limit] - self._margin
+                self._least[query] = max(self._least[query], reached)
         kept = similarities >= self._least[queries]
-        self._queries, self._rows, self._similarities = queries[kept], rows[kept], similarities[kept]
+        self._queries, self._rows, self._similarities = queries[kept], self._rows[order][kept], similarities[kept]

@@ -169,11 +169,11 @@ def stages(folder: Path) -> Counter[tuple[str, str]]:
 @pytest.mark.skipif(os.name == "nt", reason="process groups are POSIX's")
 def test_records_become_vectors_with_no_further_hand(project: Path) -> None:
     """Records that land are embedded, also those that landed while nothing ran, and after a while in which another
-    process held the store: each once, by one run each time."""
+    process held the store: each once, by one run each time. The search index follows."""
 
     def succeeded(times: int) -> Callable[[], bool]:
         def holds() -> bool:
-            runs = running.runs()
+            runs = [run for run in running.runs() if run[0] == "bring_up_to_date"]
             assert len(runs) <= times, runs
             return runs == [("bring_up_to_date", "SUCCESS")] * times
 
@@ -196,6 +196,7 @@ def test_records_become_vectors_with_no_further_hand(project: Path) -> None:
         until(lambda: len(running.reasons()) > looks + 1, "the sensor looked twice more")
         assert "nothing new among 4 ingest records" in running.reasons()[0]
         assert succeeded(3)()
+        until(lambda: indexed(project) == count(project, "vector.chunk"), "the index has every chunk")
         assert "FAILURE" not in {
             tick["status"] for tick in running.ticks("new_records") + running.ticks("space_registry")
         }
@@ -207,6 +208,12 @@ def test_records_become_vectors_with_no_further_hand(project: Path) -> None:
         ("chunk", "SUCCEEDED"): 3,
         ("embed", "SUCCEEDED"): 3,
     }
+
+
+def indexed(folder: Path) -> int:
+    """How many chunks the published index of the only space has."""
+    found = list((folder / ".holocron" / "search").glob("*/*/index.json"))
+    return sum(segment["live_count"] for path in found for segment in json.loads(path.read_text())["segments"])
 
 
 def runs_of(home: Path) -> list[dg.DagsterRun]:
