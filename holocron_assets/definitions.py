@@ -12,7 +12,6 @@ from holocron_assets.assets.embeddings import embeddings, embeddings_checks
 from holocron_assets.assets.extracted_texts import extracted_texts, extracted_texts_checks
 from holocron_assets.assets.ingest_records import ingest_records, ingest_records_checks, ingest_records_inputs
 from holocron_assets.assets.retrieval_evaluation import retrieval_evaluation, retrieval_evaluation_checks
-from holocron_assets.assets.ingest_records import ingest_records, ingest_records_checks
 from holocron_assets.assets.search_index import search_index, search_index_checks
 from holocron_assets.assets.space_embeddings import space_embeddings, space_embeddings_checks
 from holocron_assets.assets.store_verification import store_verification
