@@ -104,10 +104,10 @@ class Searcher:
         is meant, and `SpaceMismatchError` when the provider's vectors are no longer those of the space.
         """
         _require_answerable(question)
-        is_embedded = question.method is None or question.method.mode is not Mode.LEXICAL
-        sight = self._sight(space, alias, compare=is_embedded)
+        compares = question.method is None or question.method.mode is not Mode.LEXICAL
+        sight = self._sight(space, alias, compare=compares)
         chosen, method = sight.space, question.method or sight.method
-        vectors = self._embedded(chosen, [question.query]) if is_embedded else None
+        vectors = self._embedded(chosen, [question.query]) if method.mode is not Mode.LEXICAL else None
         index = self.index(chosen, progress)
         depth = question.top_k if isinstance(self._reranker, NoReranker) else max(question.top_k, self._depth)
         (candidates,) = index.rank([question.query], vectors, method, depth, question.filters)
@@ -162,6 +162,7 @@ class Searcher:
         try:
             chosen, method = read(self._store, _chosen, space, alias)
             if compare:
+                self._provider(chosen)
                 require_model_unmoved(self._store, self._providers, chosen, self._canary, a_short_one)
         except StoreBusyError:
             # Nothing was committed since it was fit, so it still is; the model's digest is looked at in any case.
@@ -176,12 +177,17 @@ class Searcher:
             self._sights[_named(chosen.slug, alias)] = sight
         return sight
 
-    def _embedded(self, space: EmbeddingSpace, queries: Sequence[str]) -> NDArray[np.float32]:
+    def _provider(self, space: EmbeddingSpace) -> EmbeddingProvider:
+        """What embeds queries of a space; raises `SpaceMismatchError` when it serves another one now."""
         if space.slug not in self._opened:
             # What a derived space's vectors are made by is read from the store, and never changes.
             self._opened[space.slug] = open_space(self._store, self._providers, space)
         provider = self._opened[space.slug]
         require_same_space(space, provider.describe())
+        return provider
+
+    def _embedded(self, space: EmbeddingSpace, queries: Sequence[str]) -> NDArray[np.float32]:
+        provider = self._provider(space)
         vectors = provider.embed(queries, Purpose.QUERY).values
         # The name may have come to mean another model since it was looked at.
         require_same_space(space, provider.describe())
