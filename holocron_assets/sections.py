@@ -177,10 +177,11 @@ class LakeSettings(Section):
 
 
 class SearchSettings(Section):
-    """Where search indexes are kept, whose words are in the texts, and whether searches are written to the store."""
+    """Where search indexes are kept and what they are like, and whether searches are written to the store."""
 
     folder: Annotated[str, Field(min_length=1)] = ".holocron/search"
     language: Annotated[str, Field(min_length=1)] = "english"
+    approximate_above: PositiveInt = 2_000_000
     log: bool = False
 
 

@@ -1,11 +1,12 @@
 """A search index that is open: ranks chunks for a query, and tells what there is to show of them.
 
-Every answer is exact, whatever the number of segments, and the same as that of an index which was built at once.
+Every answer is the same as that of an index which was built at once, whatever the number of segments; and exact, unless
+the index is so large that graphs lead to the candidates for the nearest vectors.
 """
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ class SearchIndex:
         self.folder = folder
         self.manifest = manifest
         self.segments = segments
-        self._live: Sequence[NDArray[np.bool_]] = live
+        self.live: Sequence[NDArray[np.bool_]] = live
         self._starts = np.cumsum([0, *(segment.row_count for segment in segments)])
         self._analyzer = analyzer_of(manifest.language)
 
@@ -76,9 +77,9 @@ class SearchIndex:
         `vectors`, of shape (len(texts), dimensions), are those of the queries; a lexical search needs none. A lexical
         search finds only what has a word of the query.
         """
-        allowed = list(self._live)
+        allowed = list(self.live)
         if filters is not None and filters != Filters():
-            allowed = [live & filters.mask(one.rows) for live, one in zip(self._live, self.segments, strict=True)]
+            allowed = [live & filters.mask(one.rows) for live, one in zip(self.live, self.segments, strict=True)]
         depth = top_k if method.mode is not Mode.HYBRID else max(_FUSED, top_k)
         near = self._nearest(vectors, allowed, depth) if method.mode is not Mode.LEXICAL else [_NOTHING] * len(texts)
         ranked = []
@@ -100,7 +101,7 @@ class SearchIndex:
 
     def sampled(self, count: int) -> list[Candidate]:
         """Up to `count` chunks, spread evenly, without scores; none whose vector has no direction."""
-        parts = zip(self._starts[:-1], self.segments, self._live, strict=True)
+        parts = zip(self._starts[:-1], self.segments, self.live, strict=True)
         rows = np.concatenate(
             [start + np.flatnonzero(live & (one.norms > 0)) for start, one, live in parts] or [np.zeros(0, np.int64)]
         )
@@ -109,8 +110,13 @@ class SearchIndex:
 
     @property
     def kind(self) -> str:
-        """How vectors are compared."""
-        return "exact"
+        """How vectors are compared: `exact`, all of them, or `approximate`, those that a graph leads to."""
+        return "approximate" if any(one.graph for one in self.segments) else "exact"
+
+    def exactly(self) -> "SearchIndex":
+        """The same index, comparing every vector."""
+        segments = [replace(one, graph=None) for one in self.segments]
+        return SearchIndex(self.folder, self.manifest, segments, self.live)
 
     def terms(self, text: str) -> list[str]:
         """The terms by which a query is compared."""
@@ -121,14 +127,14 @@ class SearchIndex:
         wanted = Filters(source_id=(source_id,))
         found = [
             self._hit(0, self._candidate(int(start + row), Scores()))
-            for start, live, segment in zip(self._starts[:-1], self._live, self.segments, strict=True)
+            for start, live, segment in zip(self._starts[:-1], self.live, self.segments, strict=True)
             for row in np.flatnonzero(live & wanted.mask(segment.rows))
         ]
         return sorted(found, key=lambda hit: (hit.start_offset, hit.end_offset))
 
     def stamped(self, stamp: str | None) -> "SearchIndex":
         """The same index, known to be current while the store looks like `stamp` from outside."""
-        return SearchIndex(self.folder, self.manifest.model_copy(update={"stamp": stamp}), self.segments, self._live)
+        return SearchIndex(self.folder, self.manifest.model_copy(update={"stamp": stamp}), self.segments, self.live)
 
     def is_whole(self) -> bool:
         """Whether every file that this index reads is still as it was."""
@@ -141,9 +147,7 @@ class SearchIndex:
         return [self._in_order(one.rows, one.similarities, limit) for one in near]
 
     def _matching(self, text: str, allowed: Sequence[NDArray[np.bool_]], limit: int) -> _Leg:
-        parts = [
-            WordPart(postings=one.postings, live=live) for one, live in zip(self.segments, self._live, strict=True)
-        ]
+        parts = [WordPart(postings=one.postings, live=live) for one, live in zip(self.segments, self.live, strict=True)]
         scores = np.concatenate([np.zeros(0), *bm25(parts, self._analyzer.query_terms(text))])
         rows = np.flatnonzero((scores > 0) & np.concatenate([np.zeros(0, bool), *allowed]))
         best = self._in_order(rows, scores[rows], limit)
@@ -166,7 +170,7 @@ class SearchIndex:
         else:
             if vector is not None and rows.size:
                 # A chunk that only its words brought here has a vector as well, and the other way round.
-                cosine = cosines(self._parts(self._live), rows, vector[None], np.zeros(rows.size, np.int64))
+                cosine = cosines(self._parts(self.live), rows, vector[None], np.zeros(rows.size, np.int64))
                 words = matching.of_all[rows]
                 bm25_scores = np.where(words > 0, words, np.nan)
             weights = (method.vector_weight, 1 - method.vector_weight)
@@ -220,7 +224,7 @@ class SearchIndex:
 
     def _parts(self, counted: Sequence[NDArray[np.bool_]]) -> list[Part]:
         return [
-            Part(vectors=one.vectors, norms=one.norms, counted=mask)
+            Part(vectors=one.vectors, norms=one.norms, counted=mask, graph=one.graph)
             for one, mask in zip(self.segments, counted, strict=True)
         ]
 
@@ -251,7 +255,10 @@ def open_index(folder: Path, manifest: Manifest) -> SearchIndex:
     """The index that a manifest describes; raises `IndexDamagedError` where it is not whole."""
     if not is_whole(folder, manifest):
         raise IndexDamagedError(f"{folder}: files of the index are missing or cut off")
-    segments = [open_segment(folder / one.name, manifest.dimensions) for one in manifest.segments]
+    segments = [
+        open_segment(folder / one.name, manifest.dimensions, approximate=manifest.approximate)
+        for one in manifest.segments
+    ]
     live = [_live(folder, one.retired, one.row_count) for one in manifest.segments]
     return SearchIndex(folder, manifest, segments, live)
 

@@ -47,6 +47,10 @@ class Manifest(BaseModel):
     #: what the store looked like from outside just before (`holocron_assets.ports.Store.stamp`)
     stamp: str | None
     chunks_not_embedded: int
+    #: whether graphs lead to the candidates where there are enough rows
+    approximate: bool
+    #: what who searches should know of how it was built
+    note: str | None
     built_utc: datetime
     segments: tuple[SegmentEntry, ...]
 

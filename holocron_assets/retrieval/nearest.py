@@ -1,4 +1,6 @@
-"""The rows nearest to some vectors: exact, block by block, so that files larger than the memory can be searched. Pure.
+"""The rows nearest to some vectors, block by block, so that files larger than the memory can be searched. Pure.
+
+Exact, but for parts with a graph, whose rows are compared only where that leads.
 
 Every row is compared in float32, as fast as the processor multiplies matrices. Whatever rounding may have put on the
 wrong side of the last place is compared again in float64, so that equal vectors get equal similarities wherever they
@@ -11,6 +13,8 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
+
+from holocron_assets.retrieval.graph import Graph
 
 #: Rows that are multiplied at once: some ten megabytes.
 _BLOCK_ROWS = 16_384
@@ -28,11 +32,15 @@ _DECIMALS = 9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """Rows to search: vectors of shape (n, dimensions), their lengths (n,), and which of them count (n,)."""
+    """Rows to search: vectors of shape (n, dimensions), their lengths (n,), and which of them count (n,).
+
+    With a graph, rows that it does not lead to are not compared.
+    """
 
     vectors: NDArray[np.float32]
     norms: NDArray[np.float64]
     counted: NDArray[np.bool_]
+    graph: Graph | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +62,11 @@ def nearest_rows(parts: Sequence[Part], queries: NDArray[np.float32], limit: int
     asked = directions.astype(np.float32)
     first = 0
     for part in parts:
-        for numbers, products in _compared(part, asked):
-            near.add(first + numbers, products)
+        if (led_to := _led_to(part, asked, limit)) is not None:
+            near.take([first + rows for rows in led_to])
+        else:
+            for numbers, products in _compared(part, asked):
+                near.add(first + numbers, products)
         first += part.norms.size
     queries_of, rows = near.pairs()
     similarities = cosines(parts, rows, directions, queries_of)
@@ -96,6 +107,13 @@ def _directions(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.asarray(wide / np.where(lengths > 0, lengths, 1.0))
 
 
+def _led_to(part: Part, asked: NDArray[np.float32], limit: int) -> list[NDArray[np.int64]] | None:
+    """The rows of a part to which its graph leads each query; None where all are to be compared."""
+    if part.graph is None or not asked.any(axis=1).all():
+        return None
+    return part.graph.candidates(asked, part.counted, limit)
+
+
 def _compared(part: Part, asked: NDArray[np.float32]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
     """Rows of a part and the similarities (q, rows) of all queries to them, in float32; -inf where one does not count.
 
@@ -130,6 +148,7 @@ class _Nearest:
         self._queries = np.zeros(0, np.int64)
         self._rows = np.zeros(0, np.int64)
         self._similarities = np.zeros(0, np.float32)
+        self._taken: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
 
     def add(self, rows: NDArray[np.int64], similarities: NDArray[np.float32]) -> None:
         first = similarities[:, : max(_FIRST_ROWS, 4 * self._limit)]
@@ -146,11 +165,17 @@ class _Nearest:
             if self._rows.size > 2 * self._limit * self._least.size:
                 self._prune()
 
+    def take(self, rows: Sequence[NDArray[np.int64]]) -> None:
+        """Some rows for each query, to be compared whatever they are like."""
+        self._taken.append((np.repeat(np.arange(len(rows)), [one.size for one in rows]), np.concatenate(rows)))
+
     def pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Queries, ascending, and a row for each."""
         # What was added last may still have to go.
         self._prune()
-        return self._queries, self._rows
+        queries = np.concatenate([self._queries, *(some for some, _ in self._taken)])
+        order = np.argsort(queries, kind="stable")
+        return queries[order], np.concatenate([self._rows, *(rows for _, rows in self._taken)])[order]
 
     def _prune(self) -> None:
         """Put them in the order of their queries, and leave out what is too far behind the best of each."""

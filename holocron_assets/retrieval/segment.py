@@ -14,6 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from holocron_assets.errors import IndexDamagedError
+from holocron_assets.retrieval.graph import Graph, open_graph
 from holocron_assets.retrieval.postings import Postings, merged, open_postings, postings_of
 from holocron_assets.retrieval.words import Analyzer
 
@@ -54,6 +55,7 @@ class Segment:
     vectors: NDArray[np.float32]
     norms: NDArray[np.float64]
     postings: Postings
+    graph: Graph | None = None
 
     @property
     def row_count(self) -> int:
@@ -105,8 +107,8 @@ def merge_segments(folder: Path, parts: Sequence[tuple[Segment, NDArray[np.bool_
     return int(norms.size)
 
 
-def open_segment(folder: Path, dimensions: int) -> Segment:
-    """What was written there; raises `IndexDamagedError` where it is not whole."""
+def open_segment(folder: Path, dimensions: int, *, approximate: bool = False) -> Segment:
+    """What was written there, with its graph if `approximate`; raises `IndexDamagedError` where it is not whole."""
     try:
         with pa.memory_map(str(folder / _ROWS)) as file:
             rows = pa.ipc.open_file(file).read_all()
@@ -118,7 +120,8 @@ def open_segment(folder: Path, dimensions: int) -> Segment:
         raise IndexDamagedError(f"{folder} cannot be read as a segment of a search index: {error}") from error
     if rows.num_rows != norms.size or postings.lengths.size != norms.size:
         raise IndexDamagedError(f"{folder}: its files do not belong together")
-    return Segment(name=folder.name, rows=rows, vectors=vectors, norms=norms, postings=postings)
+    graph = open_graph(folder, dimensions) if approximate else None
+    return Segment(name=folder.name, rows=rows, vectors=vectors, norms=norms, postings=postings, graph=graph)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from holocron_assets.ports import Progress, Session, Store
 from holocron_assets.records import EmbeddingSpace
+from holocron_assets.retrieval.graph import LEAST_ROWS, write_graph
 from holocron_assets.retrieval.index import SearchIndex
 from holocron_assets.retrieval.manifest import SegmentEntry, sizes
 from holocron_assets.retrieval.segment import MOST_ROWS, ROW, Rows, Segment, merge_segments, open_segment, write_segment
@@ -183,6 +184,26 @@ def merged(folder: Path, space: EmbeddingSpace, parts: Sequence[Part]) -> tuple[
     count = merge_segments(folder / name, [(part.segment, part.live) for part in together])
     fresh = Part(open_segment(folder / name, space.dimensions), np.ones(count, bool))
     return [part for part in ordered if part not in together] + [fresh], count
+
+
+def with_graphs(folder: Path, space: EmbeddingSpace, parts: Sequence[Part], progress: Progress | None) -> list[Part]:
+    """The same parts, each of which that is large enough with a graph of its vectors."""
+    lacking = [part for part in parts if part.segment.row_count >= LEAST_ROWS and part.segment.graph is None]
+    for number, part in enumerate(lacking, start=1):
+        write_graph(folder / part.segment.name, part.segment.vectors, part.segment.norms)
+        if progress is not None:
+            progress(number, len(lacking))
+    return [
+        Part(open_segment(folder / part.segment.name, space.dimensions, approximate=True), part.live)
+        if part in lacking
+        else part
+        for part in parts
+    ]
+
+
+def without_graphs(parts: Sequence[Part]) -> list[Part]:
+    """The same parts, every vector of which is compared."""
+    return [Part(replace(part.segment, graph=None), part.live) for part in parts]
 
 
 def entry_of(folder: Path, part: Part) -> SegmentEntry:

@@ -20,11 +20,12 @@ from holocron_assets.clock import utc_now
 from holocron_assets.errors import IndexBusyError, IndexDamagedError, SearchIndexError
 from holocron_assets.ports import Progress, Session, Store
 from holocron_assets.records import EmbeddingSpace
+from holocron_assets.retrieval.graph import is_available
 from holocron_assets.retrieval.index import SearchIndex, open_index
 from holocron_assets.retrieval.manifest import MANIFEST, Manifest, publish, read_manifest
 from holocron_assets.retrieval.words import analyzer_of
 from holocron_assets.settings import Settings
-from holocron_assets.stages.index_segments import added, compared, entry_of, merged
+from holocron_assets.stages.index_segments import added, compared, entry_of, merged, with_graphs, without_graphs
 from holocron_assets.tables import embeddings, index_rows
 from holocron_assets.transactions import read
 
@@ -34,15 +35,19 @@ _LOCK_SECONDS = 600.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexPlace:
-    """Where the indexes of a store are, and the language of its texts."""
+    """Where the indexes of a store are, the language of its texts, and beyond how many rows they are approximate."""
 
     root: Path
     language: str
+    approximate_above: int
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
         """As the settings say."""
-        return cls(root=settings.path(settings.search.folder), language=settings.search.language)
+        search = settings.search
+        return cls(
+            root=settings.path(search.folder), language=search.language, approximate_above=search.approximate_above
+        )
 
     def folder(self, store: Store, space: EmbeddingSpace) -> Path:
         """Of one space; two stores whose spaces are alike do not share it."""
@@ -110,7 +115,7 @@ def refresh_index(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _alone(folder):
-            return _refresh(store, space, folder, place.language, progress)
+            return _refresh(store, space, folder, place, progress)
     except OSError as error:
         raise SearchIndexError(
             f"the search index of {space.slug} cannot be written to {folder}: {error.strerror or error}. Free some "
@@ -124,12 +129,16 @@ def published_index(store: Store, space: EmbeddingSpace, place: IndexPlace) -> S
 
 
 def _refresh(
-    store: Store, space: EmbeddingSpace, folder: Path, language: str, progress: Progress | None
+    store: Store, space: EmbeddingSpace, folder: Path, place: IndexPlace, progress: Progress | None
 ) -> IndexReport:
     started = time.monotonic()
     stamp = store.stamp()
-    published, rebuilt = _published(folder, store, space, language)
-    wanted = read(store, _wanted, space, None if published is None else _state(published))
+    published, rebuilt = _published(folder, store, space, place.language)
+    is_as_wanted = published is not None and _kind(place, published.manifest.live_count) == (
+        published.manifest.approximate,
+        published.manifest.note,
+    )
+    wanted = read(store, _wanted, space, _state(published) if published is not None and is_as_wanted else None)
     if published is not None and wanted is None:
         _publish_stamp(folder, published, stamp)
         _clean(folder, published.manifest)
@@ -139,18 +148,22 @@ def _refresh(
         raise AssertionError("without an index, everything is wanted")
     kept, missing = compared(published, wanted.keys)
     retired = (published.manifest.live_count if published else 0) - sum(part.live_count for part in kept)
-    new = added(store, space, folder, missing, analyzer_of(language), progress)
+    new = added(store, space, folder, missing, analyzer_of(place.language), progress)
     parts, merged_rows = merged(folder, space, [*kept, *new])
+    approximate, note = _kind(place, sum(part.live_count for part in parts))
+    parts = with_graphs(folder, space, parts, progress) if approximate else without_graphs(parts)
     manifest = Manifest(
         version=published.manifest.version + 1 if published else 1,
         embedding_space_id=space.embedding_space_id,
         slug=space.slug,
         dimensions=space.dimensions,
-        language=language,
+        language=place.language,
         store=store.name,
         state=wanted.state,
         stamp=stamp,
         chunks_not_embedded=wanted.chunks_not_embedded,
+        approximate=approximate,
+        note=note,
         built_utc=utc_now(),
         segments=tuple(entry_of(folder, part) for part in parts),
     )
@@ -204,6 +217,18 @@ def _unfit(manifest: Manifest, store: Store, space: EmbeddingSpace, language: st
     if manifest.language != language:
         return f"its words were those of {manifest.language}"
     return None
+
+
+def _kind(place: IndexPlace, rows: int) -> tuple[bool, str | None]:
+    """Whether an index of so many rows is approximate, and what to say where it should be and cannot."""
+    if rows <= place.approximate_above:
+        return False, None
+    if is_available():
+        return True, None
+    return False, (
+        f"All of {rows:,} vectors are compared, which may take long. With usearch installed (the extra `approximate`) "
+        f"more than {place.approximate_above:,} (`search.approximate_above`) are looked up."
+    )
 
 
 def _state(published: SearchIndex) -> dict[str, str]:
