@@ -122,7 +122,7 @@ class Searcher:
             hits=tuple(index.hits(candidates)),
             chunks_not_embedded=index.manifest.chunks_not_embedded,
             filters=question.filters.given(),
-            notes=(index.manifest.note,) if is_embedded and index.manifest.note else (),
+            notes=(index.manifest.note,) if vectors is not None and index.manifest.note else (),
         )
         compared = None if vectors is None else HitVectors(query=vectors[0], hits=index.vectors(candidates))
         return reranked(result, self._reranker, compared, question.top_k)
