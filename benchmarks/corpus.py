@@ -91,11 +91,11 @@ def _word(rng: random.Random) -> str:
     return "".join(rng.choice(_CONSONANTS) + rng.choice(_VOWELS) for _ in range(rng.randint(1, 4)))
 
 
-_VOCABULARY = [_word(random.Random(number)) for number in range(8000)]
+VOCABULARY = [_word(random.Random(number)) for number in range(8000)]
 
 
 def _words(rng: random.Random, count: int) -> str:
-    return " ".join(rng.choices(_VOCABULARY, k=count))
+    return " ".join(rng.choices(VOCABULARY, k=count))
 
 
 def _sentence(rng: random.Random) -> str:

@@ -18,6 +18,7 @@ import duckdb
 from benchmarks.corpus import write_records
 from benchmarks.measure import Cost, cost_of, environment, peak_of
 from benchmarks.project import EVERYTHING, FROM_RECORDS, LONG_AGO, Project
+from benchmarks.search import search
 from benchmarks.ticks import ticks
 from holocron_assets.composition import installed_providers, step_store
 from holocron_assets.model_servers import OllamaSettings
@@ -261,4 +262,5 @@ SCENARIOS = {
     "crash": (crash, 5_000),
     "provider": (provider, 10_000),
     "ticks": (ticks, 100_000),
+    "search": (search, 100_000),
 }

@@ -5,7 +5,7 @@ the index is so large that graphs lead to the candidates for the nearest vectors
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,10 @@ class _Leg:
     scores: NDArray[np.float64]
     of_all: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
 
+    def pairs(self) -> Iterator[tuple[int, float]]:
+        """Row and score of each."""
+        return zip(self.rows.tolist(), self.scores.tolist(), strict=True)
+
 
 _NOTHING = _Leg(np.zeros(0, np.int64), np.zeros(0))
 
@@ -82,12 +86,18 @@ class SearchIndex:
             allowed = [live & filters.mask(one.rows) for live, one in zip(self.live, self.segments, strict=True)]
         depth = top_k if method.mode is not Mode.HYBRID else max(_FUSED, top_k)
         near = self._nearest(vectors, allowed, depth) if method.mode is not Mode.LEXICAL else [_NOTHING] * len(texts)
-        ranked = []
+        ranked: list[list[tuple[int, Scores]]] = []
         for number, text in enumerate(texts):
-            vector = None if vectors is None else vectors[number]
             matching = self._matching(text, allowed, depth) if method.mode is not Mode.VECTOR else _NOTHING
-            ranked.append(self._ranked(near[number], matching, vector, method, top_k))
-        return ranked
+            if method.mode is Mode.HYBRID and vectors is not None:
+                ranked.append(self._fused(near[number], matching, vectors[number], method, top_k))
+            elif method.mode is Mode.VECTOR:
+                ranked.append([(row, Scores(cosine_similarity=score)) for row, score in near[number].pairs()])
+            else:
+                ranked.append([(row, Scores(bm25=score)) for row, score in matching.pairs()])
+        # All at once, because to look into a column costs the same for one row as for many.
+        candidates = iter(self._candidates([found for some in ranked for found in some]))
+        return [[next(candidates) for _ in some] for some in ranked]
 
     def hits(self, candidates: Sequence[Candidate]) -> list[Hit]:
         """What there is to show of candidates, in their order."""
@@ -106,7 +116,7 @@ class SearchIndex:
             [start + np.flatnonzero(live & (one.norms > 0)) for start, one, live in parts] or [np.zeros(0, np.int64)]
         )
         chosen = rows[np.unique(np.linspace(0, rows.size - 1, min(count, rows.size)).astype(np.int64))]
-        return [self._candidate(row, Scores()) for row in chosen.tolist()]
+        return self._candidates([(row, Scores()) for row in chosen.tolist()])
 
     @property
     def kind(self) -> str:
@@ -125,11 +135,12 @@ class SearchIndex:
     def passages(self, source_id: str) -> list[Hit]:
         """Every chunk of a source, in the order of its text, without scores."""
         wanted = Filters(source_id=(source_id,))
-        found = [
-            self._hit(0, self._candidate(int(start + row), Scores()))
+        rows = [
+            (int(start + row), Scores())
             for start, live, segment in zip(self._starts[:-1], self.live, self.segments, strict=True)
             for row in np.flatnonzero(live & wanted.mask(segment.rows))
         ]
+        found = [self._hit(0, one) for one in self._candidates(rows)]
         return sorted(found, key=lambda hit: (hit.start_offset, hit.end_offset))
 
     def stamped(self, stamp: str | None) -> "SearchIndex":
@@ -153,74 +164,70 @@ class SearchIndex:
         best = self._in_order(rows, scores[rows], limit)
         return _Leg(best.rows, best.scores, of_all=scores)
 
-    def _ranked(
-        self, near: _Leg, matching: _Leg, vector: NDArray[np.float32] | None, method: Method, top_k: int
-    ) -> list[Candidate]:
+    def _fused(
+        self, near: _Leg, matching: _Leg, vector: NDArray[np.float32], method: Method, top_k: int
+    ) -> list[tuple[int, Scores]]:
         rows = np.union1d(near.rows, matching.rows)
-        near_at, word_at = np.searchsorted(rows, near.rows), np.searchsorted(rows, matching.rows)
-        bm25_scores = np.full(rows.size, np.nan)
-        bm25_scores[word_at] = matching.scores
-        cosine = np.full(rows.size, np.nan)
-        cosine[near_at] = near.scores
-        fused = np.full(rows.size, np.nan)
-        if method.mode is Mode.VECTOR:
-            order_by = cosine
-        elif method.mode is Mode.LEXICAL:
-            order_by = bm25_scores
-        else:
-            if vector is not None and rows.size:
-                # A chunk that only its words brought here has a vector as well, and the other way round.
-                cosine = cosines(self._parts(self.live), rows, vector[None], np.zeros(rows.size, np.int64))
-                words = matching.of_all[rows]
-                bm25_scores = np.where(words > 0, words, np.nan)
-            weights = (method.vector_weight, 1 - method.vector_weight)
-            if method.fusion is Fusion.RRF:
-                # Weights that are 1 where both legs weigh the same.
-                fused = reciprocal_ranks((near_at, word_at), [2 * weight for weight in weights], rows.size)
-            else:
-                fused = weighted_scores((cosine, np.nan_to_num(bm25_scores)), weights)
-            order_by = fused
-        best = self._in_order(rows, order_by, top_k)
-        at = np.searchsorted(rows, best.rows)
+        if not rows.size:
+            return []
+        # What only one leg brought here has a score by the other as well.
+        cosine = cosines(self._parts(self.live), rows, vector[None], np.zeros(rows.size, np.int64))
+        words = matching.of_all[rows]
+        weights = (method.vector_weight, 1 - method.vector_weight)
         is_rrf = method.fusion is Fusion.RRF
+        if is_rrf:
+            legs = np.searchsorted(rows, near.rows), np.searchsorted(rows, matching.rows)
+            # Weights that are 1 where both legs weigh the same.
+            fused = reciprocal_ranks(legs, [2 * weight for weight in weights], rows.size)
+        else:
+            fused = weighted_scores((cosine, words), weights)
+        best = self._in_order(rows, fused, top_k)
+        at = np.searchsorted(rows, best.rows)
         return [
-            self._candidate(
+            (
                 row,
                 Scores(
-                    cosine_similarity=_number(cosine[number]),
-                    bm25=_number(bm25_scores[number]),
-                    rrf=_number(fused[number]) if is_rrf else None,
-                    weighted=None if is_rrf else _number(fused[number]),
+                    cosine_similarity=similarity,
+                    bm25=bm25_score or None,
+                    rrf=score if is_rrf else None,
+                    weighted=None if is_rrf else score,
                 ),
             )
-            for row, number in zip(best.rows.tolist(), at, strict=True)
+            for row, similarity, bm25_score, score in zip(
+                best.rows.tolist(), cosine[at].tolist(), words[at].tolist(), best.scores.tolist(), strict=True
+            )
         ]
 
-    def _candidate(self, row: int, scores: Scores) -> Candidate:
-        segment, local = self._place(row)
-        return Candidate(
-            row=row,
-            chunk_id=segment.rows.column("chunk_id")[local].as_py(),
-            source_id=segment.rows.column("source_id")[local].as_py(),
-            scores=scores,
-        )
+    def _candidates(self, found: Sequence[tuple[int, Scores]]) -> list[Candidate]:
+        rows = np.array([row for row, _ in found], np.int64)
+        names = zip(found, self._texts("chunk_id", rows), self._texts("source_id", rows), strict=True)
+        return [
+            Candidate(row=row, chunk_id=chunk_id, source_id=source_id, scores=scores)
+            for (row, scores), chunk_id, source_id in names
+        ]
 
     def _in_order(self, rows: NDArray[np.int64], scores: NDArray[np.float64], limit: int) -> _Leg:
         """The best of some rows, ties by chunk id."""
         if rows.size > limit:
             kept = scores >= np.partition(scores, -limit)[-limit]
             rows, scores = rows[kept], scores[kept]
-        order = np.lexsort((self._chunk_ids(rows), -scores))[:limit]
-        return _Leg(rows[order], scores[order])
+        order = np.argsort(-scores, kind="stable")
+        rows, scores = rows[order], scores[order]
+        # Most rows tie with none, and their ids need not be read.
+        pairs = np.flatnonzero(scores[1:] == scores[:-1])
+        tied = np.union1d(pairs, pairs + 1)
+        rows[tied] = rows[tied][np.lexsort((np.array(self._texts("chunk_id", rows[tied]), str), -scores[tied]))]
+        return _Leg(rows[:limit], scores[:limit])
 
-    def _chunk_ids(self, rows: NDArray[np.int64]) -> NDArray[np.str_]:
-        ids = np.empty(rows.size, dtype=object)
+    def _texts(self, column: str, rows: NDArray[np.int64]) -> list[str]:
+        """What stands in a column, in the order of the rows."""
+        texts = np.empty(rows.size, dtype=object)
         owners = np.searchsorted(self._starts, rows, side="right") - 1
         for owner in np.unique(owners):
             here = owners == owner
-            column = self.segments[owner].rows.column("chunk_id").take(pa.array(rows[here] - self._starts[owner]))
-            ids[here] = column.to_pylist()
-        return ids.astype(str)
+            found = self.segments[owner].rows.column(column).take(pa.array(rows[here] - self._starts[owner]))
+            texts[here] = found.to_pylist()
+        return list(texts)
 
     def _parts(self, counted: Sequence[NDArray[np.bool_]]) -> list[Part]:
         return [
@@ -273,7 +280,3 @@ def _live(folder: Path, retired: str | None, count: int) -> NDArray[np.bool_]:
     if mask.shape != (count,) or mask.dtype != bool:
         raise IndexDamagedError(f"{folder / retired} does not say of each row whether it counts")
     return np.asarray(~mask)
-
-
-def _number(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)

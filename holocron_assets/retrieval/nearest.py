@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from holocron_assets.retrieval.graph import Graph
 
-#: Rows that are multiplied at once: some ten megabytes.
-_BLOCK_ROWS = 16_384
+#: Similarities that are computed at once, and rows at most. Each block makes the processor's cores wait for each other.
+_BLOCK, _BLOCK_ROWS = 4_194_304, 65_536
+_LEAST_ROWS = 4096
 #: A sum of d products of float32 is wrong by less than d times this, for vectors of length 1 (Higham, Accuracy and
 #: Stability of Numerical Algorithms, section 3.1).
 _UNIT_ROUNDOFF = 2.0**-24
@@ -91,8 +92,8 @@ def cosines(
     first = 0
     for part in parts:
         here = np.flatnonzero((rows >= first) & (rows < first + part.norms.size))
-        for start in range(0, here.size, _BLOCK_ROWS):
-            some = here[start : start + _BLOCK_ROWS]
+        for start in range(0, here.size, _LEAST_ROWS):
+            some = here[start : start + _LEAST_ROWS]
             local = rows[some] - first
             # Row by row, whatever stands beside it: a sum over several rows at once may be cut anywhere.
             products = (part.vectors[local] * directions[queries_of[some]]).sum(axis=1)
@@ -122,9 +123,10 @@ def _compared(part: Part, asked: NDArray[np.float32]) -> Iterator[tuple[NDArray[
     numbers = np.flatnonzero(part.counted) if np.count_nonzero(part.counted) < _FEW * part.counted.size else None
     is_unit = bool(np.abs(part.norms - 1).max(initial=0) < _UNIT_LENGTH)
     every = bool(part.counted.all())
-    for start in range(0, part.norms.size if numbers is None else numbers.size, _BLOCK_ROWS):
-        end = min(start + _BLOCK_ROWS, part.norms.size)
-        rows = np.arange(start, end) if numbers is None else numbers[start : start + _BLOCK_ROWS]
+    size = min(_BLOCK_ROWS, max(_LEAST_ROWS, _BLOCK // len(asked)))
+    for start in range(0, part.norms.size if numbers is None else numbers.size, size):
+        end = min(start + size, part.norms.size)
+        rows = np.arange(start, end) if numbers is None else numbers[start : start + size]
         # A slice is a view, and the numbers of its rows would copy it.
         block = part.vectors[start:end] if numbers is None else part.vectors[rows]
         similarities: NDArray[np.float32] = (block @ asked[0])[None] if len(asked) == 1 else asked @ block.T

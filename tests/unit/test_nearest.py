@@ -75,7 +75,7 @@ def test_it_finds_what_comparing_everything_finds(search: tuple[list[Part], NDAr
 
 
 @pytest.mark.parametrize(
-    ("rows", "limit", "share"), [(3, 10, 1.0), (20_000, 10, 1.0), (40_000, 300, 0.5), (40_000, 10, 0.01)]
+    ("rows", "limit", "share"), [(3, 10, 1.0), (20_000, 10, 1.0), (150_000, 300, 0.5), (150_000, 10, 0.01)]
 )
 @pytest.mark.parametrize("unit", [True, False])
 def test_many_rows_in_several_blocks(*, rows: int, limit: int, share: float, unit: bool) -> None:
@@ -102,14 +102,14 @@ def test_many_rows_in_several_blocks(*, rows: int, limit: int, share: float, uni
 def test_equal_vectors_are_equally_near_wherever_they_stand() -> None:
     """In whichever block or part, beside whatever rows, and asked with however many queries."""
     rng = np.random.default_rng(5)
-    vectors = rng.standard_normal((3 * nearest._BLOCK_ROWS, 384)).astype(np.float32)
-    places = [0, 1, 7, 4_001, nearest._BLOCK_ROWS, 2 * nearest._BLOCK_ROWS + 5, len(vectors) - 1]
-    vectors[places] = rng.standard_normal(384).astype(np.float32)
-    query = vectors[0] + rng.standard_normal(384).astype(np.float32)
+    vectors = rng.standard_normal((2 * nearest._BLOCK_ROWS, 64)).astype(np.float32)
+    places = [0, 1, 7, 4_001, nearest._BLOCK_ROWS, nearest._BLOCK_ROWS + 5_005, len(vectors) - 1]
+    vectors[places] = rng.standard_normal(64).astype(np.float32)
+    query = vectors[0] + rng.standard_normal(64).astype(np.float32)
     parts = [part(vectors[:5_000]), part(vectors[5_000:])]
 
     alone = nearest_rows(parts, query[None], 3)[0]
-    among_others = nearest_rows(parts, np.vstack([query, rng.standard_normal((9, 384)).astype(np.float32)]), 3)[0]
+    among_others = nearest_rows(parts, np.vstack([query, rng.standard_normal((9, 64)).astype(np.float32)]), 3)[0]
 
     assert sorted(alone.rows) == sorted(among_others.rows) == places
     assert len({*alone.similarities, *among_others.similarities}) == 1
