@@ -81,7 +81,7 @@ def _show(report: EvaluationReport) -> None:
     of = report.winner
     title = f"{report.space.slug} on {report.collection}: {of.query_count:,} queries, {of.chunk_count:,} chunks"
     columns = ["method", *METRICS.values(), "since the last"]
-    console().print(rows_table(title, columns, [_row(one, report) for one in report.evaluated]))
+    console().print(rows_table(title, columns, [_row(one, report) for one in report.evaluated], prose="since the last"))
     if of.skipped_count or of.unknown_count:
         say(
             f"{of.skipped_count:,} queries were not asked, because nothing there is right for them; "

@@ -18,6 +18,8 @@ Answers = dict[str, list[dict[str, Any]]]
 #: A run that has not written asks one question after the other, with Dagster's own work between them. One that has
 #: may embed between two sessions, and others wait for the file meanwhile: it is kept for the next moment only.
 _IDLE_SECONDS, _IDLE_SECONDS_AFTER_A_WRITE = 1.0, 0.01
+#: Far longer than a tick of the clock that file systems take times from (4 to 16 ms).
+_COARSE_NS = 100_000_000
 #: However close upon each other a run's sessions follow, after so long there is a pause, in which others get the file.
 _LONGEST_SECONDS, _PAUSE_SECONDS = 1.0, 0.1
 
@@ -44,12 +46,17 @@ class StoreFile:
         self._instance.execute(f"attach '{place}' as store" + (" (read_only)" if read_only else ""))
         self.is_open, self.is_writable = True, not read_only
 
-    def stamp(self) -> str:
-        """What identifies the state of the file and its log, open or not."""
+    def stamp(self) -> str | None:
+        """What identifies the state of the file and its log, open or not.
+
+        None where they were written only just now: times of files are coarse, and another write could look the same.
+        """
         parts = []
         for file in self._files:
             with suppress(FileNotFoundError):
                 known = file.stat()
+                if time.time_ns() - known.st_mtime_ns < _COARSE_NS:
+                    return None
                 parts.append(f"{known.st_ino}:{known.st_size}:{known.st_mtime_ns}")
         return " ".join(parts)
 

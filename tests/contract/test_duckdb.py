@@ -78,7 +78,8 @@ def test_a_run_that_writes_makes_way_for_others(store: SqlStore, monkeypatch: py
             ingest_records.insert_ingest_records(session, [record_of(json_row("a", {})).record])
         with store.session(write=False) as session:
             assert overview.get_counts(session).records == 1
-        time.sleep(0.5)
+        while store._file.is_open:  # type: ignore[attr-defined]
+            time.sleep(0.02)
         with store.session(write=False) as session:
             monkeypatch.setattr(session, "_rows", None)
             with pytest.raises(TypeError):

@@ -263,6 +263,7 @@ def test_while_nothing_changed_a_held_store_is_searched(
 ) -> None:
     """Another process may hold the file: searches and contexts go on, and wait for it once in a while at most."""
     monkeypatch.setattr("holocron_assets.search._ANCHOR_SECONDS", 1.0)
+    settle(filled)
     found = page.get("/api/search", q="tides").json()
     first = found["hits"][0]
     time.sleep(1.0)
@@ -281,11 +282,19 @@ def test_while_nothing_changed_a_held_store_is_searched(
     assert lineage.status_code == 503
 
 
+def settle(world: World) -> None:
+    """Wait until the file's time is old enough to tell the next write by."""
+    world.closed_file()
+    while world.store.stamp() is None:
+        time.sleep(0.02)
+
+
 def test_a_derived_space_of_a_held_store_is_searched(page: Page, filled: World) -> None:
     """What its vectors are made by is known once it was searched."""
     (source,) = read(filled.store, spaces.list_spaces)
     space = derived(filled, source, "matryoshka", 16)
     fill(filled, space)
+    settle(filled)
     first = page.get("/api/search", q="tides", space=space.slug)
 
     with held(filled.closed_file()):
