@@ -100,11 +100,12 @@ def _by_words(folder: Path, size: int) -> Iterator[str]:
     terms, more_terms = [analyzer.terms(text) for text in texts], [analyzer.terms(text) for text in more]
     queries = [analyzer.query_terms(text) for text in _texts(50, seed=4, words=_ASKED)]
     yield f"{size:,} chunks of {_WORDS} words, and 1 % more; {_ASKED} words asked:"
-    yield "  ours, from the texts: " + _figures(*_ours(folder, texts, more, queries))
-    yield "  bm25s, from their terms, built anew: " + _figures(*_bm25s(terms, more_terms, queries))
-    yield "  postings in DuckDB, from their terms: " + _figures(
-        *_sql(folder / "postings.duckdb", terms, more_terms, queries)
-    )
+    for engine, figures in (
+        ("ours, from the texts", _ours(folder, texts, more, queries)),
+        ("bm25s, from their terms, built anew", _bm25s(terms, more_terms, queries)),
+        ("postings in DuckDB, from their terms", _sql(folder / "postings.duckdb", terms, more_terms, queries)),
+    ):
+        yield f"  {engine}: {_figures(*figures)}"
 
 
 def _ours(

@@ -18,7 +18,7 @@ GRAPH = "near.usearch"
 LEAST_ROWS = 4096
 _HALF_FINISHED = "near.new"
 #: Neighbours of a row, and how many rows are kept in sight while the graph is built and searched.
-_NEIGHBOURS, _SEEN_BUILDING, _SEEN_SEARCHING = 16, 128, 128
+_NEIGHBOURS, _SEEN_BUILDING, _SEEN_SEARCHING = 16, 128, 512
 #: Candidates for each row that is wanted.
 _CANDIDATES = 4
 #: Where fewer of the rows count, or more of them are wanted, comparing all is no slower, and exact.
@@ -90,10 +90,9 @@ def open_graph(folder: Path, dimensions: int) -> Graph | None:
     from usearch.index import Index  # noqa: PLC0415 - as above
 
     try:
-        graph = Index.restore(str(folder / GRAPH), view=True)
+        graph = Index.restore(str(folder / GRAPH), view=True, expansion_search=_SEEN_SEARCHING)
     except (RuntimeError, ValueError, OSError) as error:
         raise IndexDamagedError(f"{folder / GRAPH} cannot be read: {error}") from error
     if graph is None or graph.ndim != dimensions:
         raise IndexDamagedError(f"{folder / GRAPH} is no graph of vectors of {dimensions} dimensions")
-    graph.expansion_search = _SEEN_SEARCHING
     return Graph(graph)

@@ -214,9 +214,9 @@ class SearchIndex:
         order = np.argsort(-scores, kind="stable")
         rows, scores = rows[order], scores[order]
         # Most rows tie with none, and their ids need not be read.
-        pairs = np.flatnonzero(scores[1:] == scores[:-1])
-        tied = np.union1d(pairs, pairs + 1)
-        rows[tied] = rows[tied][np.lexsort((np.array(self._texts("chunk_id", rows[tied]), str), -scores[tied]))]
+        if (pairs := np.flatnonzero(scores[1:] == scores[:-1])).size:
+            tied = np.union1d(pairs, pairs + 1)
+            rows[tied] = rows[tied][np.lexsort((np.array(self._texts("chunk_id", rows[tied])), -scores[tied]))]
         return _Leg(rows[:limit], scores[:limit])
 
     def _texts(self, column: str, rows: NDArray[np.int64]) -> list[str]:
