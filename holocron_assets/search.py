@@ -1,5 +1,6 @@
 """Searching: a query's words and its vector are compared with what is current in one embedding space."""
 
+import re
 import threading
 import time
 from collections.abc import Sequence
@@ -29,6 +30,8 @@ from holocron_assets.vectors import require_valid
 
 #: A longer query is an accident: no model reads so much, and its words would match everything.
 MOST_CHARACTERS = 20_000
+#: Half of a character: what is left of bytes that were read in another encoding than they were written in.
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _EVERYTHING = Filters()
 #: While nobody commits anything, a searcher compares its model with the registered anchors so often.
 _ANCHOR_SECONDS = 10.0
@@ -205,6 +208,10 @@ def _require_answerable(question: Question) -> None:
         raise InputError("the query is empty; ask for something")
     if len(question.query) > MOST_CHARACTERS:
         raise InputError(f"the query has {len(question.query):,} characters; ask with at most {MOST_CHARACTERS:,}")
+    # A string is gone through by its characters, a list by its strings.
+    texts = [question.query, *(text for given in question.filters.given().values() for text in given)]
+    if _SURROGATE.search("".join(texts)):
+        raise InputError("the query or a filter is no valid Unicode; was it handed over in another encoding?")
     if question.top_k < 1:
         raise InputError(f"{question.top_k} hits cannot be found; ask for at least one")
 
