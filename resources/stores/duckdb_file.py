@@ -149,12 +149,10 @@ class KeptFile:
         self._file.close()
 
     def _let_go_if_idle(self) -> None:
-        # Whoever holds the lock is using the file, and will put it down again.
-        if self._lock.acquire(blocking=False):
-            try:
+        # Waits for whoever has the file: the session that started this timer may not have ended, or another has begun.
+        with self._lock:
+            if self._timer is threading.current_thread():
                 self.let_go()
-            finally:
-                self._lock.release()
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:
