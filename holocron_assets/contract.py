@@ -140,6 +140,23 @@ TABLES: Mapping[str, Mapping[str, Column]] = {
             evaluation_id:uuid ordinal:integer query_id:text(500) ndcg_at_10:float recall_at_10:float
             recall_at_100:float mrr_at_10:float map_at_100:float
         """,
+        "vector.drift_snapshot": """
+            snapshot_id:uuid embedding_space_id:uuid name:text(100) document_count:bigint chunk_count:bigint
+            membership_sha256:text(64) created_utc:time
+        """,
+        "vector.drift_snapshot_chunk": """
+            snapshot_id:uuid chunk_id:text(128) content_sha256:text(64)
+        """,
+        "vector.drift_report": """
+            report_id:uuid run_id:uuid kind:text(20) embedding_space_id:uuid other_space_id:uuid? verdict:text(10)
+            reference_json:text current_json:text judgements_json:text parameters_json:text pictures_json:text
+            seed:bigint created_utc:time
+        """,
+        "vector.drift_metric": """
+            report_id:uuid ordinal:integer name:text(100) effect:float statistic:float? p:float? p_adjusted:float?
+            watch_floor:float? alert_floor:float? is_calibrated:boolean? verdict:text(10)? reference_value:float?
+            current_value:float? explanation:text details_json:text
+        """,
         "vector.anchor": """
             canary_id:uuid anchor_sha256:text(64) kind:text(50) content:text vector_sha256:text(64)
         """,
@@ -171,6 +188,8 @@ KEYS: Mapping[str, frozenset[str]] = {
     "vector.ingest_seen": frozenset({"ingest_id"}),
     "vector.canary": frozenset({"canary_id"}),
     "vector.retrieval_evaluation": frozenset({"evaluation_id"}),
+    "vector.drift_snapshot": frozenset({"snapshot_id"}),
+    "vector.drift_report": frozenset({"report_id"}),
 }
 
 #: What SQL Server looks up by, and needs an index for. DuckDB reads its columns in whole.

@@ -476,3 +476,46 @@ from openjson(cast(:rows as nvarchar(max))) with (
     mrr_at_10 float,
     map_at_100 float
 );
+
+-- name: create_staged_drift_metrics
+create table #staged_drift_metrics (
+    ordinal int not null primary key,
+    name nvarchar(100) collate database_default not null,
+    effect float not null,
+    statistic float null,
+    p float null,
+    p_adjusted float null,
+    watch_floor float null,
+    alert_floor float null,
+    is_calibrated bit null,
+    verdict nvarchar(10) collate database_default null,
+    reference_value float null,
+    current_value float null,
+    explanation nvarchar(max) collate database_default not null,
+    details_json nvarchar(max) collate database_default not null
+);
+
+-- name: insert_staged_drift_metrics
+insert into #staged_drift_metrics (
+    ordinal, name, effect, statistic, p, p_adjusted, watch_floor, alert_floor, is_calibrated, verdict,
+    reference_value, current_value, explanation, details_json
+)
+select
+    ordinal, name, effect, statistic, p, p_adjusted, watch_floor, alert_floor, is_calibrated, verdict,
+    reference_value, current_value, explanation, details_json
+from openjson(cast(:rows as nvarchar(max))) with (
+    ordinal int,
+    name nvarchar(100),
+    effect float,
+    statistic float,
+    p float,
+    p_adjusted float,
+    watch_floor float,
+    alert_floor float,
+    is_calibrated bit,
+    verdict nvarchar(10),
+    reference_value float,
+    current_value float,
+    explanation nvarchar(max),
+    details_json nvarchar(max)
+);

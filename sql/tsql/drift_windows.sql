@@ -1,0 +1,92 @@
+-- Windows of a space's history, and snapshots of what it held.
+
+-- name: list_window_vectors
+-- What was current at a time, of texts that were fetched in a while; the vectors come with their keys, so that both are
+-- of one moment. Without what a snapshot holds, where one is named.
+select
+    v.chunk_id, v.content_sha256, v.source_id, c.byte_count,
+    json_value(case when isjson(c.source_ref_json) = 1 then c.source_ref_json end, '$.language') as language,
+    concat(r.source_system, N':', r.source_name) as origin, e.vector_binary as vector
+from vector.chunk_version as v
+join vector.embedding as e on e.chunk_id = v.chunk_id and e.input_content_sha256 = v.content_sha256
+join vector.chunk as c on c.chunk_id = v.chunk_id
+left join vector.extracted_text as x on x.source_id = v.source_id and x.text_sha256 = v.text_sha256
+left join ingest.IngestRecords as r on r.ingest_id = x.ingest_id
+where e.embedding_space_id = :embedding_space_id
+    and v.valid_from_utc <= :as_of
+    and (v.valid_to_utc is null or v.valid_to_utc > :as_of)
+    and coalesce(r.fetched_at_utc, v.valid_from_utc) >= :since
+    and coalesce(r.fetched_at_utc, v.valid_from_utc) < :until
+    and not exists (
+        select 1
+        from vector.drift_snapshot_chunk as s
+        where s.snapshot_id = :snapshot_id and s.chunk_id = v.chunk_id and s.content_sha256 = v.content_sha256
+    )
+order by v.chunk_id;
+
+-- name: list_snapshot_vectors
+-- Of chunks that are retired by now too: their vectors are history, and stay.
+select
+    s.chunk_id, s.content_sha256, c.source_id, c.byte_count,
+    json_value(case when isjson(c.source_ref_json) = 1 then c.source_ref_json end, '$.language') as language,
+    concat(r.source_system, N':', r.source_name) as origin, e.vector_binary as vector
+from vector.drift_snapshot_chunk as s
+join vector.embedding as e on e.chunk_id = s.chunk_id and e.input_content_sha256 = s.content_sha256
+join vector.chunk as c on c.chunk_id = s.chunk_id
+left join vector.source_registry as g on g.source_id = c.source_id
+left join ingest.IngestRecords as r on r.ingest_id = g.ingest_id
+where s.snapshot_id = :snapshot_id and e.embedding_space_id = :embedding_space_id
+order by s.chunk_id;
+
+-- name: get_newest_fetch
+-- Of the texts that current chunks of a space were cut from.
+select max(r.fetched_at_utc) as fetched_at_utc
+from vector.source_registry as g
+join ingest.IngestRecords as r on r.ingest_id = g.ingest_id
+where exists (
+    select 1
+    from vector.chunk as c
+    join vector.embedding as e on e.chunk_id = c.chunk_id and e.input_content_sha256 = c.content_sha256
+    where c.source_id = g.source_id and c.retired_utc is null and e.embedding_space_id = :embedding_space_id
+);
+
+-- name: list_chunk_titles
+select c.chunk_id, g.title
+from vector.chunk as c
+left join vector.source_registry as g on g.source_id = c.source_id
+where c.chunk_id in (
+    select value from openjson(cast(:chunk_ids as nvarchar(max))) with (value nvarchar(128) '$')
+);
+
+-- name: insert_snapshot_chunks
+insert into vector.drift_snapshot_chunk (snapshot_id, chunk_id, content_sha256)
+select :snapshot_id, c.chunk_id, c.content_sha256
+from vector.chunk as c
+join vector.embedding as e on e.chunk_id = c.chunk_id and e.input_content_sha256 = c.content_sha256
+where e.embedding_space_id = :embedding_space_id and c.retired_utc is null;
+
+-- name: list_snapshot_chunks
+select
+    s.chunk_id, s.content_sha256, c.source_id,
+    case
+        when c.retired_utc is not null or c.content_sha256 <> s.content_sha256 then cast(1 as bit)
+        else cast(0 as bit)
+    end as is_retired
+from vector.drift_snapshot_chunk as s
+join vector.chunk as c on c.chunk_id = s.chunk_id
+where s.snapshot_id = :snapshot_id
+order by s.chunk_id;
+
+-- name: insert_snapshot
+insert into vector.drift_snapshot (
+    snapshot_id, embedding_space_id, name, document_count, chunk_count, membership_sha256, created_utc
+)
+select :snapshot_id, :embedding_space_id, :name, :document_count, :chunk_count, :membership_sha256, :now
+where not exists (
+    select 1 from vector.drift_snapshot where embedding_space_id = :embedding_space_id and name = :name
+);
+
+-- name: list_snapshots
+select snapshot_id, embedding_space_id, name, document_count, chunk_count, membership_sha256, created_utc
+from vector.drift_snapshot
+order by created_utc, snapshot_id;
