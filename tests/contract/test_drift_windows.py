@@ -1,0 +1,144 @@
+"""Windows and snapshots as every store reads them."""
+
+import hashlib
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from holocron_assets.clock import utc_now
+from holocron_assets.errors import ConfigurationError, NotReadyError
+from holocron_assets.records import EmbeddingSpace
+from holocron_assets.registry import list_states
+from holocron_assets.stages.snapshots import take_snapshot
+from holocron_assets.stages.windows import Window, by_time, codes_of, gathered, since, since_snapshot
+from holocron_assets.tables import drift_windows
+from holocron_assets.transactions import read
+from tests.conftest import Templates
+from tests.world import START, World, page_row, prose
+
+
+@pytest.fixture
+def world(world: World, templates: Templates) -> World:
+    """Three pages on the first day and two on the tenth, embedded."""
+
+    def fill() -> None:
+        world.add(*(page_row(f"Page {n}", n, prose(f"topic {n}", 2500)) for n in (1, 2, 3)))
+        later = START + timedelta(days=10)
+        world.add(*(page_row(f"Page {n}", n, prose(f"late {n}", 2500), fetched_at=later) for n in (4, 5)))
+        world.run()
+
+    templates.fill(world.settings, "three pages and two later", fill)
+    return world
+
+
+@pytest.fixture
+def space(world: World) -> EmbeddingSpace:
+    """The only one."""
+    (state,) = list_states(world.store)
+    return state.space
+
+
+def documents(world: World, space: EmbeddingSpace, windows: tuple[Window, Window], folder: Path) -> list[set[str]]:
+    """Which pages the two windows hold, by their numbers."""
+    with gathered(world.store, space, windows, folder) as both:
+        return [{one.rpartition("/")[2] for one in members.keys.column("source_id").to_pylist()} for members in both]
+
+
+def test_windows_are_of_the_time_of_fetching(world: World, space: EmbeddingSpace, tmp_path: Path) -> None:
+    """What was fetched in the last days until the newest fetch is the current window, all before it the reference."""
+    windows = read(world.store, by_time, space, 7, utc_now())
+
+    assert documents(world, space, windows, tmp_path) == [{"1", "2", "3"}, {"4", "5"}]
+    assert documents(world, space, read(world.store, by_time, space, 11, utc_now()), tmp_path) == [
+        set(),
+        {"1", "2", "3", "4", "5"},
+    ]
+
+
+def test_members_come_by_chunk_id_with_their_vectors(world: World, space: EmbeddingSpace, tmp_path: Path) -> None:
+    """Keys are in the order of chunk ids, each vector is that of its chunk, and the files go afterwards."""
+    with gathered(world.store, space, read(world.store, by_time, space, 7, utc_now()), tmp_path / "vectors") as (
+        members,
+        _,
+    ):
+        ids = members.keys.column("chunk_id").to_pylist()
+        assert ids == sorted(ids)
+        assert len(ids) == len(members.vectors) == len(members.documents) > 3
+        assert members.vectors.shape == (len(ids), space.dimensions)
+        np.testing.assert_allclose(np.linalg.norm(members.vectors, axis=1), 1, atol=1e-5)
+        numbers, names = codes_of(members.keys.column("origin"))
+        assert names == ["mediawiki:testwiki"]
+        assert not numbers.any()
+
+    assert list((tmp_path / "vectors").iterdir()) == []
+
+
+def test_a_window_of_the_past_is_as_it_was(world: World, space: EmbeddingSpace, tmp_path: Path) -> None:
+    """What was edited and what vanished since is still in the window as of then, with the vectors of then."""
+    then = utc_now()
+    windows = since(START + timedelta(days=5), then)
+    with gathered(world.store, space, windows, tmp_path) as both:
+        before = [members.vectors.copy() for members in both]
+    day = START + timedelta(days=20)
+    world.add(page_row("Page 1", 1, prose("edited", 2500), revision=2, fetched_at=day))
+    world.add(page_row("Page 5", 5, "", revision=2, fetched_at=day))
+    world.extract()
+    world.chunk(allow_mass_change=True)
+    world.embed()
+
+    with gathered(world.store, space, windows, tmp_path) as both:
+        for members, vectors in zip(both, before, strict=True):
+            np.testing.assert_array_equal(members.vectors, vectors)
+    now = documents(world, space, since(START + timedelta(days=5), utc_now()), tmp_path)
+    assert now == [{"2", "3"}, {"1", "4"}]
+
+
+def test_a_snapshot_holds_what_there_was(world: World, space: EmbeddingSpace, tmp_path: Path) -> None:
+    """It is counted and digested, and stays what it is when its chunks are retired; what came since stands beside it."""
+    snapshot = take_snapshot(world.store, space, "january")
+    chunks = world.rows("select chunk_id, content_sha256 from vector.chunk order by chunk_id")
+    lines = "".join(f"{chunk_id}:{content}\n" for chunk_id, content in chunks)
+    assert (snapshot.document_count, snapshot.chunk_count) == (5, len(chunks))
+    assert snapshot.membership_sha256 == hashlib.sha256(lines.encode()).hexdigest()
+
+    nothing_new = read(world.store, since_snapshot, space, "january", utc_now())
+    assert documents(world, space, nothing_new, tmp_path) == [{"1", "2", "3", "4", "5"}, set()]
+    world.add(page_row("Page 1", 1, prose("edited", 2500), revision=2, fetched_at=world.next_day()))
+    world.add(page_row("Page 6", 6, prose("new", 2500), fetched_at=world.next_day()))
+    world.run()
+
+    windows = read(world.store, since_snapshot, space, "january", utc_now())
+    assert documents(world, space, windows, tmp_path) == [{"1", "2", "3", "4", "5"}, {"1", "6"}]
+    assert read(world.store, drift_windows.list_snapshots) == [snapshot]
+    retired = retirements(world, snapshot)
+    assert 0 < sum(retired) < len(retired)
+
+
+def retirements(world: World, snapshot: drift_windows.Snapshot) -> list[bool]:
+    """Whether the chunks of a snapshot are retired by now."""
+    with world.store.session(write=False) as session:
+        batches = drift_windows.list_snapshot_chunks(session, snapshot.snapshot_id)
+        return [bool(one) for batch in batches for one in batch.column("is_retired").to_pylist()]
+
+
+def test_a_name_means_one_snapshot(world: World, space: EmbeddingSpace) -> None:
+    """A name that is taken, or that cannot be one, is refused, and an unknown one is told from those there are."""
+    take_snapshot(world.store, space, "january")
+
+    with pytest.raises(ConfigurationError, match="has a snapshot january of"):
+        take_snapshot(world.store, space, "january")
+    with pytest.raises(ConfigurationError, match="cannot name a snapshot"):
+        take_snapshot(world.store, space, "'; drop")
+    with pytest.raises(ConfigurationError, match="there are: january"):
+        read(world.store, since_snapshot, space, "february", utc_now())
+    assert len(read(world.store, drift_windows.list_snapshots)) == 1
+
+
+def test_an_empty_space_has_no_snapshot(world: World, space: EmbeddingSpace) -> None:
+    """Where nothing is embedded, there is nothing to keep."""
+    world.rows("delete from vector.embedding")
+
+    with pytest.raises(NotReadyError, match="holds nothing"):
+        take_snapshot(world.store, space, "january")
