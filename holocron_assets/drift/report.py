@@ -24,6 +24,11 @@ class Verdict(StrEnum):
     ALERT = "alert"
 
 
+def gravest(verdicts: Sequence[Verdict]) -> Verdict:
+    """The one of most weight; `ok` where there are none."""
+    return max(verdicts, key=list(Verdict).index, default=Verdict.OK)
+
+
 class Subject(StrEnum):
     """What a judgement is about; two judgements of one report may differ."""
 
@@ -121,5 +126,4 @@ class DriftReport:
     @property
     def verdict(self) -> Verdict:
         """The gravest of its judgements."""
-        order = list(Verdict)
-        return max((one.verdict for one in self.judgements), key=order.index, default=Verdict.OK)
+        return gravest([one.verdict for one in self.judgements])

@@ -96,7 +96,7 @@ def test_a_window_of_the_past_is_as_it_was(world: World, space: EmbeddingSpace, 
 
 
 def test_a_snapshot_holds_what_there_was(world: World, space: EmbeddingSpace, tmp_path: Path) -> None:
-    """It is counted and digested, and stays what it is when its chunks are retired; what came since stands beside it."""
+    """A snapshot is counted and digested, and stays what it is when chunks retire; what came since stands beside it."""
     snapshot = take_snapshot(world.store, space, "january")
     chunks = world.rows("select chunk_id, content_sha256 from vector.chunk order by chunk_id")
     lines = "".join(f"{chunk_id}:{content}\n" for chunk_id, content in chunks)
