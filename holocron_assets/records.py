@@ -36,12 +36,13 @@ class Presence(StrEnum):
 
 
 class JobType(StrEnum):
-    """The words of `vector.job.job_type` that are in use; the table knows more."""
+    """The words of `vector.job.job_type`."""
 
     CHUNK_SOURCE = "CHUNK_SOURCE"
     EMBED_CHUNKS = "EMBED_CHUNKS"
     REEMBED_SPACE = "REEMBED_SPACE"
     RETRIEVE_TEST = "RETRIEVE_TEST"
+    DRIFT_TEST = "DRIFT_TEST"
 
 
 class ItemType(StrEnum):

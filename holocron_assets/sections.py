@@ -167,6 +167,20 @@ class EvaluationSettings(Section):
     collections: tuple[Annotated[str, Field(min_length=1)], ...] = ("sample",)
 
 
+class DriftSettings(Section):
+    """What is compared with what, and where reports go.
+
+    `reference` names a snapshot; without one the reference is all that was fetched before the last `window_days` that
+    brought something.
+    """
+
+    reference: Annotated[str, Field(min_length=1)] | None = None
+    window_days: PositiveInt = 7
+    permutations: Annotated[int, Field(ge=99, le=9999)] = 499
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
+    folder: Annotated[str, Field(min_length=1)] = ".holocron/drift"
+
+
 class LakeSettings(Section):
     """Where the artefacts of runs go, and how many bytes of each run; without a root nowhere."""
 
@@ -198,6 +212,7 @@ class SchedulesSettings(Section):
     nightly: _Cron | None = "0 2 * * *"
     verification: _Cron | None = "0 3 * * *"
     evaluation: _Cron | None = "0 4 * * *"
+    drift: _Cron | None = "0 5 * * *"
     ingest: _Cron | None = None
     time_zone: str = "UTC"
 

@@ -30,6 +30,7 @@ from holocron_assets.model_servers import OllamaSettings, OpenAISettings
 from holocron_assets.sections import (
     CanarySettings,
     ChunkingSettings,
+    DriftSettings,
     DuckDBSettings,
     EvaluationSettings,
     EventSettings,
@@ -85,6 +86,7 @@ class Settings(BaseSettings):
     canary: CanarySettings = CanarySettings()
     search: SearchSettings = SearchSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
+    drift: DriftSettings = DriftSettings()
     events: EventSettings = EventSettings()
     lake: LakeSettings = Field(default_factory=LakeSettings)
     queue: QueueSettings = QueueSettings()

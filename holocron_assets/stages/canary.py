@@ -79,6 +79,20 @@ class Answers:
     runtime: dict[str, str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AskedAgain:
+    """Some anchors of a canary, with what was answered then and now; vectors of shape (len(anchors), dimensions).
+
+    Of an anchor that is rejected now, the second is NaN.
+    """
+
+    canary: Canary
+    anchors: Sequence[Anchor]
+    then: NDArray[np.float32]
+    now: NDArray[np.float32]
+    runtime: Mapping[str, str]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     """How far some anchors are from where they were registered, as relative Euclidean distances."""
@@ -172,17 +186,13 @@ def ensure_canary(store: Store, provider: EmbeddingProvider, space: EmbeddingSpa
     write(store, insert_answers, space, answers, uuid.uuid4())
 
 
-def compare(
-    store: Store,
-    provider: EmbeddingProvider,
-    space: EmbeddingSpace,
-    policy: CanaryPolicy,
-    choose: Choice = list,
-) -> Comparison:
-    """Embed some anchors again, by default all; of a space without a canary there are none."""
+def ask_again(
+    store: Store, provider: EmbeddingProvider, space: EmbeddingSpace, choose: Choice = list
+) -> AskedAgain | None:
+    """Embed some anchors again, by default all; None for a space without a canary."""
     found = read(store, _canary_of, space)
     if found is None:
-        return Comparison(anchors=(), distances=np.empty(0), tolerance=0.0, runtime_then={}, runtime_now={})
+        return None
     canary, known, registered = found
     chosen = choose(known)
     with ProviderCalls(provider, space) as calls:
@@ -190,17 +200,34 @@ def compare(
     # An anchor that was taken and is now rejected is nowhere near.
     nowhere = np.full(space.dimensions, np.nan, np.float32)
     rows = {anchor.text: row for row, anchor in enumerate(known)}
-    distances = relative_distances(
-        registered[[rows[one.text] for one in chosen]], np.stack([answers.get(one.text, nowhere) for one in chosen])
-    )
-    return Comparison(
+    return AskedAgain(
+        canary=canary,
         anchors=chosen,
-        distances=distances,
-        tolerance=policy.tolerance_of(canary.repeatability),
-        runtime_then=canary.runtime,
-        runtime_now=dict(provider.runtime()),
-        is_complete=canary.is_complete,
-        canary_id=canary.canary_id,
+        then=registered[[rows[one.text] for one in chosen]],
+        now=np.stack([answers.get(one.text, nowhere) for one in chosen]),
+        runtime=dict(provider.runtime()),
+    )
+
+
+def compare(
+    store: Store,
+    provider: EmbeddingProvider,
+    space: EmbeddingSpace,
+    policy: CanaryPolicy,
+    choose: Choice = list,
+) -> Comparison:
+    """How far some anchors moved, by default all; of a space without a canary there are none."""
+    asked = ask_again(store, provider, space, choose)
+    if asked is None:
+        return Comparison(anchors=(), distances=np.empty(0), tolerance=0.0, runtime_then={}, runtime_now={})
+    return Comparison(
+        anchors=asked.anchors,
+        distances=relative_distances(asked.then, asked.now),
+        tolerance=policy.tolerance_of(asked.canary.repeatability),
+        runtime_then=asked.canary.runtime,
+        runtime_now=asked.runtime,
+        is_complete=asked.canary.is_complete,
+        canary_id=asked.canary.canary_id,
     )
 
 
