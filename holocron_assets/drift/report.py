@@ -54,13 +54,14 @@ class Floor:
 class Metric:
     """One figure of a report, as it is stored.
 
-    `effect` is how much, in a unit that means the same at every size; `statistic` what was tested, where anything was.
+    `effect` is how much, in a unit that means the same at every size, and None where it could not be had: `missing`
+    says why. `statistic` is what was tested, where anything was.
     `p` is how often chance alone gives as much, `p_adjusted` the same after Benjamini and Hochberg over all that the
     report tested. A figure without a floor is context and has no verdict. `explanation` says it in words.
     """
 
     name: str
-    effect: float
+    effect: float | None
     statistic: float | None = None
     p: float | None = None
     p_adjusted: float | None = None
@@ -69,7 +70,20 @@ class Metric:
     reference: float | None = None
     current: float | None = None
     explanation: str = ""
+    missing: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryPoint:
+    """A figure of an earlier report on the same question: what a line over time is drawn from."""
+
+    report_id: uuid.UUID
+    created_utc: datetime
+    metric: str
+    effect: float | None
+    floor: Floor | None = None
+    verdict: Verdict | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +109,7 @@ class Side:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """Numbers to be drawn; `kind` says how, `data` holds what that kind needs. See `holocron_assets.drift.page`."""
+    """Numbers to be drawn; `kind` says how, `data` holds what that kind needs. See `holocron_assets.drift.pictures`."""
 
     kind: str
     title: str
