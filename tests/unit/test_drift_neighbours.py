@@ -38,7 +38,7 @@ def ranked(draw: st.DrawFn) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 
 def by_definition(old: list[int], new: list[int]) -> float:
-    """RBO_ext, written as in equation 32 of Webber, Moffat and Zobel, 2010."""
+    """RBO_ext, written as equation 32 of Webber, Moffat and Zobel, 2010."""
     short, long = sorted((old, new), key=len)
     s, last = len(short), len(long)
     shared = [len(set(short[:depth]) & set(long[:depth])) for depth in range(last + 1)]

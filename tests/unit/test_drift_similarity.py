@@ -35,7 +35,7 @@ def turned(vectors: Matrix, dimensions: int, seed: int = 0) -> Matrix:
 
 
 def kernel_alignment(old: Matrix, new: Matrix) -> float:
-    """Debiased CKA from kernels of n x n, written as in equation 5 of Song et al., 2012."""
+    """Debiased CKA from kernels of n x n, written as Song et al. define it, 2012."""
 
     def unbiased(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
         n, ones = len(one), np.ones(len(one))
@@ -84,6 +84,16 @@ def test_procrustes_finds_the_rotation(dimensions: int) -> None:
     np.testing.assert_allclose(back, old, atol=1e-4)
 
 
+def test_a_mirrored_set_has_nothing_in_common_until_it_is_turned() -> None:
+    """No scale makes of a set its opposite: all is left before, and nothing after."""
+    old, _ = pair(50, 6, 1, 13)
+
+    found = procrustes(old, -old)
+
+    assert found is not None
+    assert (found.before, found.after) == pytest.approx((1, 0), abs=1e-12)
+
+
 def test_directions_that_nothing_is_known_of_become_zeros() -> None:
     """Of fewer vectors than dimensions, only the directions that they span are turned."""
     old, _ = pair(10, 30, 1, 4)
@@ -122,6 +132,20 @@ def test_only_the_debiased_alignment_of_independent_spaces_is_zero() -> None:
 
     assert np.mean([one.biased for one in found if one]) == pytest.approx(0.1634, abs=0.003)
     assert np.mean([one.debiased for one in found if one]) == pytest.approx(0, abs=0.003)
+
+
+@pytest.mark.parametrize("kind", ["one apart", "equally far"])
+def test_what_has_no_structure_is_not_aligned(kind: str) -> None:
+    """Where only one text differs, or all are equally far apart, there is nothing to align: None, not noise."""
+    old, _ = pair(12, 12, 1, 14)
+    if kind == "one apart":
+        new = np.repeat(old[:1], 12, axis=0)
+        new[5] = old[5]
+    else:
+        new = np.eye(12, dtype=np.float32) + np.float32(0.37)
+
+    assert alignment(old, new) is None
+    assert alignment(new, new) is None
 
 
 def test_distances_that_keep_their_order_are_fully_correlated() -> None:

@@ -14,6 +14,8 @@ from holocron_assets.drift.paired.pairs import COSINE_DECIMALS, Matrix, centred,
 #: Texts whose distances to each other are ranked: half a million distances.
 _RANKED_TEXTS = 1000
 _LEAST_PAIRS = 4
+#: What rounding leaves of a sum of numbers about 1 that is 0.
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,16 +31,16 @@ class Alignment:
 
 
 def alignment(old: Matrix, new: Matrix) -> Alignment | None:
-    """CKA by Kornblith et al., ICML 2019, and with the unbiased HSIC of Song et al., JMLR 2012, equation 5.
+    """CKA by Kornblith et al., ICML 2019, and the same with HSIC_1, the unbiased estimate of Song et al., JMLR 2012.
 
-    Murphy et al., "Correcting Biased CKA", 2024, say when which is meant. None where all vectors of one side are the
-    same, or too few differ for an estimate. Needs 4 texts. Time is by n d1 d2: no kernel of n x n is built.
+    None where one side has no structure: its vectors are all the same, all but one, or all equally far apart. Needs 4
+    texts. Time is by n d1 d2: no kernel of n x n is built.
     """
     require_pairs(old, new, least=_LEAST_PAIRS)
     first, second = (_scaled(centred(vectors)) for vectors in (old, new))
     cross, own, other = _squares(first, second), _squares(first, first), _squares(second, second)
     unbiased = [_unbiased(*one) for one in ((first, second, cross), (first, first, own), (second, second, other))]
-    if not own or not other or unbiased[1] <= 0 or unbiased[2] <= 0:
+    if min(unbiased[1:]) <= _ROUNDING:
         return None
     return Alignment(
         biased=cross / float(np.sqrt(own * other)), debiased=unbiased[0] / float(np.sqrt(unbiased[1] * unbiased[2]))
@@ -78,9 +80,10 @@ def _squares(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
 
 
 def _unbiased(first: NDArray[np.float64], second: NDArray[np.float64], squares: float) -> float:
-    """HSIC_1 of two linear kernels whose diagonals are left out, from the vectors, not from the kernels.
+    """n (n - 3) times HSIC_1 of two linear kernels without their diagonals, from the vectors, not from the kernels.
 
-    `squares` is the sum of the products of the kernels' entries, diagonals included.
+    For a kernel and itself it is a sum of squares. `squares` is the sum of the products of the kernels' entries, with
+    the diagonals.
     """
     count = len(first)
     diagonals = (first**2).sum(axis=1), (second**2).sum(axis=1)
@@ -93,4 +96,4 @@ def _unbiased(first: NDArray[np.float64], second: NDArray[np.float64], squares: 
         - diagonals[0] @ diagonals[1]
         + sums[0].sum() * sums[1].sum() / ((count - 1) * (count - 2))
         - 2 / (count - 2) * (sums[0] @ sums[1])
-    ) / (count * (count - 3))
+    )
