@@ -46,7 +46,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 def test_the_wheel_carries_what_is_needed(wheel: Path) -> None:
-    """The wheel has SQL, sample, the search page's files and the command line's default, and no tests."""
+    """The wheel has SQL, sample, the files of pages and the command line's default, and no tests."""
     names = set(zipfile.ZipFile(wheel).namelist())
 
     for file in (ROOT / "sql").rglob("*.sql"):
@@ -54,6 +54,7 @@ def test_the_wheel_carries_what_is_needed(wheel: Path) -> None:
     for folder in ("templates", "static"):
         for file in (ROOT / "holocron_assets" / "web" / folder).iterdir():
             assert file.relative_to(ROOT).as_posix() in names
+    assert {f"holocron_assets/drift/page/page.{kind}" for kind in ("html", "css")} <= names
     assert "holocron_assets/sample/records.ndjson.gz" in names
     assert "holocron_assets/sample/judged/qrels.tsv" in names
     assert "holocron_assets_cli_defaults.pth" in names
