@@ -140,6 +140,11 @@ class Browser:
         wish = {"name": "prefers-color-scheme", "value": scheme}
         self._driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [wish]})
 
+    def print_media(self) -> None:
+        """Show the page as it is printed, in a dark room."""
+        wish = {"name": "prefers-color-scheme", "value": "dark"}
+        self._driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print", "features": [wish]})
+
     def press(self, *keys: str) -> None:
         """Type on the keyboard, wherever it is."""
         ActionChains(self._driver).send_keys(*keys).perform()
