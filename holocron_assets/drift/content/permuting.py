@@ -1,0 +1,122 @@
+"""How surprising figures are, and how large they get without any drift: by dividing documents at random."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from holocron_assets.drift.content.grouping import Groups
+from holocron_assets.drift.content.statistics import Figures, beyond_chance, figures
+from holocron_assets.drift.content.sums import Sums
+
+Matrix = NDArray[np.float64]
+
+#: Ways to divide documents that one matrix product adds up.
+_WAYS_AT_ONCE = 64
+#: Sums of the same numbers in another order are the same all the same.
+_ROUNDING = 1e-9
+#: Of the effects between random halves of the reference, the one that so many do not exceed is the floor.
+_FLOOR = 0.99
+SPLITS = 199
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Permuted:
+    """By name, `statistics` and `effects` of the windows as they are, `p`, how often chance alone gives as much, and
+    `chance`, the statistics of all permutations, of shape (permutations,).
+
+    `differences`, of shape (dimensions,), are those of the means, current less reference.
+    `p_of_dimensions`, of shape (dimensions,), is for each dimension how often any one of them differs as much by
+    chance, in units of its own spread: the single-step max-T of Westfall and Young, "Resampling-Based Multiple
+    Testing", 1993.
+    """
+
+    statistics: Mapping[str, float]
+    effects: Mapping[str, float]
+    p: Mapping[str, float]
+    chance: Mapping[str, NDArray[np.float64]]
+    differences: NDArray[np.float64]
+    p_of_dimensions: NDArray[np.float64]
+
+
+def permute(sums: Sums, groups: Groups, permutations: int, random: np.random.Generator) -> Permuted:
+    """The labels as they are count as one permutation more, so that p is never 0: Phipson and Smyth, 2010."""
+    total = sums.matrix.sum(axis=0)
+    spread = _spread(sums)
+
+    def compared(labels: Matrix) -> Figures:
+        of_current = labels @ sums.matrix
+        return figures(sums, total - of_current, of_current)
+
+    observed = compared(groups.is_current.astype(np.float64)[None])
+    ways, largest = [], []
+    for labels in _labels(groups, permutations, random):
+        ways.append(compared(labels))
+        largest.append(_relative(ways[-1].differences, spread).max(axis=1))
+    chance = {name: np.concatenate([some.statistics[name] for some in ways]) for name in observed.statistics}
+    statistics = {name: float(values[0]) for name, values in observed.statistics.items()}
+    most = np.concatenate(largest)
+    return Permuted(
+        statistics=statistics,
+        effects={
+            name: float(
+                beyond_chance(sums.columns, name, value, np.concatenate([some.effects[name] for some in ways]))[0]
+            )
+            for name, value in observed.effects.items()
+        },
+        p={name: _p(value, chance[name], sums.negligible[name]) for name, value in statistics.items()},
+        chance=chance,
+        differences=observed.differences[0],
+        p_of_dimensions=np.array([_p(float(one), most, 0.0) for one in _relative(observed.differences, spread)[0]]),
+    )
+
+
+def floors(sums: Sums, groups: Groups, random: np.random.Generator) -> Mapping[str, float]:
+    """By name, what 99 % of effects stay within, between halves of the reference that differ by chance only.
+
+    Each half has as many groups as the current window, or as half of the reference has, whichever is less. Chance does
+    more among fewer documents, so the floors of a reference that is not much larger than the current window are rather
+    too high.
+    """
+    reference = np.flatnonzero(~groups.is_current & ~groups.is_fixed)
+    size = min(int(np.count_nonzero(groups.is_current & ~groups.is_fixed)), reference.size // 2)
+    found: dict[str, list[NDArray[np.float64]]] = {}
+    for first in range(0, SPLITS, _WAYS_AT_ONCE):
+        sides = np.zeros((2, min(_WAYS_AT_ONCE, SPLITS - first), groups.is_current.size))
+        for way in range(sides.shape[1]):
+            drawn = random.permutation(reference)
+            sides[0, way, drawn[:size]] = sides[1, way, drawn[size : 2 * size]] = 1
+        for name, values in figures(sums, sides[0] @ sums.matrix, sides[1] @ sums.matrix).effects.items():
+            found.setdefault(name, []).append(values)
+    effects = {name: np.concatenate(values) for name, values in found.items()}
+    return {
+        name: float(np.quantile(np.abs(beyond_chance(sums.columns, name, values, values)), _FLOOR, method="higher"))
+        for name, values in effects.items()
+    }
+
+
+def _labels(groups: Groups, permutations: int, random: np.random.Generator) -> Iterator[Matrix]:
+    """Which groups are current, 1 or 0, of shape (ways, groups), shuffled but for those that are fixed."""
+    moved = np.flatnonzero(~groups.is_fixed)
+    for first in range(0, permutations, _WAYS_AT_ONCE):
+        ways = min(_WAYS_AT_ONCE, permutations - first)
+        labels = np.repeat(groups.is_current[None], ways, axis=0)
+        labels[:, moved] = random.permuted(labels[:, moved], axis=1)
+        yield labels.astype(np.float64)
+
+
+def _p(observed: float, chance: NDArray[np.float64], negligible: float) -> float:
+    reached = observed - _ROUNDING * abs(observed) - negligible
+    return (1 + int(np.count_nonzero(chance >= reached))) / (1 + chance.size)
+
+
+def _spread(sums: Sums) -> NDArray[np.float64]:
+    """How much each dimension varies between groups, whatever their window; infinitely, where that is rounding only."""
+    means = sums.matrix[:, sums.columns.mean]
+    spread = np.sqrt(np.einsum("ij,ij->j", means, means))
+    return np.where(spread > sums.negligible["mean_shift"] * np.sqrt(sums.matrix[:, 0].sum()), spread, np.inf)
+
+
+def _relative(differences: Matrix, spread: NDArray[np.float64]) -> Matrix:
+    return np.asarray(np.abs(differences) / spread)

@@ -1,0 +1,26 @@
+"""Some rows of some documents, where looking at all of them would tell no more."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from holocron_assets.drift.content.windows import MIN_DOCUMENTS, Windows
+
+
+def sample_rows(
+    windows: Windows, is_wanted: NDArray[np.bool_], most_rows: int, random: np.random.Generator
+) -> NDArray[np.intp]:
+    """Numbers of at most `most_rows` rows, ascending, of documents that are drawn at random from the wanted ones.
+
+    A document comes with all its rows, or with so many that it leaves room for as many documents as a window must have:
+    one with most of all rows does not keep the others out.
+    """
+    most_each = max(most_rows // MIN_DOCUMENTS, 1)
+    shuffled = random.permutation(windows.document_of_row.size)
+    by_document = shuffled[np.argsort(windows.document_of_row[shuffled], kind="stable")]
+    sizes = windows.rows_of_document
+    first = np.concatenate([[0], np.cumsum(sizes)])
+    documents = random.permutation(np.flatnonzero(is_wanted))
+    taken = np.minimum(sizes[documents], most_each)
+    chosen = documents[np.cumsum(taken) <= most_rows]
+    rows = [by_document[first[one] : first[one] + most_each][: sizes[one]] for one in chosen]
+    return np.sort(np.concatenate(rows))

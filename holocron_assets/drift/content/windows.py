@@ -1,0 +1,105 @@
+"""What is compared: the rows of two windows, what is known of each, and where their vectors come from."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from holocron_assets.errors import NotReadyError, VectorError
+
+#: Documents that a window must have. With fewer on both sides, not even a topic that takes up half of the current
+#: window is found in four of five cases (`python -m benchmarks drift-laws`).
+MIN_DOCUMENTS = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Categorical:
+    """One of some names for each row, such as its language: `codes`, of shape (rows,), count in `names` from 0."""
+
+    codes: NDArray[np.integer]
+    names: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Numeric:
+    """A finite number for each row, such as the logarithm of its length; 1 and 0 for yes and no. Of shape (rows,)."""
+
+    values: NDArray[np.floating]
+
+
+Attribute = Categorical | Numeric
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Windows:
+    """Which rows there are, in the order of `chunk_id` as bytes. A document is in one window; each has a row.
+
+    `document_of_row`, of shape (rows,), numbers documents from 0; `is_current`, of shape (documents,), is false for
+    those of the reference.
+    """
+
+    document_of_row: NDArray[np.integer]
+    is_current: NDArray[np.bool_]
+    attributes: Mapping[str, Attribute]
+
+    @property
+    def is_current_row(self) -> NDArray[np.bool_]:
+        """Of shape (rows,)."""
+        return np.asarray(self.is_current[self.document_of_row])
+
+    @property
+    def rows_of_document(self) -> NDArray[np.intp]:
+        """How many rows each document has, of shape (documents,)."""
+        return np.bincount(self.document_of_row, minlength=self.is_current.size)
+
+
+class VectorSource(Protocol):
+    """Where the vectors of the rows of two windows come from."""
+
+    def blocks(self) -> Iterator[NDArray[np.float32]]:
+        """Every row once, in order, in blocks of any sizes and of shape (n, dimensions)."""
+        ...
+
+    def rows(self, wanted: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Some rows by their numbers, which ascend; of shape (wanted, dimensions)."""
+        ...
+
+
+def require_ready(windows: Windows) -> None:
+    """Raises `NotReadyError` when a window has too few documents, ValueError when its arrays do not fit together."""
+    current = int(np.count_nonzero(windows.is_current))
+    counts = {"reference": windows.is_current.size - current, "current": current}
+    for name, count in counts.items():
+        if count < MIN_DOCUMENTS:
+            raise NotReadyError(
+                f"the {name} window has {count} documents, and at least {MIN_DOCUMENTS} are needed to tell drift from "
+                "chance. Choose a longer window, or wait until more documents are embedded."
+            )
+    if windows.rows_of_document.size > windows.is_current.size or not windows.rows_of_document.all():
+        raise ValueError("every row must belong to a document, and every document must have a row")
+    for name, attribute in windows.attributes.items():
+        values = attribute.codes if isinstance(attribute, Categorical) else attribute.values
+        if values.shape != windows.document_of_row.shape:
+            raise ValueError(f"{name!r} has shape {values.shape}, and there are {windows.document_of_row.size} rows")
+        if isinstance(attribute, Categorical) and not 0 <= values.min() <= values.max() < len(attribute.names):
+            raise ValueError(f"{name!r} has codes beyond its {len(attribute.names)} names")
+        if not np.isfinite(values).all():
+            raise ValueError(f"{name!r} is not finite in row {int(np.argmin(np.isfinite(values)))}")
+
+
+def require_vectors(vectors: NDArray[np.float32], numbers: NDArray[np.intp], dimensions: int) -> None:
+    """Raises `VectorError` unless vectors have the dimensions of their space and are finite; names the first row."""
+    if vectors.shape != (numbers.size, dimensions):
+        raise VectorError(
+            f"vectors of shape {vectors.shape} came for {numbers.size} rows of {dimensions} dimensions. "
+            "Run `holocron verify`."
+        )
+    # A sum is finite unless one of its terms is not: float64 holds the sum of any float32 numbers.
+    finite = np.isfinite(vectors.sum(axis=1, dtype=np.float64))
+    if not finite.all():
+        raise VectorError(
+            f"the vector of row {int(numbers[np.argmin(finite)])} is not finite. Embed that chunk again, and look for "
+            "others with `holocron verify`."
+        )
