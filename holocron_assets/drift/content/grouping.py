@@ -11,15 +11,15 @@ _LEAST_GROUPS = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Groups:
-    """`of_document`, of shape (documents,), numbers groups from 0; `is_current` and `is_fixed` are of shape (groups,).
+    """`of_document`, of shape (documents,), numbers groups from 0; `is_current` is of shape (groups,).
 
-    A group is of one window and has `documents_each` documents. What is left over in a window is one group more, that
-    is fixed: it stays in its window in every permutation.
+    The first `moved` groups are permuted; each is of one window and has `documents_each` documents. What is left over
+    in a window is one group more, after those, and stays in its window in every permutation.
     """
 
     of_document: NDArray[np.intp]
     is_current: NDArray[np.bool_]
-    is_fixed: NDArray[np.bool_]
+    moved: int
     documents_each: int
 
 
@@ -32,27 +32,22 @@ def group_documents(is_current: NDArray[np.bool_], most: int, random: np.random.
     """
     documents = is_current.size
     if documents <= most:
-        return Groups(
-            of_document=np.arange(documents),
-            is_current=is_current.copy(),
-            is_fixed=np.zeros(documents, bool),
-            documents_each=1,
-        )
+        return Groups(of_document=np.arange(documents), is_current=is_current.copy(), moved=documents, documents_each=1)
     sides = [np.flatnonzero(~is_current), np.flatnonzero(is_current)]
     smaller = min(side.size for side in sides)
     each = min(-(-documents // most), max(smaller // _LEAST_GROUPS, 1))
+    counts = [min(side.size // each, most - smaller // each if side.size > smaller else most) for side in sides]
+    moved = sum(counts)
+    left_over = [side.size > count * each for side, count in zip(sides, counts, strict=True)]
     of_document = np.empty(documents, np.intp)
-    sizes: list[int] = []
-    for side in sides:
-        count = min(side.size // each, most - smaller // each if side.size > smaller else most)
-        moved = count * each
+    for side, count, first, fixed in zip(sides, counts, (0, counts[0]), (moved, moved + left_over[0]), strict=True):
         shuffled = random.permutation(side)
-        of_document[shuffled] = sum(sizes) + np.arange(side.size) // each
-        of_document[shuffled[moved:]] = sum(sizes) + count
-        sizes += [count, int(side.size > moved)]
+        of_document[shuffled] = np.where(
+            np.arange(side.size) < count * each, first + np.arange(side.size) // each, fixed
+        )
     return Groups(
         of_document=of_document,
-        is_current=np.repeat([False, False, True, True], sizes),
-        is_fixed=np.repeat([False, True, False, True], sizes),
+        is_current=np.repeat([False, True, False, True], [*counts, *left_over]),
+        moved=moved,
         documents_each=each,
     )

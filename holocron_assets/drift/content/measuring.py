@@ -152,7 +152,8 @@ def measure(
     vectors = _vectors(source, rows, dimensions)
     documents, is_current = windows.document_of_row[rows].astype(np.intp), windows.is_current_row[rows]
     classified = classify(vectors, documents, is_current, of_halves)
-    comparisons = _comparisons(sums, groups.is_current, permuted, floors(sums, groups, of_splits))
+    of_sides = np.stack([~groups.is_current, groups.is_current]).astype(np.float64) @ sums.matrix
+    comparisons = _comparisons(sums, of_sides, permuted, floors(sums, groups, of_splits))
     comparisons["classifier"] = Comparison(
         name="classifier",
         statistic=classified.statistic,
@@ -160,7 +161,7 @@ def measure(
         effect=classified.auc,
         floor=classified.floor,
     )
-    mixes = _mixes(windows, sums, groups.is_current)
+    mixes = _mixes(windows, sums, of_sides)
     occupancy = mixes[OCCUPANCY]
     grown, shrunk = changed_clusters(windows, streamed, occupancy.reference, occupancy.current)
     sizes = windows.rows_of_document[windows.is_current]
@@ -194,7 +195,7 @@ def measure(
             clusters=len(fitted.centroids),
             features=features,
             documents_each=groups.documents_each,
-            fixed_documents=int(np.count_nonzero(groups.is_fixed[groups.of_document])),
+            fixed_documents=int(np.count_nonzero(groups.of_document >= groups.moved)),
         ),
     )
 
@@ -206,10 +207,10 @@ def _vectors(source: VectorSource, rows: NDArray[np.intp], dimensions: int) -> N
 
 
 def _comparisons(
-    sums: Sums, is_current: NDArray[np.bool_], permuted: Permuted, floor: Mapping[str, float]
+    sums: Sums, of_sides: NDArray[np.float64], permuted: Permuted, floor: Mapping[str, float]
 ) -> dict[str, Comparison]:
     found = {}
-    old, new = (sums.matrix[is_current == side].sum(axis=0) for side in (False, True))
+    old, new = of_sides
     for name, p in permuted.p.items():
         at = sums.columns.numbers.get(name)
         found[name] = Comparison(
@@ -224,10 +225,10 @@ def _comparisons(
     return found
 
 
-def _mixes(windows: Windows, sums: Sums, is_current: NDArray[np.bool_]) -> dict[str, Mix]:
+def _mixes(windows: Windows, sums: Sums, of_sides: NDArray[np.float64]) -> dict[str, Mix]:
     found = {}
     for name, where in sums.columns.shares.items():
-        old, new = (shares(sums, sums.matrix[is_current == side].sum(axis=0)[None], name)[0] for side in (False, True))
+        old, new = shares(sums, of_sides, name)
         attribute = windows.attributes.get(name)
         found[name] = Mix(
             names=attribute.names

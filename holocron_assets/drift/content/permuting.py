@@ -79,8 +79,8 @@ def floors(sums: Sums, groups: Groups, random: np.random.Generator) -> Mapping[s
     more among fewer documents, so the floors of a reference that is not much larger than the current window are rather
     too high.
     """
-    reference = np.flatnonzero(~groups.is_current & ~groups.is_fixed)
-    size = min(int(np.count_nonzero(groups.is_current & ~groups.is_fixed)), reference.size // 2)
+    reference = np.flatnonzero(~groups.is_current[: groups.moved])
+    size = min(groups.moved - reference.size, reference.size // 2)
     found: dict[str, list[NDArray[np.float64]]] = {}
     for first in range(0, SPLITS, _WAYS_AT_ONCE):
         sides = np.zeros((2, min(_WAYS_AT_ONCE, SPLITS - first), groups.is_current.size))
@@ -98,12 +98,11 @@ def floors(sums: Sums, groups: Groups, random: np.random.Generator) -> Mapping[s
 
 def _labels(groups: Groups, permutations: int, random: np.random.Generator) -> Iterator[Matrix]:
     """Which groups are current, 1 or 0, of shape (ways, groups), shuffled but for those that are fixed."""
-    moved = np.flatnonzero(~groups.is_fixed)
     for first in range(0, permutations, _WAYS_AT_ONCE):
         ways = min(_WAYS_AT_ONCE, permutations - first)
-        labels = np.repeat(groups.is_current[None], ways, axis=0)
-        labels[:, moved] = random.permuted(labels[:, moved], axis=1)
-        yield labels.astype(np.float64)
+        labels = np.repeat(groups.is_current[None].astype(np.float64), ways, axis=0)
+        random.permuted(labels[:, : groups.moved], axis=1, out=labels[:, : groups.moved])
+        yield labels
 
 
 def _p(observed: float, chance: NDArray[np.float64], negligible: float) -> float:

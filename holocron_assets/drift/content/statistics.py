@@ -63,14 +63,16 @@ def beyond_chance(
     Of shape (ways,), and (permutations,) for chance. The square of a shift is made a length again.
     """
     if name in columns.shares:
-        return np.maximum(effect - chance.mean(), 0)
-    return np.sqrt(np.maximum(effect - chance.mean(), 0)) if name == "mean_shift" else effect
+        return np.asarray(np.maximum(effect - chance.mean(), 0))
+    if name == "mean_shift":
+        return np.asarray(np.sqrt(np.maximum(effect - chance.mean(), 0)))
+    return effect
 
 
-def shares(sums: Sums, side: Matrix, name: str) -> Matrix:
-    """Shares of rows, of shape (ways, names)."""
+def shares(sums: Sums, sides: Matrix, name: str) -> Matrix:
+    """Shares of rows, of shape (sides, names), from the sums of each side."""
     where = sums.columns.shares[name]
-    return np.asarray(np.maximum(sums.pooled[where] + side[:, where] / side[:, :1], 0))
+    return np.asarray(np.maximum(sums.pooled[where] + sides[:, where] / sides[:, :1], 0))
 
 
 def squared_mmd(reference: Matrix, current: Matrix, columns: Columns) -> NDArray[np.float64]:
