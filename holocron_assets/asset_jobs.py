@@ -27,6 +27,12 @@ evaluation = dg.define_asset_job(
     description="One space, asked the judged queries that the settings name.",
 )
 
+drift = dg.define_asset_job(
+    "drift",
+    selection=dg.AssetSelection.assets("drift_reports"),
+    description="One space, compared with what it held before and with what its model answered when it was registered.",
+)
+
 ingest = dg.define_asset_job(
     "ingest",
     selection=dg.AssetSelection.assets("ingest_records"),

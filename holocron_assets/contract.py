@@ -153,7 +153,8 @@ TABLES: Mapping[str, Mapping[str, Column]] = {
             seed:bigint created_utc:time
         """,
         "vector.drift_metric": """
-            report_id:uuid ordinal:integer name:text(100) effect:float statistic:float? p:float? p_adjusted:float?
+            report_id:uuid ordinal:integer name:text(100) effect:float? missing:text statistic:float? p:float?
+            p_adjusted:float?
             watch_floor:float? alert_floor:float? is_calibrated:boolean? verdict:text(10)? reference_value:float?
             current_value:float? explanation:text details_json:text
         """,

@@ -5,8 +5,18 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from holocron_assets.asset_jobs import bring_up_to_date, evaluation, fill_space, ingest, nightly, of_store, verification
+from holocron_assets.asset_jobs import (
+    bring_up_to_date,
+    drift,
+    evaluation,
+    fill_space,
+    ingest,
+    nightly,
+    of_store,
+    verification,
+)
 from holocron_assets.assets.chunks import chunks, chunks_checks
+from holocron_assets.assets.drift_reports import drift_reports, drift_reports_checks, space_comparison
 from holocron_assets.assets.embedding_spaces import embedding_spaces
 from holocron_assets.assets.embeddings import embeddings, embeddings_checks
 from holocron_assets.assets.extracted_texts import extracted_texts, extracted_texts_checks
@@ -38,6 +48,8 @@ ASSETS = [
     space_embeddings,
     retrieval_evaluation,
     search_index,
+    drift_reports,
+    space_comparison,
     store_verification,
 ]
 CHECKS = [
@@ -49,6 +61,7 @@ CHECKS = [
     space_embeddings_checks,
     retrieval_evaluation_checks,
     search_index_checks,
+    drift_reports_checks,
 ]
 SENSORS = [
     new_records,
@@ -60,6 +73,7 @@ SENSORS = [
 ]
 JOBS = [
     bring_up_to_date,
+    drift,
     evaluation,
     fill_space,
     ingest,

@@ -30,6 +30,7 @@ ROUTES: dict[str, Route] = {
     JobType.EMBED_CHUNKS: Route(assets=("embeddings",), space_asset="space_embeddings"),
     JobType.REEMBED_SPACE: Route(space_asset="space_embeddings", config={"reembed": True}, reads=("source", "replace")),
     JobType.RETRIEVE_TEST: Route(space_asset="retrieval_evaluation"),
+    JobType.DRIFT_TEST: Route(assets=("space_comparison",), space_asset="drift_reports"),
 }
 #: Every asset that some job asks for.
 ROUTED_ASSETS = sorted({name for one in ROUTES.values() for name in (*one.assets, one.space_asset) if name})

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import dagster as dg
 
-from holocron_assets.asset_jobs import INCREMENT, evaluation, ingest, nightly, verification
+from holocron_assets.asset_jobs import INCREMENT, drift, evaluation, ingest, nightly, verification
 from holocron_assets.partitions import SPACES
 from holocron_assets.ports import Store
 from holocron_assets.run_history import RunHistory
@@ -19,10 +19,11 @@ def schedules(settings: Settings) -> Iterator[dg.ScheduleDefinition]:
         (nightly, times.nightly),
         (verification, times.verification),
         (evaluation, times.evaluation),
+        (drift, times.drift),
         (ingest, times.ingest),
     ):
         if cron is not None:
-            yield _schedule(job.name, cron, times.time_zone, of_spaces=job is evaluation)
+            yield _schedule(job.name, cron, times.time_zone, of_spaces=job in (evaluation, drift))
 
 
 def freshness_policies(settings: Settings) -> dict[str, dg.FreshnessPolicy]:

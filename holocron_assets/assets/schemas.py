@@ -108,6 +108,19 @@ EMBEDDINGS = {
     "vector_sha256": ("text", "Of the vector's little-endian float32 bytes."),
     "run_id": ("uuid", "The run that made it."),
 }
+DRIFT_REPORTS = {
+    "report_id": ("uuid", "Identifies the report."),
+    "run_id": ("uuid", "The run that compared."),
+    "kind": ("text", "content, model or spaces."),
+    "embedding_space_id": ("uuid", "The space, or the one that another is compared with."),
+    "other_space_id": ("uuid", "The other space, where there is one."),
+    "verdict": ("text", "ok, watch or alert: the gravest of its judgements."),
+    "judgements_json": ("text", "What it says about contents, model, space and retrieval, why, and what to do."),
+    "parameters_json": ("text", "What is needed to make it again."),
+    "seed": ("bigint", "Of everything that is drawn by chance."),
+    "created_utc": ("time", "When it was made."),
+}
+
 EVALUATIONS = {
     "evaluation_id": ("uuid", "Identifies the evaluation."),
     "embedding_space_id": ("uuid", "The space that was searched."),

@@ -23,6 +23,7 @@ COMMANDS = {
     "serve": "holocron_assets.cli.serve:command",
     "evidence": "holocron_assets.cli.evidence:command",
     "evaluate": "holocron_assets.cli.evaluate:command",
+    "drift": "holocron_assets.cli.drift:command",
     "verify": "holocron_assets.cli.verify:command",
     "retry": "holocron_assets.cli.retry:command",
     "lineage": "holocron_assets.cli.lineage:command",

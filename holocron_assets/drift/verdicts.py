@@ -6,7 +6,7 @@ and it reaches a floor. Floors are the larger of a default and of what halves of
 themselves.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from scipy import stats
@@ -40,21 +40,16 @@ def judged(metrics: Sequence[Metric]) -> list[Metric]:
     return [_judged(replace(one, p_adjusted=corrected.get(id(one)))) for one in metrics]
 
 
-def floors(defaults: Mapping[str, tuple[float, float]]) -> dict[str, Floor]:
-    """Default floors from pairs of watch and alert."""
-    return {name: Floor(watch=watch, alert=alert, is_calibrated=False) for name, (watch, alert) in defaults.items()}
-
-
 def _corrected(values: Sequence[float]) -> list[float]:
     return [float(one) for one in stats.false_discovery_control(values, method="bh")] if values else []
 
 
 def _judged(metric: Metric) -> Metric:
-    if metric.floor is None:
+    if metric.floor is None or metric.effect is None:
         return metric
     is_chance = metric.p_adjusted is not None and metric.p_adjusted > FALSE_DISCOVERY_RATE
     # Two roundings of the same number may stand on either side of a floor.
-    reached = [metric.effect >= least * (1 - 1e-9) for least in (metric.floor.watch, metric.floor.alert)]
-    if is_chance or not reached[0]:
+    effect = metric.effect * (1 + 1e-9)
+    if is_chance or effect < metric.floor.watch:
         return replace(metric, verdict=Verdict.OK)
-    return replace(metric, verdict=Verdict.ALERT if reached[1] else Verdict.WATCH)
+    return replace(metric, verdict=Verdict.ALERT if effect >= metric.floor.alert else Verdict.WATCH)

@@ -1,11 +1,11 @@
 """Reading windows of a space out of the store: which chunks, of which documents, and their vectors in a file.
 
-The vectors of both windows are read in one session and put aside, so that nobody waits for the store while they are
+The vectors of all windows are read in one session and put aside, so that nobody waits for the store while they are
 compared, and so that they can be looked at more than once without being in memory.
 """
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -96,21 +96,18 @@ def since_snapshot(session: Session, space: EmbeddingSpace, name: str, as_of: da
 
 
 @contextmanager
-def gathered(
-    store: Store, space: EmbeddingSpace, windows: tuple[Window, Window], folder: Path
-) -> Iterator[tuple[Members, Members]]:
-    """The members of two windows, read at one moment; the files with their vectors go when this ends.
+def gathered(store: Store, space: EmbeddingSpace, windows: Sequence[Window], folder: Path) -> Iterator[list[Members]]:
+    """The members of each window, read at one moment; the files with their vectors go when this ends.
 
     Raises `VectorError` that names the first chunk whose vector has not the space's dimensions, or is not finite.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="vectors-", dir=folder) as temporary:
-        parts = read(store, _read_both, space, windows, Path(temporary))
-        reference, current = (
+        parts = read(store, _read_all, space, windows, Path(temporary))
+        yield [
             Members(window=window, keys=_table(part), vectors=_mapped(part))
             for window, part in zip(windows, parts, strict=True)
-        )
-        yield reference, current
+        ]
 
 
 def codes_of(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], list[str]]:
@@ -119,9 +116,7 @@ def codes_of(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], list[str]]:
     return np.asarray(encoded.indices).astype(np.int32), encoded.dictionary.to_pylist()
 
 
-def _read_both(
-    session: Session, space: EmbeddingSpace, windows: tuple[Window, Window], folder: Path
-) -> list[_Gathering]:
+def _read_all(session: Session, space: EmbeddingSpace, windows: Sequence[Window], folder: Path) -> list[_Gathering]:
     return [_read(session, space, window, folder / f"{number}.float32") for number, window in enumerate(windows)]
 
 

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -65,15 +66,13 @@ def insert_anchors(session: Session, canary: Canary, anchors: Sequence[Anchor], 
 
 def get_canary(session: Session, space_id: uuid.UUID) -> Canary | None:
     """The canary of a space that counts; None for a space that another program registered, or an older version."""
-    for row in session.rows("get_canary", embedding_space_id=space_id):
-        return Canary(
-            canary_id=row["canary_id"],
-            repeatability=row["repeatability"],
-            runtime=json.loads(row["runtime_json"]),
-            recorded_utc=row["recorded_utc"],
-            is_complete=row["completed_utc"] is not None,
-        )
-    return None
+    rows = session.rows("get_canary", embedding_space_id=space_id)
+    return _canary(rows[0]) if rows else None
+
+
+def list_canaries(session: Session, space_id: uuid.UUID) -> list[Canary]:
+    """Every canary of a space, the newest first."""
+    return [_canary(row) for row in session.rows("list_canaries", embedding_space_id=space_id)]
 
 
 def list_anchors(session: Session, canary: Canary, dimensions: int) -> tuple[list[Anchor], NDArray[np.float32]]:
@@ -87,3 +86,13 @@ def list_anchors(session: Session, canary: Canary, dimensions: int) -> tuple[lis
         ]
         vectors.append(rows_of(batch.column("vector"), dimensions))
     return anchors, np.concatenate(vectors)
+
+
+def _canary(row: Mapping[str, Any]) -> Canary:
+    return Canary(
+        canary_id=row["canary_id"],
+        repeatability=row["repeatability"],
+        runtime=json.loads(row["runtime_json"]),
+        recorded_utc=row["recorded_utc"],
+        is_complete=row["completed_utc"] is not None,
+    )

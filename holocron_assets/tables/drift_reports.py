@@ -3,11 +3,21 @@
 import json
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import asdict
 from typing import Any
 
-from holocron_assets.drift.report import DriftReport, Floor, Judgement, Kind, Metric, Picture, Side, Subject, Verdict
+from holocron_assets.drift.report import (
+    DriftReport,
+    Floor,
+    HistoryPoint,
+    Judgement,
+    Kind,
+    Metric,
+    Picture,
+    Side,
+    Subject,
+    Verdict,
+)
 from holocron_assets.identity import canonical_json
 from holocron_assets.ports import Session
 from holocron_assets.records import EmbeddingSpace
@@ -16,26 +26,15 @@ from holocron_assets.tables.staging import BOOLEAN, FLOAT, INTEGER, TEXT, table_
 _COLUMNS = {
     "ordinal": INTEGER,
     "name": TEXT,
-    **dict.fromkeys(("effect", "statistic", "p", "p_adjusted", "watch_floor", "alert_floor"), FLOAT),
+    "effect": FLOAT,
+    "missing": TEXT,
+    **dict.fromkeys(("statistic", "p", "p_adjusted", "watch_floor", "alert_floor"), FLOAT),
     "is_calibrated": BOOLEAN,
     "verdict": TEXT,
     **dict.fromkeys(("reference_value", "current_value"), FLOAT),
     **dict.fromkeys(("explanation", "details_json"), TEXT),
 }
 _EVERY = 1_000_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HistoryPoint:
-    """What a figure came to in one report."""
-
-    name: str
-    report_id: uuid.UUID
-    created_utc: datetime
-    effect: float
-    watch_floor: float | None
-    alert_floor: float | None
-    verdict: Verdict
 
 
 def insert_drift_report(session: Session, report: DriftReport) -> None:
@@ -65,6 +64,7 @@ def insert_drift_metrics(session: Session, report_id: uuid.UUID, metrics: Sequen
             number,
             one.name,
             one.effect,
+            one.missing,
             one.statistic,
             one.p,
             one.p_adjusted,
@@ -118,7 +118,17 @@ def list_metric_history(
         embedding_space_id=space_id,
         other_space_id=other_space_id or space_id,
     )
-    return [HistoryPoint(**(row | {"verdict": Verdict(row["verdict"])})) for row in rows]
+    return [
+        HistoryPoint(
+            report_id=row["report_id"],
+            created_utc=row["created_utc"],
+            metric=row["name"],
+            effect=row["effect"],
+            floor=_floor(row),
+            verdict=Verdict(row["verdict"]),
+        )
+        for row in rows
+    ]
 
 
 def _report(row: Mapping[str, Any], spaces: Mapping[uuid.UUID, EmbeddingSpace]) -> DriftReport:
@@ -145,19 +155,23 @@ def _report(row: Mapping[str, Any], spaces: Mapping[uuid.UUID, EmbeddingSpace]) 
 
 
 def _metric(row: Mapping[str, Any]) -> Metric:
-    floor = None
-    if row["watch_floor"] is not None:
-        floor = Floor(watch=row["watch_floor"], alert=row["alert_floor"], is_calibrated=bool(row["is_calibrated"]))
     return Metric(
         name=row["name"],
         effect=row["effect"],
+        missing=row["missing"],
         statistic=row["statistic"],
         p=row["p"],
         p_adjusted=row["p_adjusted"],
-        floor=floor,
+        floor=_floor(row),
         verdict=Verdict(row["verdict"]) if row["verdict"] else None,
         reference=row["reference_value"],
         current=row["current_value"],
         explanation=row["explanation"],
         details=json.loads(row["details_json"]),
     )
+
+
+def _floor(row: Mapping[str, Any]) -> Floor | None:
+    if row["watch_floor"] is None:
+        return None
+    return Floor(watch=row["watch_floor"], alert=row["alert_floor"], is_calibrated=bool(row["is_calibrated"]))

@@ -69,8 +69,8 @@ def get_newest_fetch(session: Session, space_id: uuid.UUID) -> datetime | None:
     return found
 
 
-def list_chunk_titles(session: Session, chunk_ids: Sequence[str]) -> dict[str, str | None]:
-    """The title of the source of each chunk."""
+def list_chunk_titles(session: Session, chunk_ids: Sequence[str]) -> dict[str, str]:
+    """The title of the source of each chunk, or how the chunk begins."""
     rows = session.rows("list_chunk_titles", chunk_ids=list(chunk_ids))
     return {row["chunk_id"]: row["title"] for row in rows}
 

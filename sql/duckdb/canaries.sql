@@ -21,6 +21,13 @@ where embedding_space_id = :embedding_space_id
 order by recorded_utc desc, canary_id
 limit 1;
 
+-- name: list_canaries
+-- The newest first.
+select canary_id, repeatability, runtime_json, recorded_utc, completed_utc
+from vector.canary
+where embedding_space_id = :embedding_space_id
+order by recorded_utc desc, canary_id;
+
 -- name: list_anchors
 select kind, content, vector
 from vector.anchor

@@ -12,11 +12,11 @@ where not exists (select 1 from vector.drift_report where report_id = :report_id
 
 -- name: insert_drift_metrics
 insert into vector.drift_metric (
-    report_id, ordinal, name, effect, statistic, p, p_adjusted, watch_floor, alert_floor, is_calibrated, verdict,
+    report_id, ordinal, name, effect, missing, statistic, p, p_adjusted, watch_floor, alert_floor, is_calibrated, verdict,
     reference_value, current_value, explanation, details_json
 )
 select
-    :report_id, s.ordinal, s.name, s.effect, s.statistic, s.p, s.p_adjusted, s.watch_floor, s.alert_floor,
+    :report_id, s.ordinal, s.name, s.effect, s.missing, s.statistic, s.p, s.p_adjusted, s.watch_floor, s.alert_floor,
     s.is_calibrated, s.verdict, s.reference_value, s.current_value, s.explanation, s.details_json
 from staged_drift_metrics s
 where not exists (
@@ -40,7 +40,7 @@ where report_id = :report_id;
 
 -- name: list_drift_metrics
 select
-    name, effect, statistic, p, p_adjusted, watch_floor, alert_floor, is_calibrated, verdict, reference_value,
+    name, effect, missing, statistic, p, p_adjusted, watch_floor, alert_floor, is_calibrated, verdict, reference_value,
     current_value, explanation, details_json
 from vector.drift_metric
 where report_id = :report_id
@@ -49,7 +49,7 @@ order by ordinal;
 -- name: list_metric_history
 -- Of reports of one kind on a space, or on a pair of spaces, in the order of time; a single space is its own other.
 select
-    m.name, r.report_id, r.created_utc, m.effect, m.watch_floor, m.alert_floor, m.verdict
+    m.name, r.report_id, r.created_utc, m.effect, m.watch_floor, m.alert_floor, m.is_calibrated, m.verdict
 from vector.drift_metric m
 join vector.drift_report r on r.report_id = m.report_id
 where r.kind = :kind

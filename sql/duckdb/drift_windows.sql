@@ -51,7 +51,8 @@ where exists (
 );
 
 -- name: list_chunk_titles
-select c.chunk_id, g.title
+-- Or how a chunk begins, where its source has none.
+select c.chunk_id, coalesce(g.title, left(c.content, 80)) as title
 from vector.chunk c
 left join vector.source_registry g on g.source_id = c.source_id
 where c.chunk_id in (select unnest(:chunk_ids));

@@ -481,7 +481,8 @@ from openjson(cast(:rows as nvarchar(max))) with (
 create table #staged_drift_metrics (
     ordinal int not null primary key,
     name nvarchar(100) collate database_default not null,
-    effect float not null,
+    effect float null,
+    missing nvarchar(max) collate database_default not null,
     statistic float null,
     p float null,
     p_adjusted float null,
@@ -497,16 +498,17 @@ create table #staged_drift_metrics (
 
 -- name: insert_staged_drift_metrics
 insert into #staged_drift_metrics (
-    ordinal, name, effect, statistic, p, p_adjusted, watch_floor, alert_floor, is_calibrated, verdict,
+    ordinal, name, effect, missing, statistic, p, p_adjusted, watch_floor, alert_floor, is_calibrated, verdict,
     reference_value, current_value, explanation, details_json
 )
 select
-    ordinal, name, effect, statistic, p, p_adjusted, watch_floor, alert_floor, is_calibrated, verdict,
+    ordinal, name, effect, missing, statistic, p, p_adjusted, watch_floor, alert_floor, is_calibrated, verdict,
     reference_value, current_value, explanation, details_json
 from openjson(cast(:rows as nvarchar(max))) with (
     ordinal int,
     name nvarchar(100),
     effect float,
+    missing nvarchar(max),
     statistic float,
     p float,
     p_adjusted float,

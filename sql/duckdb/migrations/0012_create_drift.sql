@@ -38,7 +38,8 @@ create table if not exists vector.drift_metric (
     report_id uuid not null,
     ordinal integer not null,
     name varchar not null,
-    effect double not null,
+    effect double, -- null: it could not be had
+    missing varchar not null, -- why
     statistic double,
     p double,
     p_adjusted double, -- after Benjamini and Hochberg, over all that the report tested

@@ -45,7 +45,8 @@ if object_id(N'vector.drift_metric', N'U') is null
         report_id uniqueidentifier not null references vector.drift_report (report_id),
         ordinal int not null,
         name nvarchar(100) not null,
-        effect float not null,
+        effect float null, -- null: it could not be had
+        missing nvarchar(max) not null, -- why
         statistic float null,
         p float null,
         p_adjusted float null, -- after Benjamini and Hochberg, over all that the report tested

@@ -1,0 +1,205 @@
+"""The assets `drift_reports` and `space_comparison`: whether contents, models and spaces moved, and how much."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import dagster as dg
+
+from holocron_assets.assets import checking, pictures, schemas
+from holocron_assets.assets.embedding_steps import fail_with
+from holocron_assets.assets.embeddings import embeddings
+from holocron_assets.assets.space_embeddings import space_embeddings
+from holocron_assets.assets.steps import origin_of, step_errors
+from holocron_assets.comparisons import keeping
+from holocron_assets.drift.charts import svg
+from holocron_assets.drift.report import DriftReport, Kind, Subject, Verdict
+from holocron_assets.errors import ConfigurationError, HolocronError, NotReadyError, StoreError
+from holocron_assets.evaluation.corpora import OpenStore
+from holocron_assets.evaluation.evaluate import Surroundings
+from holocron_assets.partitions import SPACES
+from holocron_assets.ports import ProviderCatalog, Session, Store
+from holocron_assets.preflight import prepare
+from holocron_assets.promotion import DEFAULT, space_of_alias
+from holocron_assets.records import EmbeddingSpace
+from holocron_assets.settings import Settings
+from holocron_assets.tables import spaces
+from holocron_assets.transactions import read
+from holocron_assets.verification.finding import Finding
+
+_METADATA = schemas.table("vector.drift_report", schemas.DRIFT_REPORTS, ["report_id"])
+
+
+@dg.asset(
+    deps=[space_embeddings],
+    partitions_def=SPACES,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    group_name="drift",
+    kinds={"python", "table"},
+    pool="embedding",
+    metadata=_METADATA,
+)
+def drift_reports(
+    context: dg.AssetExecutionContext,
+    store: dg.ResourceParam[Store],
+    providers: dg.ResourceParam[ProviderCatalog],
+    open_store: dg.ResourceParam[OpenStore],
+    settings: dg.ResourceParam[Settings],
+) -> dg.MaterializeResult[None]:
+    """Whether the texts of a space are other ones than they were, and its model still the same; one partition a space.
+
+    Compares what came lately with what was there before, or with the snapshot that the settings name, and has the
+    model embed its anchors again. A comparison that lacks documents is left out, and the log says how many it needs.
+    """
+    done: dict[str, dict[str, Any]] = {}
+    failures: dict[str, HolocronError] = {}
+    with step_errors():
+        prepare(store, settings)
+        around = Surroundings(store=store, settings=settings, providers=providers, open_store=open_store)
+        registered = {space.slug: space for space in read(store, spaces.list_spaces)}
+        for slug in context.partition_keys:
+            try:
+                if slug not in registered:
+                    raise ConfigurationError("no such space is registered in the store")
+                done[slug] = _metadata(around, _reports_on(context, around, registered[slug]))
+            except StoreError:
+                raise
+            except HolocronError as error:
+                failures[slug] = error
+                context.log.error(f"no drift report on {slug}", exc_info=error)
+    if failures:
+        # A result would mark every partition of the run as reported on.
+        for slug, metadata in done.items():
+            context.log_event(dg.AssetMaterialization("drift_reports", partition=slug, metadata=metadata))
+    fail_with(failures, {"reported on": len(done)})
+    for slug, metadata in done.items():
+        context.add_asset_metadata(metadata, partition_key=slug)
+    return dg.MaterializeResult()
+
+
+@dg.asset(deps=[embeddings], group_name="drift", kinds={"python", "table"}, pool="embedding", metadata=_METADATA)
+def space_comparison(
+    context: dg.AssetExecutionContext,
+    store: dg.ResourceParam[Store],
+    providers: dg.ResourceParam[ProviderCatalog],
+    open_store: dg.ResourceParam[OpenStore],
+    settings: dg.ResourceParam[Settings],
+) -> dg.MaterializeResult[None]:
+    """How every other active space differs from the one that searches use, on the chunks that both hold."""
+    # scipy takes long to import, and no other asset needs it.
+    from holocron_assets.comparisons.spaces import compare_two_spaces  # noqa: PLC0415
+
+    failures: dict[str, HolocronError] = {}
+    reports = []
+    with step_errors():
+        prepare(store, settings)
+        around = Surroundings(store=store, settings=settings, providers=providers, open_store=open_store)
+        default, others = read(store, _spaces)
+        if not others:
+            context.log.warning("there is one active space, and nothing to compare it with")
+        for space in others:
+            try:
+                reports.append(compare_two_spaces(around, default, space, origin_of(context)))
+            except StoreError:
+                raise
+            except NotReadyError as error:
+                context.log.warning(f"{space.slug} is not compared: {error}")
+            except HolocronError as error:
+                failures[space.slug] = error
+        metadata = _metadata(around, reports)
+    fail_with(failures, {"compared": len(reports)})
+    return dg.MaterializeResult(metadata=metadata)
+
+
+def content_is_stable(session: Session, wanted: Sequence[EmbeddingSpace]) -> Finding:
+    """The texts that came lately are like those that were there, as the newest content reports say."""
+    return _finding("content_is_stable", session, wanted, Kind.CONTENT, Subject.CONTENT)
+
+
+def model_is_the_same(session: Session, wanted: Sequence[EmbeddingSpace]) -> Finding:
+    """Models answer as on the day when their spaces were registered, as the newest model reports say."""
+    return _finding("model_is_the_same", session, wanted, Kind.MODEL, Subject.MODEL)
+
+
+def retrieval_did_not_get_worse(session: Session, wanted: Sequence[EmbeddingSpace]) -> Finding:
+    """What models answer now finds no less in the stored vectors, as the newest model reports say."""
+    return _finding("retrieval_did_not_get_worse", session, wanted, Kind.MODEL, Subject.RETRIEVAL)
+
+
+_CLAIMS = (content_is_stable, model_is_the_same, retrieval_did_not_get_worse)
+
+
+@dg.multi_asset_check(name="drift_reports_checks", specs=checking.specs("drift_reports", [], _CLAIMS), can_subset=True)
+def drift_reports_checks(
+    context: dg.AssetCheckExecutionContext, store: dg.ResourceParam[Store]
+) -> Iterator[dg.AssetCheckResult]:
+    """The newest reports give no reason to look or to act."""
+    with step_errors():
+        asked = context.partition_keys if context.has_partition_key or context.has_partition_key_range else None
+        findings = read(store, _findings, asked)
+    yield from checking.results(context, findings)
+
+
+def _findings(session: Session, asked: Sequence[str] | None) -> list[Finding]:
+    wanted = [one for one in spaces.list_spaces(session) if (one.is_active if asked is None else one.slug in asked)]
+    return [claim(session, wanted) for claim in _CLAIMS]
+
+
+def _finding(claim: str, session: Session, wanted: Sequence[EmbeddingSpace], kind: Kind, subject: Subject) -> Finding:
+    newest = [report for space in wanted if (report := keeping.newest(session, space.embedding_space_id, kind))]
+    told = [(report, one) for report in newest for one in report.judgements if one.subject is subject]
+    grave = [(report, one) for report, one in told if one.verdict is not Verdict.OK]
+    return Finding(
+        claim=claim,
+        holds=not grave,
+        explanation=" ".join(f"{report.space}: {one.why} {one.next_step}" for report, one in grave)
+        or f"{len(told)} of {len(wanted)} spaces have a report, and none gives a reason to look.",
+        blocks=any(one.verdict is Verdict.ALERT for _, one in grave),
+        figures={"reports": len(told), "to look at": len(grave)},
+        offenders=[f"{report.space}: {one.verdict.value}" for report, one in grave],
+    )
+
+
+def _reports_on(context: dg.AssetExecutionContext, around: Surroundings, space: EmbeddingSpace) -> list[DriftReport]:
+    # See `space_comparison`.
+    from holocron_assets.comparisons.content import Choice, compare_content  # noqa: PLC0415
+    from holocron_assets.comparisons.model import compare_model  # noqa: PLC0415
+
+    reports = []
+    try:
+        reports.append(compare_content(around.store, around.settings, space, Choice(), origin_of(context)))
+    except NotReadyError as error:
+        context.log.warning(f"{space.slug}: no content report: {error}")
+    if space.transform_ref is not None:
+        return reports  # its model is that of the space that it is derived from
+    try:
+        reports.append(compare_model(around, space, origin_of(context)))
+    except NotReadyError as error:
+        context.log.warning(f"{space.slug}: no model report: {error}")
+    return reports
+
+
+def _spaces(session: Session) -> tuple[EmbeddingSpace, list[EmbeddingSpace]]:
+    active = [one for one in spaces.list_spaces(session) if one.is_active]
+    default = space_of_alias(session, active, DEFAULT)
+    return default, [one for one in active if one != default]
+
+
+def _metadata(around: Surroundings, reports: Sequence[DriftReport]) -> dict[str, Any]:
+    """Verdicts, judged figures, which Dagster plots over time, and the pictures of the pages."""
+    metadata: dict[str, Any] = {"reports": len(reports)}
+    for report in reports:
+        about = report.kind.value if report.other_space is None else report.other_space
+        metadata |= {
+            f"{about}: verdict": report.verdict.value,
+            f"{about}: in words": dg.MetadataValue.md(
+                "\n".join(f"- **{one.subject.value}: {one.verdict.value}.** {one.why}" for one in report.judgements)
+            ),
+            f"{about}: page": dg.MetadataValue.path(str(keeping.write_page(around.store, around.settings, report))),
+            **{
+                f"{about}: {one.name}": one.effect
+                for one in report.metrics
+                if one.verdict is not None and one.effect is not None
+            },
+            **{f"{about}: {one.title}": pictures.embedded(one.title, svg(one)) for one in report.pictures},
+        }
+    return metadata

@@ -1,0 +1,225 @@
+"""`holocron drift`: whether content, model or meaning moved."""
+
+import sys
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from holocron_assets.cli import FAILED
+from holocron_assets.cli.origin import command_origin
+from holocron_assets.cli.output import console, json_option, print_json, rows_table, say, show
+from holocron_assets.comparisons import keeping
+from holocron_assets.comparisons.anchor_sets import AnchorSet, anchor_sets
+from holocron_assets.comparisons.content import Choice, compare_content
+from holocron_assets.comparisons.model import compare_model
+from holocron_assets.comparisons.spaces import compare_two_spaces
+from holocron_assets.composition import command_store, installed_providers
+from holocron_assets.drift.report import DriftReport, Metric, Verdict
+from holocron_assets.errors import ConfigurationError
+from holocron_assets.evaluation.evaluate import Surroundings
+from holocron_assets.ports import Session
+from holocron_assets.preflight import prepare
+from holocron_assets.promotion import DEFAULT, space_of_alias
+from holocron_assets.records import EmbeddingSpace
+from holocron_assets.settings import load_settings
+from holocron_assets.spaces import named_space
+from holocron_assets.stages.snapshots import take_snapshot
+from holocron_assets.tables import drift_windows, spaces
+from holocron_assets.transactions import read
+
+_STYLES = {Verdict.OK: "green", Verdict.WATCH: "yellow", Verdict.ALERT: "bold red"}
+
+space_option = click.option(
+    "--space", help="Embedding space, by any unmistakable part of its name; without, the one searches use."
+)
+html_option = click.option(
+    "--html", type=click.Path(path_type=Path, dir_okay=False), help="Write the report as a page to this file."
+)
+
+
+@click.group()
+def command() -> None:
+    """Tell whether contents, the model or the space moved, and whether it matters."""
+
+
+@command.command()
+@click.argument("name")
+@space_option
+@json_option
+def snapshot(name: str, *, space: str | None, as_json: bool) -> None:
+    """Keep which chunks a space holds now under NAME, to compare with later. It never changes."""
+    settings = load_settings()
+    store = command_store(settings)
+    prepare(store, settings)
+    chosen = read(store, _chosen, space)
+    taken = take_snapshot(store, chosen, name)
+    if as_json:
+        print_json(taken)
+    else:
+        say(f"{name} keeps {taken.chunk_count:,} chunks of {taken.document_count:,} documents in {chosen.slug}.")
+
+
+@command.command("list")
+@json_option
+def list_(*, as_json: bool) -> None:
+    """Show the snapshots, and the reports from the newest on."""
+    store = command_store(load_settings())
+    snapshots = read(store, drift_windows.list_snapshots)
+    reports = read(store, keeping.list_reports)
+    if as_json:
+        print_json({"snapshots": snapshots, "reports": [_plain(one) for one in reports]})
+        return
+    slugs = {one.embedding_space_id: one.slug for one in read(store, spaces.list_spaces)}
+    columns = ["snapshot", "space", "documents", "chunks", "taken"]
+    show(
+        rows_table(
+            "Snapshots",
+            columns,
+            [
+                (one.name, slugs[one.embedding_space_id], one.document_count, one.chunk_count, one.created_utc)
+                for one in snapshots
+            ],
+        )
+    )
+    columns = ["report", "kind", "verdict", "made", "space"]
+    rows = [
+        (str(one.report_id)[:8], one.kind.value, one.verdict.value, one.created_utc, _spaces_of(one)) for one in reports
+    ]
+    show(rows_table("Reports", columns, rows, prose="space"))
+
+
+@command.command()
+@space_option
+@click.option("--model", is_flag=True, help="Embed the anchors again: does the model still answer as it did?")
+@click.option("--with", "other", metavar="SPACE", help="Compare with another space.")
+@click.option("--reference", metavar="NAME", help="Compare what came since with a snapshot.")
+@click.option("--since", type=click.DateTime(), help="Compare what was fetched since then with what was before, UTC.")
+@html_option
+@json_option
+def compare(
+    space: str | None,
+    *,
+    model: bool,
+    other: str | None,
+    reference: str | None,
+    since: datetime | None,
+    html: Path | None,
+    as_json: bool,
+) -> None:
+    """Make a report, and keep it: of what came lately, unless an option names another question.
+
+    An alert makes the exit code 1.
+    """
+    if sum((model, other is not None, reference is not None, since is not None)) > 1:
+        raise ConfigurationError("--model, --with, --reference and --since are different questions: ask one at a time")
+    settings = load_settings()
+    store = command_store(settings)
+    prepare(store, settings)
+    origin = command_origin("drift compare", settings)
+    around = Surroundings(
+        store=store, settings=settings, providers=installed_providers(settings), open_store=command_store
+    )
+    chosen = read(store, _chosen, space)
+    if model:
+        report = compare_model(around, chosen, origin)
+    elif other is not None:
+        rival = named_space(read(store, spaces.list_spaces), other)
+        report = compare_two_spaces(around, chosen, rival, origin)
+    else:
+        report = compare_content(store, settings, chosen, Choice(snapshot=reference, since=since), origin)
+    page = keeping.write_page(store, settings, report, html)
+    if as_json:
+        print_json(_plain(report) | {"page": str(page)})
+    else:
+        _tell(report)
+        say(f"The whole report: {page}")
+    if report.verdict is Verdict.ALERT:
+        sys.exit(FAILED)
+
+
+@command.command("show")
+@click.argument("report_id")
+@html_option
+@json_option
+def show_(report_id: str, *, html: Path | None, as_json: bool) -> None:
+    """Show a kept report, by its id or the beginning of it."""
+    settings = load_settings()
+    store = command_store(settings)
+    report = read(store, keeping.whole_report, report_id)
+    if as_json:
+        print_json(_plain(report))
+    else:
+        _tell(report)
+    if html is not None:
+        keeping.write_page(store, settings, report, html)
+
+
+@command.command()
+@space_option
+@json_option
+def anchors(*, space: str | None, as_json: bool) -> None:
+    """Show which texts a space is held to, since when, by what runtime, and whether the settings name others now."""
+    settings = load_settings()
+    store = command_store(settings)
+    chosen = read(store, _chosen, space)
+    found = anchor_sets(store, settings, chosen)
+    if as_json:
+        print_json(found)
+        return
+    columns = ["recorded", "anchors", "state", "runtime"]
+    show(rows_table(f"Anchors of {chosen.slug}", columns, [_anchors_row(one) for one in found], prose="runtime"))
+    if found and (found[0].added or found[0].removed):
+        say(
+            f"The settings name {found[0].added} anchors that are not in the newest set and lack {found[0].removed} "
+            "that are; they count for spaces and replacements to come.",
+            "yellow",
+        )
+
+
+def _chosen(session: Session, space: str | None) -> EmbeddingSpace:
+    registered = spaces.list_spaces(session)
+    return space_of_alias(session, registered, DEFAULT) if space is None else named_space(registered, space)
+
+
+def _tell(report: DriftReport) -> None:
+    sides = [
+        f"{one.label}: {one.documents:,} documents, {one.chunks:,} chunks" for one in (report.reference, report.current)
+    ]
+    say(f"{_spaces_of(report)}, {report.kind.value} drift", "bold")
+    say(f"  {sides[0]}\n  {sides[1]}")
+    for one in report.judgements:
+        say(f"{one.subject.value}: {one.verdict.value}", _STYLES[one.verdict])
+        say(f"  {one.why}\n  {one.next_step}")
+    rows = [_metric_row(one) for one in report.metrics if one.verdict is not None]
+    if rows:
+        console().print(rows_table("Figures", ["figure", "effect", "floor", "p", "verdict"], rows))
+
+
+def _metric_row(one: Metric) -> list[object]:
+    p = one.p_adjusted
+    return [
+        one.name,
+        f"{one.effect:.4g}",
+        "" if one.floor is None else f"{one.floor.watch:.3g}",
+        "" if p is None else f"{p:.3f}",
+        "" if one.verdict is None else one.verdict.value,
+    ]
+
+
+def _anchors_row(one: AnchorSet) -> list[object]:
+    runtime = ", ".join(f"{name} {value}" for name, value in one.runtime.items())
+    return [one.recorded_utc, one.anchors, "in use" if one.is_newest else "history", runtime]
+
+
+def _spaces_of(report: DriftReport) -> str:
+    return report.space if report.other_space is None else f"{report.space} and {report.other_space}"
+
+
+def _plain(report: DriftReport) -> dict[str, Any]:
+    """A report without its pictures."""
+    plain = asdict(report) | {"verdict": report.verdict}
+    del plain["pictures"]
+    return plain

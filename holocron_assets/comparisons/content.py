@@ -1,0 +1,300 @@
+"""Whether the texts of a space are other ones than they were: what came lately beside what was there."""
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from holocron_assets.clock import utc_now
+from holocron_assets.comparisons.figures import metrics_of
+from holocron_assets.comparisons.keeping import keep
+from holocron_assets.drift import pictures
+from holocron_assets.drift.content.measuring import ContentDrift, measure
+from holocron_assets.drift.content.topics import Cluster
+from holocron_assets.drift.content.windows import Attribute, Categorical, Numeric, Windows
+from holocron_assets.drift.report import DriftReport, Judgement, Kind, Metric, Picture, Side, Subject, Verdict, gravest
+from holocron_assets.drift.verdicts import judged
+from holocron_assets.ports import Session, Store
+from holocron_assets.records import EmbeddingSpace, JobType
+from holocron_assets.runs import Origin, recorded_run
+from holocron_assets.sections import DriftSettings
+from holocron_assets.settings import Settings
+from holocron_assets.stages.windows import Members, Window, by_time, codes_of, gathered, since, since_snapshot
+from holocron_assets.tables import drift_windows
+from holocron_assets.transactions import read
+
+STAGE = "content drift"
+
+_BLOCK = 4096
+_TITLE_CHARACTERS = 80
+_PICTURES = {
+    "norm": ("Length of vectors", "length"),
+    "similarity_to_centre": ("Cosine to the common centre", "cosine"),
+    "squared_distance_to_centroid": ("Squared distance to the nearest topic", "squared distance"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What is compared: with a snapshot, with all that was fetched before a time, or as the settings say."""
+
+    snapshot: str | None = None
+    since: datetime | None = None
+
+
+class _Vectors:
+    """The vectors of both windows one after the other."""
+
+    def __init__(self, parts: Sequence[Members]) -> None:
+        self._parts = [part.vectors for part in parts]
+
+    def blocks(self) -> Iterator[NDArray[np.float32]]:
+        """See `VectorSource`."""
+        for part in self._parts:
+            for start in range(0, len(part), _BLOCK):
+                yield part[start : start + _BLOCK]
+
+    def rows(self, wanted: NDArray[np.intp]) -> NDArray[np.float32]:
+        """See `VectorSource`."""
+        first = len(self._parts[0])
+        return np.concatenate([self._parts[0][wanted[wanted < first]], self._parts[1][wanted[wanted >= first] - first]])
+
+
+def compare_content(
+    store: Store, settings: Settings, space: EmbeddingSpace, choice: Choice, origin: Origin
+) -> DriftReport:
+    """Compare what a space holds of a current window with a reference, and keep the report.
+
+    Raises `NotReadyError` where a window has too few documents, and says how many are needed.
+    """
+    drift = settings.drift
+    windows = read(store, _windows, space, choice, drift)
+    options = {"reference": windows[0].label, "current": windows[1].label, "seed": drift.seed}
+    with (
+        recorded_run(store, origin, JobType.DRIFT_TEST, stage=STAGE, options=options, space=space) as run,
+        gathered(store, space, windows, settings.path(drift.folder)) as (reference, current),
+    ):
+        if len(reference.vectors) and not len(current.vectors) and windows[0].snapshot:
+            report = _nothing_came(space, reference, current, drift, run.run_id)
+        else:
+            measured = measure(
+                _both(reference, current),
+                _Vectors([reference, current]),
+                dimensions=space.dimensions,
+                seed=drift.seed,
+                permutations=drift.permutations,
+            )
+            titles = read(store, _titles, [reference, current], measured)
+            report = _report(space, (reference, current), measured, titles, drift, run.run_id)
+        run.count(chunks_compared=len(reference.vectors) + len(current.vectors))
+        keep(store, report)
+    return report
+
+
+def _windows(session: Session, space: EmbeddingSpace, choice: Choice, drift: DriftSettings) -> tuple[Window, Window]:
+    now = utc_now()
+    if choice.since is not None:
+        return since(choice.since, now)
+    if name := choice.snapshot or drift.reference:
+        return since_snapshot(session, space, name, now)
+    return by_time(session, space, drift.window_days, now)
+
+
+def _both(reference: Members, current: Members) -> Windows:
+    parts = (reference, current)
+    first = int(reference.documents.max(initial=-1)) + 1
+    documents = np.concatenate([reference.documents, current.documents + first])
+    of_current = np.arange(int(documents.max(initial=-1)) + 1) >= first
+    keys = pa.concat_tables([part.keys for part in parts])
+    lengths = pc.fill_null(keys.column("byte_count"), 0)
+    attributes: dict[str, Attribute] = {
+        "log_length": Numeric(values=np.log1p(np.asarray(lengths).astype(np.float64))),
+        "duplicates": Numeric(values=np.concatenate([_repeats(part) for part in parts])),
+    }
+    for name in ("language", "origin"):
+        codes, names = codes_of(keys.column(name))
+        if len(names) > 1:
+            attributes[name] = Categorical(codes=codes, names=names)
+    return Windows(document_of_row=documents, is_current=of_current, attributes=attributes)
+
+
+def _repeats(members: Members) -> NDArray[np.float64]:
+    """1 for each chunk whose text another one of the window has too."""
+    codes, names = codes_of(members.keys.column("content_sha256"))
+    return np.asarray(np.bincount(codes, minlength=len(names))[codes] > 1, np.float64)
+
+
+def _titles(session: Session, parts: Sequence[Members], measured: ContentDrift) -> dict[int, str]:
+    """Of the rows that clusters are shown by."""
+    first = len(parts[0].vectors)
+    rows = sorted({row for cluster in (*measured.grown, *measured.shrunk) for row in cluster.exemplars})
+    ids = {row: parts[row >= first].keys.column("chunk_id")[row - first * (row >= first)].as_py() for row in rows}
+    titles = drift_windows.list_chunk_titles(session, list(ids.values()))
+    return {row: " ".join(titles.get(chunk_id, chunk_id).split())[:_TITLE_CHARACTERS] for row, chunk_id in ids.items()}
+
+
+def _report(
+    space: EmbeddingSpace,
+    parts: tuple[Members, Members],
+    measured: ContentDrift,
+    titles: Mapping[int, str],
+    drift: DriftSettings,
+    run_id: uuid.UUID,
+) -> DriftReport:
+    metrics = judged(metrics_of(measured))
+    return DriftReport(
+        report_id=uuid.uuid4(),
+        run_id=run_id,
+        kind=Kind.CONTENT,
+        space_id=space.embedding_space_id,
+        space=space.slug,
+        reference=_side(parts[0], measured),
+        current=_side(parts[1], measured),
+        judgements=[_judgement(metrics, measured, titles)],
+        metrics=metrics,
+        parameters=_parameters(parts) | asdict(measured.method) | {"clusters_shown": _told(measured, titles)},
+        seed=drift.seed,
+        created_utc=utc_now(),
+        pictures=_pictures(measured, titles),
+    )
+
+
+def _nothing_came(
+    space: EmbeddingSpace, reference: Members, current: Members, drift: DriftSettings, run_id: uuid.UUID
+) -> DriftReport:
+    sides = [
+        Side(
+            label=part.window.label,
+            documents=int(part.documents.max(initial=-1)) + 1,
+            chunks=len(part.vectors),
+            sampled_documents=0,
+            sampled_chunks=0,
+        )
+        for part in (reference, current)
+    ]
+    return DriftReport(
+        report_id=uuid.uuid4(),
+        run_id=run_id,
+        kind=Kind.CONTENT,
+        space_id=space.embedding_space_id,
+        space=space.slug,
+        reference=sides[0],
+        current=sides[1],
+        judgements=[
+            Judgement(
+                subject=Subject.CONTENT,
+                verdict=Verdict.OK,
+                why=f"Nothing came that {reference.window.label} does not hold: there is nothing to compare.",
+                next_step="Nothing.",
+            )
+        ],
+        metrics=(),
+        parameters=_parameters((reference, current)),
+        seed=drift.seed,
+        created_utc=utc_now(),
+    )
+
+
+def _side(members: Members, measured: ContentDrift) -> Side:
+    window = measured.reference if members.window.without is None and members.window.since.year == 1 else None
+    of = window or measured.current
+    return Side(
+        label=members.window.label,
+        documents=of.documents,
+        chunks=of.rows,
+        sampled_documents=of.sampled_documents,
+        sampled_chunks=of.sampled_rows,
+    )
+
+
+def _parameters(parts: tuple[Members, Members]) -> dict[str, object]:
+    """What is needed to find the same chunks again."""
+    told: dict[str, object] = {"as_of": parts[0].window.as_of.isoformat()}
+    snapshot = parts[0].window.snapshot
+    if snapshot is None:
+        return told | {"split": parts[0].window.until.isoformat()}
+    return told | {
+        "snapshot": snapshot.name,
+        "snapshot_id": str(snapshot.snapshot_id),
+        "membership_sha256": snapshot.membership_sha256,
+        "vectors_missing": snapshot.chunk_count - len(parts[0].vectors),
+    }
+
+
+def _judgement(metrics: Sequence[Metric], measured: ContentDrift, titles: Mapping[int, str]) -> Judgement:
+    verdict = gravest([one.verdict for one in metrics if one.verdict])
+    grave = [one for one in metrics if one.verdict is verdict]
+    if verdict is Verdict.OK:
+        return Judgement(
+            subject=Subject.CONTENT,
+            verdict=verdict,
+            why="The texts that came are like those that were there, as far as a report of this size can tell: it "
+            f"would find a new topic from {measured.detectable_topic:.1%} of the texts on.",
+            next_step="Nothing.",
+        )
+    about = _about(measured.grown, titles)
+    names = ", ".join(one.name.replace("_", " ") for one in grave)
+    return Judgement(
+        subject=Subject.CONTENT,
+        verdict=verdict,
+        why=f"The texts that came are other ones than those that were there, by {names}: more than chance explains and "
+        f"more than the reference differs from itself.{f' What grew most is {about}.' if about else ''}",
+        next_step="Look at the topics that grew. Evaluate with queries about them: `holocron evaluate`. If this is how "
+        "it is from now on, take a snapshot as the new reference: `holocron drift snapshot NAME`."
+        if verdict is Verdict.ALERT
+        else "Look at the topics that grew, and at the next report.",
+    )
+
+
+def _about(grown: Sequence[Cluster], titles: Mapping[int, str]) -> str:
+    """The cluster that grew most, by its examples."""
+    if not grown:
+        return ""
+    return ", ".join(dict.fromkeys(f"“{titles[row]}”" for row in grown[0].exemplars if row in titles))
+
+
+def _told(measured: ContentDrift, titles: Mapping[int, str]) -> list[dict[str, object]]:
+    return [
+        {
+            "cluster": one.number,
+            "reference_share": one.reference_share,
+            "current_share": one.current_share,
+            "examples": [titles[row] for row in one.exemplars if row in titles],
+        }
+        for one in (*measured.grown, *measured.shrunk)
+    ]
+
+
+def _pictures(measured: ContentDrift, titles: Mapping[int, str]) -> list[Picture]:
+    shown = [
+        pictures.occupancy(
+            "Topics that grew and shrank",
+            "The share of each window's chunks in a cluster of similar chunks, which is named by typical ones.",
+            [
+                pictures.Cluster(
+                    examples=[titles[row] for row in one.exemplars if row in titles] or [f"cluster {one.number}"],
+                    reference=one.reference_share,
+                    current=one.current_share,
+                )
+                for one in (*measured.grown, *measured.shrunk)
+            ],
+        ),
+        pictures.projection(
+            "Both windows from above",
+            "A sample of chunks in the two directions in which both windows together vary most.",
+            measured.projection.reference,
+            measured.projection.current,
+            explained=measured.projection.explained,
+        ),
+    ]
+    for one in measured.histograms:
+        title, unit = _PICTURES[one.name]
+        shown.append(
+            pictures.histograms(title, "All chunks of both windows.", one.edges, one.reference, one.current, unit=unit)
+        )
+    return shown

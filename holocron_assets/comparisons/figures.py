@@ -1,0 +1,140 @@
+"""The figures of content drift in words, with the floors that they are judged by."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from holocron_assets.drift.content.measuring import Comparison, ContentDrift
+from holocron_assets.drift.report import Floor, Metric
+from holocron_assets.drift.verdicts import floor_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Figure:
+    """From what effect a figure is worth looking at and worth acting on, by default, and what it says.
+
+    A `zero` is its value where nothing differs. `is_relative`: the effect is a share of the reference's mean.
+    """
+
+    watch: float
+    alert: float
+    says: str
+    zero: float = 0.0
+    is_relative: bool = False
+
+
+#: The defaults are judgements: a shift of unit vectors by .05 and a divergence of .01 are what a few per cent of texts
+#: on a new topic make.
+_FIGURES = {
+    "mean_shift": _Figure(
+        watch=0.05, alert=0.15, says="How far the centre of the vectors moved; unit vectors are 1 long."
+    ),
+    "mmd": _Figure(
+        watch=0.002,
+        alert=0.01,
+        says="Any difference of the two clouds of vectors (squared maximum mean discrepancy); 0 is none.",
+    ),
+    "occupancy": _Figure(
+        watch=0.01,
+        alert=0.05,
+        says="How the shares of topics changed: Jensen-Shannon divergence over clusters, from 0 to 0.69.",
+    ),
+    "novelty": _Figure(
+        watch=0.05,
+        alert=0.15,
+        says="How much farther from every topic the texts are, as a share of the mean squared distance.",
+    ),
+    "classifier": _Figure(
+        watch=0.6,
+        alert=0.7,
+        zero=0.5,
+        says="How often a classifier tells which window a document is from (area under the curve); 0.5 is guessing.",
+    ),
+    "language": _Figure(watch=0.01, alert=0.05, says="How the mix of languages changed: Jensen-Shannon divergence."),
+    "origin": _Figure(watch=0.01, alert=0.05, says="How the mix of sources changed: Jensen-Shannon divergence."),
+    "log_length": _Figure(
+        watch=0.1, alert=0.3, says="How much longer or shorter chunks are: the difference of mean log bytes."
+    ),
+    "duplicates": _Figure(
+        watch=0.02, alert=0.1, says="By how much the share of chunks that repeat another one's text changed."
+    ),
+    "norm": _Figure(
+        watch=0.01, alert=0.05, is_relative=True, says="How the mean length of vectors changed, as a share of it."
+    ),
+}
+
+
+def metrics_of(drift: ContentDrift) -> list[Metric]:
+    """What was tested, with floors, and then what is context; not judged yet."""
+    return [*(_tested(one) for one in drift.comparisons.values()), *_context(drift)]
+
+
+def tested_names(metrics: Sequence[Metric]) -> list[str]:
+    """Those that a report tests."""
+    return [one.name for one in metrics if one.p is not None]
+
+
+def _tested(one: Comparison) -> Metric:
+    figure = _FIGURES[one.name]
+    scale = 1.0
+    if figure.is_relative and one.reference:
+        scale = 1.0 / abs(one.reference)
+    default = Floor(watch=figure.watch, alert=figure.alert, is_calibrated=False)
+    return Metric(
+        name=one.name,
+        effect=abs(one.effect) * scale,
+        statistic=one.statistic,
+        p=one.p,
+        floor=floor_of(default, one.floor * scale, zero=figure.zero),
+        reference=one.reference,
+        current=one.current,
+        explanation=figure.says,
+    )
+
+
+def _context(drift: ContentDrift) -> list[Metric]:
+    metrics = [
+        Metric(
+            name="detectable_topic",
+            effect=drift.detectable_topic,
+            explanation="The least share of the current window on a new topic that a report of this size finds in four "
+            "of five cases.",
+        ),
+        Metric(
+            name="detectable_shift",
+            effect=drift.detectable_shift,
+            explanation="The least shift of the centre that a report of this size finds in four of five cases.",
+        ),
+        Metric(
+            name="norm_distance",
+            effect=drift.lengths.ks,
+            explanation="How the lengths of vectors differ as distributions (Kolmogorov and Smirnov's D).",
+            details={"wasserstein": drift.lengths.wasserstein},
+        ),
+    ]
+    old, new = drift.reference, drift.current
+    shapes = {
+        "mean_cosine": "How alike any two chunks of a window look.",
+        "effective_rank": "In how many directions the vectors of a window spread.",
+        "participation_ratio": "The same, counting strong directions more.",
+    }
+    for name, says in shapes.items():
+        before, after = getattr(old.shape, name), getattr(new.shape, name)
+        metrics.append(Metric(name=name, effect=after - before, reference=before, current=after, explanation=says))
+    metrics.append(
+        Metric(
+            name="largest_document_share",
+            effect=new.largest_document_share - old.largest_document_share,
+            reference=old.largest_document_share,
+            current=new.largest_document_share,
+            explanation="The share of a window's chunks that its largest document has; near 1, there is little else.",
+        )
+    )
+    for name, mix in drift.mixes.items():
+        metrics.append(
+            Metric(
+                name=f"psi:{name}",
+                effect=mix.stability_index,
+                explanation="The population stability index; context, as it is too blunt to judge by.",
+            )
+        )
+    return metrics

@@ -1,0 +1,65 @@
+"""Keeping drift reports: in the store, and as pages that a browser opens from disk."""
+
+import uuid
+from dataclasses import replace
+from pathlib import Path
+
+from holocron_assets.drift.page import render
+from holocron_assets.drift.report import DriftReport, HistoryPoint, Kind
+from holocron_assets.errors import UnknownItemError
+from holocron_assets.ports import Session, Store
+from holocron_assets.settings import Settings
+from holocron_assets.tables import drift_reports, spaces
+from holocron_assets.transactions import read, write
+
+
+def keep(store: Store, report: DriftReport) -> None:
+    """Write a report and its figures, in one transaction."""
+    write(store, _keep, report)
+
+
+def write_page(store: Store, settings: Settings, report: DriftReport, file: Path | None = None) -> Path:
+    """Write the page of a report, with the history of its figures; by default in the folder of the settings."""
+    place = file or settings.path(settings.drift.folder) / report.space / f"{report.kind}-{report.report_id}.html"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    history = read(store, history_of, report)
+    place.write_text(render(report, history), encoding="utf-8")
+    return place
+
+
+def history_of(session: Session, report: DriftReport) -> list[HistoryPoint]:
+    """What the judged figures of a report came to in it and in the reports before it."""
+    points = drift_reports.list_metric_history(session, report.kind, report.space_id, report.other_space_id)
+    return [one for one in points if one.created_utc <= report.created_utc]
+
+
+def list_reports(session: Session, space_id: uuid.UUID | None = None) -> list[DriftReport]:
+    """The reports on a space, or on all of them, the newest first; without figures and pictures."""
+    known = {space.embedding_space_id: space for space in spaces.list_spaces(session)}
+    return drift_reports.list_drift_reports(session, known, space_id)
+
+
+def newest(session: Session, space_id: uuid.UUID, kind: Kind) -> DriftReport | None:
+    """The last report of a kind on a space."""
+    return next((one for one in list_reports(session, space_id) if one.kind is kind), None)
+
+
+def whole_report(session: Session, wanted: str) -> DriftReport:
+    """The report whose id begins so, with figures and pictures; raises `UnknownItemError` unless there is just one."""
+    found = [one for one in list_reports(session) if str(one.report_id).startswith(wanted.lower())]
+    if len(found) != 1 or not wanted:
+        raise UnknownItemError(
+            f"{len(found) if wanted else 'all'} drift reports have an id that begins with {wanted!r}; "
+            "`holocron drift list` names them"
+        )
+    (report,) = found
+    return replace(
+        report,
+        metrics=drift_reports.list_drift_metrics(session, report.report_id),
+        pictures=drift_reports.list_drift_pictures(session, report.report_id),
+    )
+
+
+def _keep(session: Session, report: DriftReport) -> None:
+    drift_reports.insert_drift_report(session, report)
+    drift_reports.insert_drift_metrics(session, report.report_id, report.metrics)

@@ -1,0 +1,239 @@
+"""How two spaces differ on the chunks that both hold: by their neighbours, shapes, searches and costs."""
+
+import statistics
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from holocron_assets.clock import utc_now
+from holocron_assets.comparisons import retrieval
+from holocron_assets.comparisons.keeping import keep
+from holocron_assets.comparisons.space_figures import SpaceDrift, metrics_of
+from holocron_assets.drift import pictures
+from holocron_assets.drift.paired.bridge import measure_bridge
+from holocron_assets.drift.paired.measure import measure
+from holocron_assets.drift.paired.neighbours import DEPTH, DEPTHS, compare_lists, nearest_lists
+from holocron_assets.drift.report import DriftReport, Judgement, Kind, Metric, Picture, Side, Subject, Verdict
+from holocron_assets.drift.verdicts import judged
+from holocron_assets.errors import ConfigurationError, NotReadyError
+from holocron_assets.evaluation.evaluate import Surroundings
+from holocron_assets.records import EmbeddingSpace, JobType
+from holocron_assets.retrieval.hits import Method, Mode
+from holocron_assets.runs import Origin, recorded_run
+from holocron_assets.stages.indexing import IndexPlace, current_index
+from holocron_assets.stages.windows import Members, Window, codes_of, gathered
+
+STAGE = "space comparison"
+
+#: The most chunks that each is compared with each, that a bridge is fitted on, and that are searched in. Sampled by
+#: document.
+_EACH_WITH_EACH, _BRIDGED, _SEARCHED = 4000, 24_000, 200_000
+_QUERIES = 1000
+_TIMED = 20
+_BLOCK = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Common:
+    """The chunks that both spaces hold, by chunk id: their rows in each, and the document of each; shape (chunks,)."""
+
+    reference: Members
+    current: Members
+    reference_rows: NDArray[np.int64]
+    current_rows: NDArray[np.int64]
+    documents: NDArray[np.int32]
+
+    def sample(self, most: int, seed: int) -> NDArray[np.intp]:
+        """Chunks of whole documents, drawn by `seed`, up to about `most` of them."""
+        if self.documents.size <= most:
+            return np.arange(self.documents.size)
+        drawn = np.random.default_rng(seed).permutation(int(self.documents.max()) + 1)
+        sizes = np.bincount(self.documents, minlength=drawn.size)[drawn]
+        kept = drawn[: max(int(np.searchsorted(np.cumsum(sizes), most, side="right")), 1)]
+        return np.flatnonzero(np.isin(self.documents, kept))[: 2 * most]
+
+    def pair(self, chunks: NDArray[np.intp]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Their vectors in both spaces."""
+        return (
+            np.asarray(self.reference.vectors[self.reference_rows[chunks]]),
+            np.asarray(self.current.vectors[self.current_rows[chunks]]),
+        )
+
+
+def compare_two_spaces(
+    around: Surroundings, reference: EmbeddingSpace, current: EmbeddingSpace, origin: Origin
+) -> DriftReport:
+    """Compare `current` with `reference`, on the chunks that both hold with the same content.
+
+    Raises `NotReadyError` where they share too few, and `ConfigurationError` for one space twice.
+    """
+    if reference == current:
+        raise ConfigurationError(f"{reference.slug} cannot be compared with itself")
+    options = {"reference": reference.slug, "current": current.slug}
+    with recorded_run(around.store, origin, JobType.DRIFT_TEST, stage=STAGE, options=options, space=current) as run:
+        settings = around.settings
+        folder = settings.path(settings.drift.folder)
+        window = [Window(label="all", as_of=utc_now())]
+        with ExitStack() as stack:
+            (before,) = stack.enter_context(gathered(around.store, reference, window, folder))
+            (after,) = stack.enter_context(gathered(around.store, current, window, folder))
+            common = _common(before, after, reference, current)
+            measured = _measure(around, reference, current, common)
+            run.count(chunks_compared=common.documents.size)
+            report = _report(around, reference, current, common, measured, run.run_id)
+        keep(around.store, report)
+    return report
+
+
+def _common(before: Members, after: Members, reference: EmbeddingSpace, current: EmbeddingSpace) -> _Common:
+    places = pc.index_in(before.keys.column("chunk_id"), value_set=after.keys.column("chunk_id").combine_chunks())
+    here = np.flatnonzero(np.asarray(pc.is_valid(places)))
+    there = np.asarray(pc.drop_null(places)).astype(np.int64)
+    contents = [
+        members.keys.column("content_sha256").take(pa.array(rows)) for members, rows in ((before, here), (after, there))
+    ]
+    same = np.asarray(pc.equal(*contents)).astype(bool)
+    if not same.any():
+        raise NotReadyError(
+            f"{reference.slug} and {current.slug} hold no chunk in common with the same content. Fill both, with "
+            "`dagster asset materialize --select embeddings`."
+        )
+    rows = here[same]
+    documents, _ = codes_of(before.keys.column("source_id").take(pa.array(rows)))
+    return _Common(reference=before, current=after, reference_rows=rows, current_rows=there[same], documents=documents)
+
+
+def _measure(around: Surroundings, reference: EmbeddingSpace, current: EmbeddingSpace, common: _Common) -> SpaceDrift:
+    seed = around.settings.drift.seed
+    paired = measure(*common.pair(common.sample(_EACH_WITH_EACH, seed)), seed=seed)
+    searched = common.sample(_SEARCHED, seed)
+    asking = np.sort(np.random.default_rng(seed).permutation(searched.size)[:_QUERIES])
+    depth = min(max(DEPTHS), searched.size - 1)
+    queries = common.pair(searched[asking])
+    lists = [nearest_lists(queries[side], _blocks(common, searched, side), depth=depth, own=asking) for side in (0, 1)]
+    bridged = common.sample(_BRIDGED, seed)
+    try:
+        bridge = measure_bridge(*common.pair(bridged), common.documents[bridged], seed=seed)
+    except NotReadyError:
+        bridge = None
+    with around.store.session(write=False) as session:
+        effects = retrieval.of_spaces(session, reference, current)
+    return SpaceDrift(
+        paired=paired,
+        searched=compare_lists(*lists, choices=searched.size - 1),
+        queries=asking.size,
+        bridge=bridge,
+        milliseconds=(_latency(around, reference, queries[0]), _latency(around, current, queries[1])),
+        effects=effects,
+    )
+
+
+def _blocks(common: _Common, chunks: NDArray[np.intp], side: int) -> Iterator[NDArray[np.float32]]:
+    for start in range(0, chunks.size, _BLOCK):
+        yield common.pair(chunks[start : start + _BLOCK])[side]
+
+
+def _latency(around: Surroundings, space: EmbeddingSpace, queries: NDArray[np.float32]) -> float:
+    """Milliseconds that the search index takes to rank a query, in the middle of some."""
+    index = current_index(around.store, space, IndexPlace.of(around.settings))
+    taken = []
+    for query in queries[:_TIMED]:
+        began = time.perf_counter()
+        index.rank([""], query[None], Method(mode=Mode.VECTOR), DEPTH)
+        taken.append((time.perf_counter() - began) * 1000)
+    return statistics.median(taken)
+
+
+def _report(
+    around: Surroundings,
+    reference: EmbeddingSpace,
+    current: EmbeddingSpace,
+    common: _Common,
+    measured: SpaceDrift,
+    run_id: uuid.UUID,
+) -> DriftReport:
+    metrics = judged([*metrics_of(measured, reference, current), *(one.metric for one in measured.effects)])
+    of_retrieval = [one for one in metrics if one.name.startswith("ndcg_loss:")]
+    judgements = [
+        _judgement(reference, current, next(one for one in metrics if one.name == "neighbour_loss")),
+        retrieval.judgement(measured.effects, of_retrieval),
+    ]
+    return DriftReport(
+        report_id=uuid.uuid4(),
+        run_id=run_id,
+        kind=Kind.SPACES,
+        space_id=reference.embedding_space_id,
+        space=reference.slug,
+        other_space_id=current.embedding_space_id,
+        other_space=current.slug,
+        reference=_side(reference, common.reference, common),
+        current=_side(current, common.current, common),
+        judgements=[one for one in judgements if one is not None],
+        metrics=metrics,
+        parameters={
+            "common_chunks": int(common.documents.size),
+            "queries": measured.queries,
+            "searched_chunks": measured.searched.choices + 1,
+            "each_with_each": measured.paired.pairs,
+            "dimensions": {"reference": reference.dimensions, "current": current.dimensions},
+        },
+        seed=around.settings.drift.seed,
+        created_utc=utc_now(),
+        pictures=_pictures(measured),
+    )
+
+
+def _side(space: EmbeddingSpace, members: Members, common: _Common) -> Side:
+    return Side(
+        label=space.slug,
+        documents=int(members.documents.max(initial=-1)) + 1,
+        chunks=len(members.vectors),
+        sampled_documents=int(np.unique(common.documents).size),
+        sampled_chunks=int(common.documents.size),
+    )
+
+
+def _judgement(reference: EmbeddingSpace, current: EmbeddingSpace, loss: Metric) -> Judgement:
+    kept = f"{1 - (loss.effect or 0.0):.0%} of the nearest {DEPTH} chunks are the same in both"
+    told = {
+        Verdict.OK: (f"The two agree: {kept}.", "Either may be searched; take the cheaper one."),
+        Verdict.WATCH: (
+            f"The two differ noticeably: {kept}.",
+            f"Switch from {reference.slug} to {current.slug} only with an evaluation: `holocron evaluate`.",
+        ),
+        Verdict.ALERT: (
+            f"The two are different worlds: {kept}.",
+            f"Never compare vectors of one with the other. Evaluate both before promoting {current.slug}.",
+        ),
+    }
+    why, next_step = told[loss.verdict or Verdict.OK]
+    return Judgement(subject=Subject.SPACE, verdict=loss.verdict or Verdict.OK, why=why, next_step=next_step)
+
+
+def _pictures(measured: SpaceDrift) -> list[Picture]:
+    change = measured.searched
+    shown = [
+        pictures.overlap(
+            "Neighbours in common",
+            f"For each of {measured.queries:,} chunks, how many of its {DEPTH} nearest are the same in both spaces.",
+            change.overlap[DEPTH],
+            k=DEPTH,
+            chance=change.chance(DEPTH),
+        )
+    ]
+    if measured.effects:
+        shown.append(
+            pictures.intervals(
+                "Change of nDCG@10",
+                "From the reference to the other space by vectors, on each collection that both were evaluated on.",
+                [one.interval for one in measured.effects],
+            )
+        )
+    return shown

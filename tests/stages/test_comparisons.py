@@ -1,0 +1,251 @@
+"""Comparisons over a store, and the reports that are kept of them."""
+
+import re
+from datetime import timedelta
+
+import pytest
+
+from holocron_assets.comparisons import keeping
+from holocron_assets.comparisons.anchor_sets import anchor_sets
+from holocron_assets.comparisons.content import Choice, compare_content
+from holocron_assets.comparisons.model import compare_model
+from holocron_assets.comparisons.spaces import compare_two_spaces
+from holocron_assets.composition import command_store
+from holocron_assets.drift.report import DriftReport, Kind, Subject, Verdict
+from holocron_assets.errors import ConfigurationError, NotReadyError, UnknownItemError, VectorError
+from holocron_assets.evaluation.evaluate import Surroundings
+from holocron_assets.records import EmbeddingSpace
+from holocron_assets.registry import list_states
+from holocron_assets.spaces import space_of
+from holocron_assets.stages.snapshots import take_snapshot
+from holocron_assets.transactions import read
+from resources.providers import open_provider
+from tests.conftest import Templates
+from tests.moving import Catalog, Moving
+from tests.world import ORIGIN, START, World, json_row, prose
+
+LATER = START + timedelta(days=30)
+
+
+def notes(topic: str, count: int, **columns: object) -> list[dict[str, object]]:
+    """Short records on a topic, each another text."""
+    return [
+        json_row(f"{topic}/{n}", f"Note {n} on {topic}: {prose(f'{topic} {n % 7}', 200)}", **columns)  # type: ignore[arg-type]
+        for n in range(count)
+    ]
+
+
+@pytest.fixture
+def world(world: World, templates: Templates) -> World:
+    """Sixty notes on the sea, and sixty more a month later, embedded by a model that can be moved."""
+    world.providers = Catalog(Moving())
+
+    def fill() -> None:
+        world.add(*notes("the sea", 60), *notes("sea level", 60, fetched_at=LATER))
+        world.run()
+
+    templates.fill(world.settings, "notes of two months", fill)
+    return world
+
+
+@pytest.fixture
+def space(world: World) -> EmbeddingSpace:
+    """The only one."""
+    (state,) = list_states(world.store)
+    return state.space
+
+
+def around(world: World) -> Surroundings:
+    """The world as comparisons see it."""
+    return Surroundings(store=world.store, settings=world.settings, providers=world.providers, open_store=command_store)
+
+
+def content(world: World, space: EmbeddingSpace, choice: Choice = Choice()) -> DriftReport:  # noqa: B008 - frozen
+    """A content report."""
+    return compare_content(world.store, world.settings, space, choice, ORIGIN)
+
+
+def test_a_content_report_is_kept_with_everything(world: World, space: EmbeddingSpace) -> None:
+    """Judgements, figures, parameters and pictures come back as they were, and the run that made them is recorded."""
+    report = content(world, space)
+
+    kept = read(world.store, keeping.whole_report, str(report.report_id)[:8])
+    assert kept == report
+    assert report.kind is Kind.CONTENT
+    assert (report.reference.documents, report.current.documents) == (60, 60)
+    assert report.parameters["split"] == (LATER - timedelta(days=7)).isoformat()
+    ((status, job_type, metrics),) = world.rows(
+        "select r.status, j.job_type, r.metrics_json from vector.run r join vector.job j on j.job_id = r.job_id "
+        f"where r.run_id = '{report.run_id}'"
+    )
+    assert (status, job_type) == ("SUCCEEDED", "DRIFT_TEST")
+    assert '"chunks_compared":120' in metrics.replace(" ", "")
+
+
+def test_the_same_comparison_gives_the_same_numbers(world: World, space: EmbeddingSpace) -> None:
+    """Made twice, a report has the same figures and verdicts."""
+    first, second = content(world, space), content(world, space)
+
+    assert first.metrics == second.metrics
+    assert first.judgements == second.judgements
+
+
+def test_a_page_tells_the_whole_report(world: World, space: EmbeddingSpace) -> None:
+    """The page of a report stands in the folder of the settings, with its verdict and its history."""
+    content(world, space)
+    report = content(world, space)
+
+    page = keeping.write_page(world.store, world.settings, report)
+
+    text = page.read_text()
+    assert page.is_relative_to(world.settings.path(".holocron/drift"))
+    assert str(report.report_id) in text
+    assert not re.search(r"(src|href)=\"https?:", text)
+    assert len(read(world.store, keeping.history_of, report)) == 2 * sum(
+        one.verdict is not None for one in report.metrics
+    )
+
+
+def test_too_few_documents_are_told(world: World, space: EmbeddingSpace) -> None:
+    """A window with too few documents is refused with how many are needed, and the run says why."""
+    with pytest.raises(NotReadyError, match="the current window has 0 documents, and at least 20 are needed"):
+        content(world, space, Choice(since=LATER + timedelta(days=1)))
+
+    assert world.rows("select count(*) from vector.drift_report") == [(0,)]
+
+
+def test_a_snapshot_of_now_has_nothing_to_differ_from(world: World, space: EmbeddingSpace) -> None:
+    """Where nothing came since a snapshot, the report says so; retired chunks of it are still looked at."""
+    take_snapshot(world.store, space, "now")
+
+    report = content(world, space, Choice(snapshot="now"))
+    assert report.verdict is Verdict.OK
+    assert "Nothing came" in report.judgements[0].why
+
+    world.add(*notes("a volcano", 40, fetched_at=LATER + timedelta(days=1)))
+    world.add(json_row("the sea/1", "", fetched_at=LATER + timedelta(days=1)))
+    world.run()
+    report = content(world, space, Choice(snapshot="now"))
+    assert report.reference.documents == 120
+    assert report.current.documents == 40
+    assert report.parameters["vectors_missing"] == 0
+    assert report.verdict is Verdict.ALERT
+
+
+def test_another_topic_is_noticed_and_named(world: World, space: EmbeddingSpace) -> None:
+    """A window of other texts is an alert whose words name what grew."""
+    world.add(*notes("a volcano", 60, fetched_at=LATER + timedelta(days=30)))
+    world.run()
+
+    report = content(world, space)
+
+    assert report.verdict is Verdict.ALERT
+    assert "volcano" in report.judgements[0].why
+    assert "holocron evaluate" in report.judgements[0].next_step
+
+
+def test_a_broken_vector_is_named(world: World, space: EmbeddingSpace) -> None:
+    """A number that is none, or a missing dimension, stops the comparison with the chunk's name."""
+    ((chunk_id,),) = world.rows("select min(chunk_id) from vector.embedding")
+    no_number = ", ".join(["cast('nan' as float)"] * 32)
+    for numbers, fault in (("[1.0]", "has 1 dimensions instead of 32"), (f"[{no_number}]", "is not finite")):
+        world.rows(f"update vector.embedding set vector = {numbers} where chunk_id = '{chunk_id}'")
+        with pytest.raises(VectorError, match=f"{chunk_id} {fault}"):
+            content(world, space)
+
+
+def test_a_model_that_is_the_same_is_identical(world: World, space: EmbeddingSpace) -> None:
+    """Nothing moved: the model is identical, and nothing is to be done."""
+    report = compare_model(around(world), space, ORIGIN)
+
+    assert report.verdict is Verdict.OK
+    assert report.parameters["change"] == "identical"
+    assert read(world.store, keeping.whole_report, str(report.report_id)) == report
+
+
+@pytest.mark.parametrize(
+    ("moved", "change", "verdict"),
+    [
+        ({"noise": 1e-6}, "numeric noise", Verdict.OK),
+        ({"noise": 0.01}, "quantisation-like", Verdict.WATCH),
+        ({"noise": 0.3}, "different", Verdict.ALERT),
+    ],
+)
+def test_a_model_that_moved_is_classed(
+    world: World, space: EmbeddingSpace, moved: dict[str, float], change: str, verdict: Verdict
+) -> None:
+    """Rounding is no matter, fewer bits are looked at, and anything more is an alert; nothing of the space changes."""
+    before = world.rows("select chunk_id, vector_sha256 from vector.embedding order by chunk_id")
+    world.providers = Catalog(Moving(**moved))  # type: ignore[arg-type]
+
+    report = compare_model(around(world), space, ORIGIN)
+
+    (judgement,) = [one for one in report.judgements if one.subject is Subject.MODEL]
+    assert report.parameters["change"] == change
+    assert judgement.verdict is verdict
+    assert world.rows("select chunk_id, vector_sha256 from vector.embedding order by chunk_id") == before
+
+
+def test_a_changed_runtime_and_a_rejected_anchor_are_told(world: World, space: EmbeddingSpace) -> None:
+    """The report says what the runtime was and is, and how many anchors are no longer taken."""
+    sets = anchor_sets(world.store, world.settings, space)
+    world.providers = Catalog(Moving(version="2", rejected="sea"))
+
+    report = compare_model(around(world), space, ORIGIN)
+
+    assert sets[0].anchors == report.reference.documents
+    assert report.verdict is Verdict.ALERT
+    assert "version was 1 and is 2" in report.judgements[0].why
+    assert report.parameters["rejected_anchors"] > 0
+
+
+def test_anchors_that_changed_since_registration_are_told(world: World, space: EmbeddingSpace) -> None:
+    """What the settings name now is compared with what the space was registered with, which still counts."""
+    own = world.settings.path("anchors.ndjson")
+    own.write_text('{"text": "A text of our own."}\n')
+    settings = world.settings.model_copy(
+        update={"canary": world.settings.canary.model_copy(update={"anchors": str(own)})}
+    )
+
+    (newest,) = anchor_sets(world.store, settings, space)
+
+    assert (newest.added, newest.removed) == (1, 0)
+    assert newest.is_newest
+    assert sum(newest.kinds.values()) == newest.anchors == 64
+
+
+def test_two_spaces_are_compared(world: World, space: EmbeddingSpace) -> None:
+    """Spaces of other dimensions are compared on the chunks that both hold; one with itself is refused."""
+    other = Moving(inner=open_provider("hashing", "ngram", {"dimensions": 64}))
+    world.embed(other)
+    wide = space_of(other.describe())
+
+    report = compare_two_spaces(around(world), space, wide, ORIGIN)
+
+    figures = {one.name: one for one in report.metrics}
+    assert (report.space, report.other_space) == (space.slug, wide.slug)
+    assert report.reference.chunks == report.current.chunks == 120
+    assert figures["neighbour_loss"].effect == pytest.approx(1 - figures["neighbour_loss"].details["overlap_at_10"])
+    assert (figures["vector_bytes"].reference, figures["vector_bytes"].current) == (128, 256)
+    assert 0 < figures["bridge_recall"].effect <= 1  # type: ignore[operator]
+    assert read(world.store, keeping.whole_report, str(report.report_id)) == report
+    with pytest.raises(ConfigurationError, match="cannot be compared with itself"):
+        compare_two_spaces(around(world), space, space, ORIGIN)
+
+
+def test_spaces_without_a_common_chunk_are_told(world: World, space: EmbeddingSpace) -> None:
+    """Where one of two spaces is empty, there is nothing to compare, and the message says what fills it."""
+    other = Moving(inner=open_provider("hashing", "ngram", {"dimensions": 64}))
+    world.embed(other)
+    empty = space_of(other.describe())
+    world.rows(f"delete from vector.embedding where embedding_space_id = '{empty.embedding_space_id}'")
+
+    with pytest.raises(NotReadyError, match="hold no chunk in common"):
+        compare_two_spaces(around(world), space, empty, ORIGIN)
+
+
+def test_an_unknown_report_is_told(world: World) -> None:
+    """Nothing, or what begins no report's id, is refused with where to look."""
+    for wanted in ("", "f00"):
+        with pytest.raises(UnknownItemError, match="holocron drift list"):
+            read(world.store, keeping.whole_report, wanted)
