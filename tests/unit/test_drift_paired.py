@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
 from holocron_assets.anchors import anchors
-from holocron_assets.drift.paired.agreement import agreement, floor_of
+from holocron_assets.drift.paired.agreement import agreement
 from holocron_assets.drift.paired.classes import ModelChange
 from holocron_assets.drift.paired.measure import PairedDrift, measure
 from holocron_assets.errors import InputError, NotReadyError, VectorError
@@ -275,16 +275,6 @@ def test_agreement_is_that_of_each_pair() -> None:
     assert found.largest_difference == np.abs(wide[0] - wide[1]).max()
     assert found.cosine_quantile(0.05) == pytest.approx(np.quantile(expected, 0.05))
     assert found.least_cosine <= found.cosine_quantile(0.01) <= found.mean_cosine
-
-
-def test_the_floor_is_ten_times_the_noise() -> None:
-    """Of the largest deviation on either side of 0; a model that answers alike every time has none."""
-    assert floor_of([1e-7, -3e-7, 0.0]) == pytest.approx(3e-6)
-    assert floor_of(np.zeros(5)) == 0
-    with pytest.raises(NotReadyError, match="1 text or more"):
-        floor_of([])
-    with pytest.raises(InputError, match="deviation 1"):
-        floor_of([0.0, float("nan")])
 
 
 def test_pairs_that_cannot_be_measured_are_refused() -> None:

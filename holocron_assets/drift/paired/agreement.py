@@ -3,14 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from holocron_assets.drift.paired.pairs import Matrix, require_pairs
-from holocron_assets.errors import InputError, NotReadyError
 
 _BLOCK_ROWS = 4096
-#: How much farther than a model's vectors are from themselves another one's must be to be told from it.
-_FLOOR_FACTOR = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,20 +64,6 @@ def agreement(old: Matrix, new: Matrix) -> Agreement:
         largest_length_change=length_change,
         cosines=np.clip(cosines, -1.0, 1.0),
     )
-
-
-def floor_of(deviations: ArrayLike) -> float:
-    """Above what a change is more than the noise of a model, from what an A/A comparison found; 10 times the largest.
-
-    A/A: the same texts embedded twice by the very same model, one by one and in batches. `deviations`, of shape (n,),
-    are 0 where nothing differs: 1 - cosine, 1 - overlap, or a difference of numbers.
-    """
-    found = np.abs(np.asarray(deviations, np.float64))
-    if not found.size:
-        raise NotReadyError("1 text or more must be embedded twice by the same model to know its noise; there is none")
-    if not np.isfinite(found).all():
-        raise InputError(f"deviation {int(np.argmin(np.isfinite(found)))} of the A/A comparison is not finite")
-    return _FLOOR_FACTOR * float(found.max())
 
 
 def _padded(vectors: Matrix, dimensions: int) -> Matrix:

@@ -23,6 +23,8 @@ NOISE_DISTANCE = 1e-5
 LENGTH_TOLERANCE = 1e-3
 #: Between "int8 while it computes" and "128 tokens instead of 256".
 QUANTISED_MEAN_COSINE = 0.99
+#: Between them too: a limit that is cut moves few texts, and those far.
+QUANTISED_LEAST_COSINE = 0.95
 QUANTISED_OVERLAP = 0.85
 #: What weights stored as int8 keep, and somewhat more than they leave behind.
 ROTATED_OVERLAP = 0.98
@@ -50,7 +52,7 @@ def classify(agreement: Agreement, overlap: float, procrustes: Procrustes | None
     keeps_lengths = agreement.largest_length_change <= LENGTH_TOLERANCE
     if keeps_lengths and agreement.least_cosine >= 1 - NOISE_DISTANCE:
         return ModelChange.NOISE
-    is_near = agreement.mean_cosine >= QUANTISED_MEAN_COSINE
+    is_near = agreement.mean_cosine >= QUANTISED_MEAN_COSINE and agreement.least_cosine >= QUANTISED_LEAST_COSINE
     fits = procrustes is not None and procrustes.after <= ROTATED_RESIDUAL
     if fits and overlap >= ROTATED_OVERLAP and not (is_near and keeps_lengths):
         return ModelChange.ROTATED
