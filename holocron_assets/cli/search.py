@@ -1,6 +1,5 @@
 """`holocron search`: the best chunks for a query."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +81,7 @@ def command(
     settings = load_settings()
     question = Question(
         query=query,
-        method=_method(mode, fusion, vector_weight),
+        method=Method.asked(Mode(mode) if mode else None, Fusion(fusion) if fusion else None, vector_weight),
         top_k=top_k,
         filters=Filters(**filters),
         min_score=min_score,
@@ -97,16 +96,6 @@ def command(
         print_json(result)
     else:
         _show(result, Analyzer(settings.search.language), explain=explain, full=full)
-
-
-def _method(mode: str | None, fusion: str | None, vector_weight: float | None) -> Method | None:
-    """As far as it is said; None where nothing is."""
-    if mode is None and fusion is None and vector_weight is None:
-        return None
-    if mode not in (None, Mode.HYBRID) and (fusion is not None or vector_weight is not None):
-        raise click.UsageError("--fusion and --vector-weight belong to a hybrid search")
-    chosen = Method(mode=Mode(mode or Mode.HYBRID), fusion=Fusion(fusion or Fusion.RRF))
-    return chosen if vector_weight is None else replace(chosen, vector_weight=vector_weight)
 
 
 def _show(result: SearchResult, analyzer: Analyzer, *, explain: bool, full: bool) -> None:

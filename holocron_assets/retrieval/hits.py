@@ -73,6 +73,18 @@ class Method:
         return value
 
     @classmethod
+    def asked(cls, mode: Mode | None, fusion: Fusion | None, vector_weight: float | None) -> Self | None:
+        """As far as it is said, the rest as it is by itself; None where nothing is, so that another may be meant.
+
+        Raises `ConfigurationError` for a fusion, or a weight, without a hybrid search.
+        """
+        said: dict[str, Any] = {"mode": mode, "fusion": fusion, "vector_weight": vector_weight}
+        given = {name: value for name, value in said.items() if value is not None}
+        if mode not in (None, Mode.HYBRID) and len(given) > 1:
+            raise ConfigurationError(f"fusion and vector weight belong to a hybrid search, and this one is {mode}")
+        return cls(**given) if given else None
+
+    @classmethod
     def parse(cls, text: str) -> Self:
         """The method that `str` wrote: `vector`, `lexical`, `hybrid:rrf:0.5`; raises `ConfigurationError`."""
         try:

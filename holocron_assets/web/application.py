@@ -178,7 +178,7 @@ class SearchPage:
             return Response(json_text({"error": text}) + "\n", status, headers, media_type="application/json")
         page = self._rendered(
             "error.html",
-            spaces=self._services.spaces.names,
+            spaces=self._services.spaces.offered,
             given=given_of(request.query_params.multi_items()),
             heading=status.phrase,
             text=text,

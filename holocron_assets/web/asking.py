@@ -69,6 +69,9 @@ def compared(given: Given) -> tuple[Asked, Asked]:
     ranked = {name: given[f"other_{name}"] for name in RANKING if f"other_{name}" in given}
     # A space that is named counts more than an alias: the one side's name must not hide the other's alias.
     left = {"space"} if "alias" in ranked else set()
+    if ranked.get("mode") in ([Mode.VECTOR], [Mode.LEXICAL]):
+        # Nor is how the one side fuses meant for another that does not.
+        left |= {"fusion", "vector_weight"}
     kept = {name: values for name, values in given.items() if name not in left}
     return _asked(given, given), _asked(given, kept | ranked)
 
@@ -89,10 +92,10 @@ def _asked(given: Given, ranking: Given) -> Asked:
     return Asked(
         question=Question(
             query=_one(given, "q", str, ""),
-            method=Method(
-                mode=_one(ranking, "mode", _choice(Mode), Mode.HYBRID),
-                fusion=_one(ranking, "fusion", _choice(Fusion), Fusion.RRF),
-                vector_weight=_one(ranking, "vector_weight", _number, 0.5),
+            method=Method.asked(
+                _one(ranking, "mode", _choice(Mode), None),
+                _one(ranking, "fusion", _choice(Fusion), None),
+                _one(ranking, "vector_weight", _number, None),
             ),
             top_k=top_k,
             min_score=_one(given, "min_score", _number, None),

@@ -1,11 +1,21 @@
-"""The names of spaces that the search page's forms offer: a help, for which nobody waits."""
+"""The names and aliases of spaces that the search page's forms offer: a help, for which nobody waits."""
 
 from contextlib import suppress
+from dataclasses import dataclass
 
 from holocron_assets.errors import HolocronError
-from holocron_assets.ports import Store
+from holocron_assets.ports import Session, Store
+from holocron_assets.promotion import aliases_of
 from holocron_assets.tables import spaces
 from holocron_assets.transactions import read
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offered:
+    """What the active spaces are called, and the aliases that mean one of them."""
+
+    names: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
 
 
 class SpacesKnown:
@@ -14,14 +24,23 @@ class SpacesKnown:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._stamp: str | None = None
-        self.names: tuple[str, ...] = ()
+        self.offered = Offered()
 
-    def look(self) -> tuple[str, ...]:
+    def look(self) -> Offered:
         """What each is called, now if that can be told at once."""
         with suppress(HolocronError):
             stamp = self._store.stamp()
             if stamp is None or stamp != self._stamp:
-                registered = read(self._store, spaces.list_spaces)
-                self.names = tuple(space.slug for space in registered if space.is_active)
+                self.offered = read(self._store, _offered)
                 self._stamp = stamp
-        return self.names
+        return self.offered
+
+
+def _offered(session: Session) -> Offered:
+    registered = spaces.list_spaces(session)
+    active = [space for space in registered if space.is_active]
+    aliases = aliases_of(session, registered)
+    return Offered(
+        names=tuple(space.slug for space in active),
+        aliases=tuple(sorted(alias for space in active for alias in aliases[space.embedding_space_id])),
+    )

@@ -11,12 +11,16 @@ import pytest
 from starlette.testclient import TestClient
 
 from holocron_assets.json_documents import json_text
+from holocron_assets.promotion import promote
 from holocron_assets.retrieval.hits import Mode
+from holocron_assets.search import Question
 from holocron_assets.sections import SearchSettings
+from holocron_assets.stages.canary import CanaryPolicy
 from holocron_assets.stages.indexing import IndexPlace
 from holocron_assets.tables import spaces
 from holocron_assets.transactions import read
 from tests.derived import derived, fill
+from tests.evaluated import won
 from tests.graph.test_interruptions import held
 from tests.web.pages import HOSTILE_TITLE, OVERRIDE, SCRIPT, Page, Read
 from tests.world import World, page_row, prose
@@ -65,6 +69,38 @@ def test_the_api_answers_as_the_command_does(page: Page, filled: World) -> None:
     assert {hit["title"] for hit in answer.json()["hits"]} == {"Tides"}
 
 
+def test_what_ranks_best_is_what_an_evaluation_says(page: Page, filled: World) -> None:
+    """Where no way of ranking is said, page and API search as the command does: by that which won the evaluation."""
+    won(filled, "lexical")
+    expected = filled.searcher().search(Question(query="the tides", top_k=3))
+
+    answer = page.get("/api/search", q="the tides", top_k=3)
+    shown = page.get("/", q="the tides", mode="", fusion="", vector_weight="")
+    compared = page.get("/compare", q="the tides", mode="", fusion="", other_mode="vector", other_fusion="")
+
+    assert answer.text == json_text(expected) + "\n"
+    assert answer.json()["ranked_by"] == "bm25"
+    assert "ranked by bm25" in Read(shown.text).text
+    assert "One side: lexical in" in Read(compared.text).text
+    assert "The other side: vector in" in Read(compared.text).text
+    assert page.get("/api/search", q="the tides", fusion="rrf").json()["ranked_by"] == "rrf"
+
+
+def test_the_form_says_nothing_of_its_own(page: Page, filled: World) -> None:
+    """Sent as it is, it asks for what is evaluated best, and offers the names and aliases of spaces."""
+    promoted = promote(
+        filled.store, filled.providers, CanaryPolicy(), filled.searcher().space().slug, "prod", dry_run=False
+    )
+    for path in ("/", "/compare"):
+        options = [one.get("value") for one in Read(page.get(path).text).all("option")]
+
+        assert options.count("") == (2 if path == "/" else 4)
+        assert not [one for one in Read(page.get(path).text).all("option") if "selected" in one]
+        assert {promoted.space.slug, "prod", "default"} <= set(options)
+    text = page.get("/compare", q="tides", mode="hybrid", fusion="weighted", other_mode="lexical").text
+    assert "The other side: lexical in" in Read(text).text
+
+
 def test_filters_of_the_page_are_those_of_a_search(page: Page) -> None:
     """Each is taken, several of one name are one or the other, and times may have a zone."""
     hits = page.get("/api/search", q="tides lamps", source_id=["files:notes:sha/0", "mediawiki:testwiki:page/2"]).json()
@@ -88,6 +124,7 @@ def test_filters_of_the_page_are_those_of_a_search(page: Page) -> None:
     ("asked", "said"),
     [
         ({"q": "tides", "mode": "best"}, "mode cannot be 'best': it is one of vector, lexical, hybrid"),
+        ({"q": "tides", "mode": "lexical", "fusion": "rrf"}, "belong to a hybrid search, and this one is lexical"),
         ({"q": "tides", "top_k": "0"}, "ask for 1 to 1,000"),
         ({"q": "tides", "top_k": "9" * 5000}, "it is a whole number"),
         ({"q": "tides", "min_score": "nan"}, "it is a number"),
