@@ -1,4 +1,4 @@
-"""The JSON that programs read: the same document from a command and from the search page."""
+"""The JSON that programs read: the same document from a command and from the search page. Pure."""
 
 import dataclasses
 import json
@@ -6,10 +6,26 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+#: Levels of lists and objects; a document of ours has fewer.
+DEEPEST = 64
+
 
 def json_text(value: Any) -> str:
     """One document: dataclasses as objects, times in ISO 8601, UTC."""
     return json.dumps(value, default=_plain, ensure_ascii=False, indent=2)
+
+
+def is_deep(value: Any) -> bool:
+    """Whether lists and objects are nested so deeply that whoever follows them could run out of stack."""
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [
+            inner
+            for one in level
+            if isinstance(one, dict | list)
+            for inner in (one.values() if isinstance(one, dict) else one)
+        ]
+    return bool(level)
 
 
 def _plain(value: object) -> object:

@@ -12,7 +12,7 @@ from holocron_assets.errors import IndexDamagedError
 
 MANIFEST = "index.json"
 #: Counts up with every change of what the files hold; an index of another one is built anew.
-FORMAT = 2
+FORMAT = 3
 
 
 class SegmentEntry(BaseModel):

@@ -9,10 +9,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from holocron_assets.errors import InputError
 from holocron_assets.identity import text_sha256
+from holocron_assets.json_documents import DEEPEST, is_deep
 from holocron_assets.retrieval.hits import Hit, SearchResult
 
 _RESULT = TypeAdapter(SearchResult)
-_DEEPEST = 64
 
 
 def ranking_score(result: SearchResult, hit: Hit) -> float:
@@ -40,8 +40,8 @@ def parse_result(text: str | bytes, origin: str) -> SearchResult:
             f"{origin} is no result of a search: {'.'.join(map(str, fault['loc'])) or 'it'}: {fault['msg']}. "
             "Write it by `holocron search QUERY --json`."
         ) from error
-    if _is_deep(content):
-        raise InputError(f"{origin} is nested deeper than {_DEEPEST} levels, which no result of a search is")
+    if is_deep(content):
+        raise InputError(f"{origin} is nested deeper than {DEEPEST} levels, which no result of a search is")
     for rank, hit in enumerate(result.hits, start=1):
         if said := _fault(hit, rank):
             raise InputError(f"{origin}, hit {rank} ({hit.chunk_id[:12]}): {said}")
@@ -63,16 +63,3 @@ def _fault(hit: Hit, rank: int) -> str | None:
             "unchanged"
         )
     return None
-
-
-def _is_deep(value: Any) -> bool:
-    """Whether lists and objects are nested so deeply that whoever follows them could run out of stack."""
-    level = [value]
-    for _ in range(_DEEPEST):
-        level = [
-            inner
-            for one in level
-            if isinstance(one, dict | list)
-            for inner in (one.values() if isinstance(one, dict) else one)
-        ]
-    return bool(level)

@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from holocron_assets.identity import canonical_json
+from holocron_assets.json_documents import is_deep
 from holocron_assets.ports import Progress, Session, Store
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.retrieval.graph import LEAST_ROWS, write_graph
@@ -25,6 +27,7 @@ from holocron_assets.vectors import rows_of
 
 #: Each page costs a look at the keys of everything.
 _PAGE_ROWS = 4096
+_LARGEST = np.iinfo(np.int64).max
 #: A segment is merged with the smaller ones once these together are so many times smaller at most.
 _GROWTH = 2
 
@@ -103,6 +106,7 @@ def _page(store: Store, space: EmbeddingSpace, keys: pa.Table) -> Iterator[Rows]
     references = [_object(one) for one in table.column("source_ref_json").to_pylist()]
     offsets = [_object(one) for one in table.column("offsets_json").to_pylist()]
     contents = table.column("content").to_pylist()
+    spans = [_span(one, len(text)) for one, text in zip(offsets, contents, strict=True)]
     derived: dict[str, list[Any]] = {
         "row_version": [versions[chunk_id] for chunk_id in table.column("chunk_id").to_pylist()],
         "source_system": [_text(one.get("source_system")) for one in references],
@@ -111,8 +115,9 @@ def _page(store: Store, space: EmbeddingSpace, keys: pa.Table) -> Iterator[Rows]
         "page_type": [_text(one.get("primary_type")) for one in references],
         "tags": [_texts(one) for one in table.column("tags_json").to_pylist()],
         "url": [_text(one.get("url")) for one in references],
-        "start_offset": [one.get("start_offset", 0) for one in offsets],
-        "end_offset": [one.get("end_offset", len(text)) for one, text in zip(offsets, contents, strict=True)],
+        "source_ref_json": [canonical_json(one) for one in references],
+        "start_offset": [start for start, _ in spans],
+        "end_offset": [end for _, end in spans],
     }
     titles = table.column("title").to_pylist()
     derived["title"] = [
@@ -146,7 +151,15 @@ def _comparable(lists: pa.ListArray, dimensions: int) -> NDArray[np.float32]:
 def _object(text: str | None) -> dict[str, Any]:
     """What programs write as an object; another one may have written something else."""
     found = _json(text)
-    return found if isinstance(found, dict) else {}
+    return found if isinstance(found, dict) and not is_deep(found) else {}
+
+
+def _span(offsets: dict[str, Any], length: int) -> tuple[int, int]:
+    """Where a chunk of `length` characters stands in its text; at its beginning where that is not said, or no range."""
+    start, end = offsets.get("start_offset"), offsets.get("end_offset")
+    if isinstance(start, int) and isinstance(end, int) and 0 <= start <= end <= _LARGEST:
+        return int(start), int(end)
+    return 0, length
 
 
 def _texts(text: str | None) -> list[str]:

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from holocron_assets.json_documents import json_text
 from holocron_assets.records import ItemType
 from holocron_assets.retrieval.filters import Filters
 from holocron_assets.retrieval.hits import Method, Mode
+from holocron_assets.retrieval.results import parse_result
 from holocron_assets.retrying import retry
 from holocron_assets.sections import ChunkingSettings
 from holocron_assets.spaces import space_of
@@ -231,6 +233,48 @@ def test_a_vector_that_cannot_be_compared_is_found_by_words_only(
     assert len(near) == len(world.current_chunks()) - 1
     words = index.rank(["topic"], None, Method(mode=Mode.LEXICAL), 1000)[0]
     assert chunk_id in {one.chunk_id for one in words}
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "not json",
+        "",
+        "null",
+        "[1]",
+        '"text"',
+        "12",
+        "{}",
+        '{"start_offset": "12", "end_offset": null}',
+        '{"start_offset": null}',
+        '{"start_offset": -5, "end_offset": 3}',
+        '{"start_offset": 7, "end_offset": 3}',
+        '{"start_offset": 1.5, "end_offset": 1e300}',
+        '{"start_offset": 0, "end_offset": 9223372036854775808}',
+        '{"start_offset": 0, "end_offset": 1e400}',
+        '{"url": {"a": [1]}, "source_name": 5, "primary_type": []}',
+        '{"url": "\\ud800"}',
+        '{"a":' * 900 + "1" + "}" * 900,
+    ],
+    ids=lambda odd: odd[:40] or "nothing",
+)
+@pytest.mark.parametrize("backend", ["duckdb"])
+def test_an_odd_row_of_another_program_stops_nothing(world: World, templates: Templates, odd: str) -> None:
+    """Whatever stands where JSON should be: every chunk is found, shown in its text, and what is found can be read."""
+    six_pages(world, templates)
+    chunk_id, content = min(world.current_chunks().items())
+    with world.store.session() as session:
+        session._connection.execute(  # type: ignore[attr-defined]
+            "update vector.chunk set source_ref_json = ?, offsets_json = ? where chunk_id = ?", [odd, odd, chunk_id]
+        )
+
+    result = world.search("topic", top_k=1000)
+
+    assert {hit.chunk_id for hit in result.hits} == set(world.current_chunks())
+    (hit,) = [hit for hit in result.hits if hit.chunk_id == chunk_id]
+    assert (hit.start_offset, hit.end_offset) == (0, len(content))
+    assert chunk_id in {one.chunk_id for one in current(world).passages(hit.source_id)}
+    assert parse_result(json_text(result), "here") == result
 
 
 def test_a_filter_never_hides_what_it_lets_through(world: World, templates: Templates) -> None:
