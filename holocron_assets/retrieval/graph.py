@@ -21,6 +21,8 @@ _HALF_FINISHED = "near.new"
 _NEIGHBOURS, _SEEN_BUILDING, _SEEN_SEARCHING = 16, 128, 512
 #: Candidates for each row that is wanted.
 _CANDIDATES = 4
+#: What a graph's own similarities may be wrong by: its vectors have half precision, of which a number has 11 bits.
+_ROUGHNESS = 2.0**-10
 #: Where fewer of the rows count, or more of them are wanted, comparing all is no slower, and exact.
 _LEAST_SHARE, _LARGEST_SHARE = 0.5, 0.1
 
@@ -38,7 +40,8 @@ class Graph:
     ) -> list[NDArray[np.int64]] | None:
         """For each query, of shape (q, dimensions), at least `limit` rows that count, among them the nearest.
 
-        None where comparing all rows serves better.
+        None where comparing all rows serves better; so it does where the last candidate may be as near as the last row
+        that is wanted, because then rows that are as near may have been left out, whatever their ids.
         """
         count = int(np.count_nonzero(counted))
         wanted = int(np.ceil(_CANDIDATES * limit * counted.size / max(count, 1)))
@@ -48,9 +51,16 @@ class Graph:
             found = self._index.search(queries, wanted)
         keys = np.asarray(found.keys).reshape(len(queries), -1)
         counts = np.broadcast_to(np.asarray(getattr(found, "counts", keys.shape[1])), len(queries))
-        rows = [one[:many].astype(np.int64) for one, many in zip(keys, counts, strict=True)]
-        rows = [one[counted[one]] for one in rows]
-        return rows if all(one.size >= limit for one in rows) else None
+        distances = np.asarray(found.distances).reshape(len(queries), -1)
+        rows = []
+        for query, many in enumerate(counts):
+            near, far = keys[query, :many].astype(np.int64), distances[query, :many]
+            counts_here = counted[near]
+            reached = far[counts_here][limit - 1 : limit]
+            if not reached.size or far[-1] - reached[0] < _ROUGHNESS:
+                return None
+            rows.append(near[counts_here])
+        return rows
 
 
 def is_available() -> bool:

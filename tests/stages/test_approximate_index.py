@@ -17,7 +17,7 @@ from holocron_assets.stages.indexing import IndexPlace, refresh_index
 from tests.conftest import Templates
 from tests.derived import pages
 from tests.indexes import anew, answers, current, only_space
-from tests.world import World, page_row, prose
+from tests.world import World, json_row, page_row, prose
 
 NEAREST = Method(mode=Mode.VECTOR)
 
@@ -69,6 +69,26 @@ def test_candidates_are_compared_exactly(large: World) -> None:
         assert some == sorted(some, key=lambda one: (-one[1], one[0]))
     shared = sum(len(set(a) & set(b)) for a, b in zip(found, exact, strict=True))
     assert shared / sum(map(len, exact)) >= LEAST_RECALL
+
+
+@needs_usearch
+def test_ties_are_ordered_by_chunk_id_there_too(large: World) -> None:
+    """Of more chunks of one text than there are candidates, those with the smallest ids are found, as exactly."""
+    twin = {"content_type": "text/plain", "text": prose("twins", 300), "encoding": "utf-8"}
+    large.add(*[json_row(f"{number}.txt", twin) for number in range(80)])
+    large.run()
+    index = current(large)
+    twins = min(one for one, text in large.current_chunks().items() if "twins" in text)
+    (found,) = index.rank(["twins"], None, Method(mode=Mode.LEXICAL), 1)
+    vectors = np.concatenate([index.vectors(found), index.vectors(index.sampled(3))])
+
+    ((first, *others), *rest) = similarities(index, vectors)
+
+    assert index.kind == "approximate"
+    assert [first, *others] == similarities(index.exactly(), vectors)[0]
+    assert first == (twins, 1.0)
+    assert len({similarity for _, similarity in others}) == 1
+    assert len(rest) == 3
 
 
 @needs_usearch
