@@ -22,11 +22,13 @@ def reciprocal_ranks(legs: Sequence[NDArray[np.int64]], weights: Sequence[float]
 def weighted_scores(legs: Sequence[NDArray[np.float64]], weights: Sequence[float]) -> NDArray[np.float64]:
     """The weighted sum of the legs' scores, each leg of shape (n,) brought to 0..1 by its minimum and maximum.
 
-    A leg whose scores are all alike says nothing of any item.
+    A leg whose scores are all alike says nothing of any item, nor does one of an item that it has no score of (NaN).
     """
     total = np.zeros(legs[0].size if legs else 0)
     for leg, weight in zip(legs, weights, strict=True):
-        span = float(np.ptp(leg)) if leg.size else 0.0
+        there = ~np.isnan(leg)
+        found = leg[there]
+        span = float(np.ptp(found)) if found.size else 0.0
         if span > 0:
-            total += weight * (leg - leg.min()) / span
+            total[there] += weight * (found - found.min()) / span
     return total

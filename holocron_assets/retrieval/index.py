@@ -5,6 +5,7 @@ the index is so large that graphs lead to the candidates for the nearest vectors
 """
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -170,8 +171,9 @@ class SearchIndex:
         rows = np.union1d(near.rows, matching.rows)
         if not rows.size:
             return []
-        # What only one leg brought here has a score by the other as well.
+        # What only one leg brought here has a score by the other as well, if it can be compared.
         cosine = cosines(self._parts(self.live), rows, vector[None], np.zeros(rows.size, np.int64))
+        cosine[~(vector.any() & self._has_direction(rows))] = np.nan
         words = matching.of_all[rows]
         weights = (method.vector_weight, 1 - method.vector_weight)
         is_rrf = method.fusion is Fusion.RRF
@@ -187,7 +189,7 @@ class SearchIndex:
             (
                 row,
                 Scores(
-                    cosine_similarity=similarity,
+                    cosine_similarity=None if math.isnan(similarity) else similarity,
                     bm25=bm25_score or None,
                     rrf=score if is_rrf else None,
                     weighted=None if is_rrf else score,
@@ -228,6 +230,15 @@ class SearchIndex:
             found = self.segments[owner].rows.column(column).take(pa.array(rows[here] - self._starts[owner]))
             texts[here] = found.to_pylist()
         return list(texts)
+
+    def _has_direction(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether the vectors of some rows are not zeros, which stand for those that cannot be compared."""
+        norms = np.zeros(rows.size)
+        owners = np.searchsorted(self._starts, rows, side="right") - 1
+        for owner in np.unique(owners):
+            here = owners == owner
+            norms[here] = self.segments[owner].norms[rows[here] - self._starts[owner]]
+        return norms > 0
 
     def _parts(self, counted: Sequence[NDArray[np.bool_]]) -> list[Part]:
         return [

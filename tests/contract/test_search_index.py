@@ -10,7 +10,7 @@ import pytest
 from holocron_assets.json_documents import json_text
 from holocron_assets.records import ItemType
 from holocron_assets.retrieval.filters import Filters
-from holocron_assets.retrieval.hits import Method, Mode
+from holocron_assets.retrieval.hits import Fusion, Method, Mode
 from holocron_assets.retrieval.results import parse_result
 from holocron_assets.retrying import retry
 from holocron_assets.sections import ChunkingSettings
@@ -233,6 +233,14 @@ def test_a_vector_that_cannot_be_compared_is_found_by_words_only(
     assert len(near) == len(world.current_chunks()) - 1
     words = index.rank(["topic"], None, Method(mode=Mode.LEXICAL), 1000)[0]
     assert chunk_id in {one.chunk_id for one in words}
+    for fusion in Fusion:
+        (both,) = index.rank(["topic"], index.vectors(index.sampled(1)), Method(fusion=fusion), 1000)
+        (scores,) = [one.scores for one in both if one.chunk_id == chunk_id]
+        assert scores.cosine_similarity is None
+        assert scores.bm25
+        assert None not in {one.scores.cosine_similarity for one in both if one.chunk_id != chunk_id}
+        undirected = index.rank(["topic"], np.zeros((1, space.dimensions), np.float32), Method(fusion=fusion), 1000)
+        assert {one.scores.cosine_similarity for one in undirected[0]} == {None}
 
 
 @pytest.mark.parametrize(

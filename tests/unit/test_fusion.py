@@ -29,3 +29,13 @@ def test_weighted_scores() -> None:
 def test_a_leg_of_equal_scores_says_nothing(scores: list[float]) -> None:
     """None, one, or all alike: nothing is divided by nothing."""
     assert weighted_scores([np.array(scores)], [1.0]).tolist() == [0.0] * len(scores)
+
+
+def test_an_item_that_a_leg_has_no_score_of_bounds_nothing() -> None:
+    """It gains nothing by that leg, and the others' scores are those that they have without it."""
+    cosine, words = np.array([0.2, np.nan, 0.6]), np.array([8.0, 4.0, 0.0])
+
+    fused = weighted_scores([cosine, words], [0.25, 0.75])
+
+    assert fused == pytest.approx([0.75, 0.375, 0.25])
+    assert weighted_scores([np.full(3, np.nan)], [1.0]).tolist() == [0.0] * 3
