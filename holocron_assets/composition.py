@@ -6,6 +6,7 @@ commands use it as it is, and need not wait for Dagster to be imported (docs/dec
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from holocron_assets.errors import ConfigurationError
@@ -82,17 +83,21 @@ def installed_providers(settings: Settings) -> ProviderCatalog:
 def searcher(settings: Settings, store: Store | None = None) -> "Searcher":
     """What answers questions of `store` as the settings say; without one it waits for the store as a command does."""
     # What searches need takes long to import, and most commands do not search.
+    from holocron_assets.retrieval_log import log_retrieval  # noqa: PLC0415
     from holocron_assets.search import Searcher  # noqa: PLC0415
     from holocron_assets.stages.canary import CanaryPolicy  # noqa: PLC0415
     from holocron_assets.stages.indexing import IndexPlace  # noqa: PLC0415
 
+    searched = store or command_store(settings)
     return Searcher(
-        store or command_store(settings),
+        searched,
         InstalledProviders(settings),
         CanaryPolicy.of(settings),
         IndexPlace.of(settings),
+        partial(log_retrieval, searched),
         open_reranker(settings.rerank.name, settings.rerank.options, settings),
         rerank_depth=settings.rerank.depth,
+        logs=settings.search.log,
     )
 
 

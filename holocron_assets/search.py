@@ -3,8 +3,10 @@
 import re
 import threading
 import time
+import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +54,14 @@ class Question:
     min_score: float | None = None
 
 
+class Log(Protocol):
+    """Keeps what was searched for and found."""
+
+    def __call__(self, result: SearchResult, *, top_k: int, min_score: float | None) -> uuid.UUID:
+        """Write it down, as `holocron_assets.retrieval_log.log_retrieval` does; returns its `retrieval_id`."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Sight:
     """A space as it was found fit to be searched, when, and what the store looked like then from outside.
@@ -78,9 +88,11 @@ class Searcher:
         providers: ProviderCatalog,
         canary: CanaryPolicy,
         place: IndexPlace,
+        log: Log,
         reranker: Reranker | None = None,
         *,
         rerank_depth: int = 20,
+        logs: bool = False,
     ) -> None:
         self._store = store
         self._providers = providers
@@ -88,6 +100,7 @@ class Searcher:
         self._place = place
         self._reranker = reranker or NoReranker()
         self._depth = rerank_depth
+        self._log, self._logs = log, logs
         self._sights: dict[tuple[str, str], _Sight] = {}
         self._indexes: dict[str, SearchIndex] = {}
         self._opened: dict[str, EmbeddingProvider] = {}
@@ -99,9 +112,12 @@ class Searcher:
         *,
         space: str | None = None,
         alias: str = DEFAULT,
+        log: bool | None = None,
         progress: Progress | None = None,
     ) -> SearchResult:
         """The best current chunks for a question, in `space` (by any unmistakable part of its name) or by an alias.
+
+        With `log` they are written to `vector.retrieval`, too; where it is None, if this searcher `logs`.
 
         Raises `InputError` for a query that cannot be answered, `ConfigurationError` when it is not clear which space
         is meant, and `SpaceMismatchError` when the provider's vectors are no longer those of the space.
@@ -128,7 +144,10 @@ class Searcher:
             notes=(index.manifest.note,) if vectors is not None and index.manifest.note else (),
         )
         compared = None if vectors is None else HitVectors(query=vectors[0], hits=index.vectors(candidates))
-        return reranked(result, self._reranker, compared, question.top_k)
+        result = reranked(result, self._reranker, compared, question.top_k)
+        if not (self._logs if log is None else log):
+            return result
+        return replace(result, retrieval_id=self._log(result, top_k=question.top_k, min_score=question.min_score))
 
     def space(self, space: str | None = None, alias: str = DEFAULT) -> EmbeddingSpace:
         """The space that a name or an alias means; raises as `search`."""

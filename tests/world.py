@@ -6,6 +6,7 @@ Everything in it is real: payloads in the shapes of the contract, the real stage
 import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from holocron_assets.clock import utc_now
 from holocron_assets.intake.rows import record_of
 from holocron_assets.ports import EmbeddingProvider, Progress, ProviderCatalog, Session
 from holocron_assets.retrieval.hits import Method, Mode, SearchResult
+from holocron_assets.retrieval_log import log_retrieval
 from holocron_assets.runs import Origin
 from holocron_assets.search import Question, Searcher
 from holocron_assets.settings import Settings
@@ -163,7 +165,7 @@ class World:
     def searcher(self) -> Searcher:
         """What answers questions of this world's store."""
         policy, place = CanaryPolicy.of(self.settings), IndexPlace.of(self.settings)
-        return Searcher(self.store, self.providers, policy, place)
+        return Searcher(self.store, self.providers, policy, place, partial(log_retrieval, self.store))
 
     def closed_file(self) -> Path:
         """The file of an embedded store, when nobody keeps it open any more."""

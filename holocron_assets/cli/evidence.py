@@ -17,7 +17,7 @@ from holocron_assets.promotion import DEFAULT
 from holocron_assets.retrieval.hits import SearchResult
 from holocron_assets.retrieval.results import parse_result
 from holocron_assets.search import Question
-from holocron_assets.settings import Settings, load_settings
+from holocron_assets.settings import load_settings
 
 
 @click.command()
@@ -34,6 +34,7 @@ from holocron_assets.settings import Settings, load_settings
 @click.option("--redact/--no-redact", default=None, help="Take out what looks like personal data or a secret.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the bundle to this file.")
 @click.option("--write", is_flag=True, help="Write it to the tables llm.evidence_bundle and llm.evidence_item.")
+@click.option("--log/--no-log", default=None, help="Write the search to vector.retrieval; the settings say, if not.")
 @click.option("--run-id", type=click.UUID, help="With --write: attach it to this run of llm.run.")
 @json_option
 @click.pass_context
@@ -49,6 +50,7 @@ def command(
     redact: bool | None,
     out: Path | None,
     write: bool,
+    log: bool | None,
     run_id: uuid.UUID | None,
     as_json: bool,
     **limits: int | None,
@@ -66,7 +68,7 @@ def command(
     if source is not None:
         result = parse_result(source.read(), getattr(source, "name", "standard input"))
     else:
-        result = _found(settings, str(query), space=space, alias=alias, top_k=top_k)
+        result = searcher(settings).search(Question(query=str(query), top_k=top_k), space=space, alias=alias, log=log)
     bundle = bundle_of(result, policy)
     is_new = hand_over(command_store(settings), bundle, run_id) if write else None
     if out is not None:
@@ -88,15 +90,13 @@ def _require_sense(
         raise click.UsageError("of what? Say either QUERY or --from.")
     if query is not None and not query.strip():
         raise click.BadParameter("it is empty; ask for something", param_hint="QUERY")
-    searching = ("space", "alias", "top_k")
+    searching = ("space", "alias", "top_k", "log")
     if source and any(context.get_parameter_source(name) is not ParameterSource.DEFAULT for name in searching):
-        raise click.UsageError("--space, --alias and --top-k are about a search, and --from is one that was made.")
+        raise click.UsageError(
+            "--space, --alias, --top-k and --log are about a search, and --from is one that was made."
+        )
     if run_id and not write:
         raise click.UsageError("--run-id attaches what --write writes; say --write too.")
-
-
-def _found(settings: Settings, query: str, *, space: str | None, alias: str, top_k: int) -> SearchResult:
-    return searcher(settings).search(Question(query=query, top_k=top_k), space=space, alias=alias)
 
 
 def _show(bundle: EvidenceBundle, result: SearchResult) -> None:

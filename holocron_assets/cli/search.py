@@ -16,14 +16,13 @@ from holocron_assets.cli.output import (
     say,
     write_file,
 )
-from holocron_assets.composition import command_store, searcher
+from holocron_assets.composition import searcher
 from holocron_assets.json_documents import json_text
 from holocron_assets.promotion import DEFAULT
 from holocron_assets.retrieval.filters import Filters
 from holocron_assets.retrieval.hits import Fusion, Hit, Method, Mode, SearchResult
 from holocron_assets.retrieval.snippets import snippet
 from holocron_assets.retrieval.words import Analyzer
-from holocron_assets.retrieval_log import log_retrieval
 from holocron_assets.search import Question
 from holocron_assets.settings import load_settings
 
@@ -87,9 +86,7 @@ def command(
         min_score=min_score,
     )
     with progress_bar("chunks indexed", quiet=as_json) as progress:
-        result = searcher(settings).search(question, space=space, alias=alias, progress=progress)
-    if log or (log is None and settings.search.log):
-        log_retrieval(command_store(settings), result, top_k=top_k, min_score=min_score)
+        result = searcher(settings).search(question, space=space, alias=alias, log=log, progress=progress)
     if export is not None:
         write_file(export, json_text(result))
     if as_json:

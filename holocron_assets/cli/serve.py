@@ -37,7 +37,6 @@ def command(host: str, port: int, *, verbose: bool, as_json: bool) -> None:
         store=store,
         spaces=SpacesKnown(sensor_store(settings)),
         analyzer=Analyzer(settings.search.language),
-        log_searches=settings.search.log,
         desk=Desk(),
     )
     with suppress(KeyboardInterrupt):

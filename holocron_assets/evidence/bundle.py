@@ -68,16 +68,16 @@ def evidence_id(chunk_id: str, index: int) -> str:
     return f"doc:{text_sha256(chunk_id)[:12]}:{index}"
 
 
-def bundle_of(result: SearchResult, policy: EvidencePolicy, *, retrieval_id: uuid.UUID | None = None) -> EvidenceBundle:
-    """The bundle of what a search found, in order of rank; `retrieval_id` is that of its log, if it was logged.
+def bundle_of(result: SearchResult, policy: EvidencePolicy) -> EvidenceBundle:
+    """The bundle of what a search found, in order of rank.
 
     Of the first `max_items` hits with a text, each is redacted and cut; what still fits is taken, so that one which
     does not leaves room for smaller ones behind it.
     """
-    found = [_item(result, hit, policy, retrieval_id) for hit in result.hits if hit.text]
+    found = [_item(result, hit, policy) for hit in result.hits if hit.text]
     packed = _packed(found[: policy.max_items], policy.max_total_bytes)
     items = tuple(replace(item, ordinal=ordinal) for ordinal, item in enumerate(packed))
-    summary = _summary(result, policy, items, len(found), retrieval_id)
+    summary = _summary(result, policy, items, len(found))
     content = {
         "build_version": BUILD_VERSION,
         "policy": asdict(policy),
@@ -101,7 +101,7 @@ def cut(text: str, max_bytes: int) -> str:
     return text.encode()[:max_bytes].decode(errors="ignore")
 
 
-def _item(result: SearchResult, hit: Hit, policy: EvidencePolicy, retrieval_id: uuid.UUID | None) -> EvidenceItem:
+def _item(result: SearchResult, hit: Hit, policy: EvidencePolicy) -> EvidenceItem:
     redacted = redact(hit.text) if policy.enable_redaction else Redacted(text=hit.text, redactions=())
     content = _cut_around_marks(redacted, policy.max_item_bytes)
     byte_count, whole_bytes = len(content.encode()), len(redacted.text.encode())
@@ -125,7 +125,7 @@ def _item(result: SearchResult, hit: Hit, policy: EvidencePolicy, retrieval_id: 
             "source_type": hit.source_type,
             "title": outside["title"],
             "source_ref": outside["source_ref"],
-            "retrieval_id": str(retrieval_id) if retrieval_id else None,
+            "retrieval_id": str(result.retrieval_id) if result.retrieval_id else None,
             "retrieval_rank": hit.rank,
             "retrieval_score": score,
         },
@@ -178,13 +178,7 @@ def _packed(items: Iterable[EvidenceItem], max_total_bytes: int) -> list[Evidenc
     return packed
 
 
-def _summary(
-    result: SearchResult,
-    policy: EvidencePolicy,
-    items: Sequence[EvidenceItem],
-    found: int,
-    retrieval_id: uuid.UUID | None,
-) -> dict[str, Any]:
+def _summary(result: SearchResult, policy: EvidencePolicy, items: Sequence[EvidenceItem], found: int) -> dict[str, Any]:
     total = sum(item.byte_count for item in items)
     asked = {"query_text": result.query, "filters": result.filters, "notes": list(result.notes)}
     dropped = found - len(items)
@@ -204,7 +198,7 @@ def _summary(
         },
         "retrieval": {
             **(redact_all(asked) if policy.enable_redaction else asked),
-            "retrieval_id": str(retrieval_id) if retrieval_id else None,
+            "retrieval_id": str(result.retrieval_id) if result.retrieval_id else None,
             "embedding_space_id": str(result.embedding_space_id),
             "space": result.space,
             "method": str(result.method),

@@ -137,3 +137,4 @@ class SearchResult:
     filters: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     reranker: str | None = None  #: whose scores are in `rerank`
+    retrieval_id: uuid.UUID | None = None  #: of its row in `vector.retrieval`, where it was logged

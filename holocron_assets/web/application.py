@@ -31,7 +31,6 @@ from holocron_assets.ports import Progress, Store
 from holocron_assets.promotion import DEFAULT
 from holocron_assets.retrieval.hits import Fusion, Mode, SearchResult
 from holocron_assets.retrieval.words import Analyzer
-from holocron_assets.retrieval_log import log_retrieval
 from holocron_assets.search import Searcher
 from holocron_assets.web.asking import (
     FILTERS,
@@ -71,7 +70,6 @@ class Services:
     store: Store
     spaces: SpacesKnown
     analyzer: Analyzer
-    log_searches: bool
     desk: Desk
 
 
@@ -161,11 +159,7 @@ class SearchPage:
         return PlainTextResponse(f"{text}\n", HTTPStatus.INTERNAL_SERVER_ERROR)
 
     def _found(self, one: Asked, progress: Progress) -> SearchResult:
-        question = one.question
-        result = self._services.searcher.search(question, space=one.space, alias=one.alias, progress=progress)
-        if self._services.log_searches:
-            log_retrieval(self._services.store, result, top_k=question.top_k, min_score=question.min_score)
-        return result
+        return self._services.searcher.search(one.question, space=one.space, alias=one.alias, progress=progress)
 
     def _page(self, template: str, **shown: Any) -> Response:
         return HTMLResponse(self._rendered(template, spaces=self._services.spaces.look(), **shown))

@@ -40,7 +40,8 @@ def prepare(services: Services, say: Callable[[str], None]) -> None:
 
     async def search() -> SearchResult:
         return await services.desk.answer(
-            "", lambda progress: services.searcher.search(Question(query="ready", top_k=1), progress=progress)
+            "",
+            lambda progress: services.searcher.search(Question(query="ready", top_k=1), log=False, progress=progress),
         )
 
     try:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -41,6 +42,31 @@ def test_a_search_that_was_made_is_the_same_bundle(filled: World, folder: Path) 
     assert parsed("evidence", "--from", "found.json") == expected
     piped = CliRunner().invoke(main, ["evidence", "--from", "-", "--json"], input=found)
     assert json.loads(piped.stdout) == expected
+
+
+def test_a_bundle_says_which_retrieval_it_came_from(filled: World, folder: Path) -> None:
+    """Where its search was logged, by an option or by the settings, or where `--from` names one that was."""
+    unlogged, logged = parsed("evidence", QUERY), parsed("evidence", QUERY, "--log")
+    found = parsed("search", QUERY, "-k", "10", "--log", "--export", "found.json")
+    made = parsed("evidence", "--from", "found.json")
+    with (folder / "holocron.yaml").open("a") as file:
+        file.write("search: {log: true}\n")
+    by_settings, quiet = parsed("evidence", QUERY), parsed("evidence", QUERY, "--no-log")
+
+    ids = [retrieval_of(one) for one in (unlogged, logged, made, by_settings, quiet)]
+    assert ids[0] is ids[4] is None
+    assert ids[2] == found["retrieval_id"]
+    rows = filled.rows("select retrieval_id, query_text, top_k from vector.retrieval order by created_utc")
+    assert [(str(one), query, top_k) for one, query, top_k in rows] == [(one, QUERY, 10) for one in ids[1:4]]
+    hits = filled.rows(f"select chunk_id from vector.retrieval_hit where retrieval_id = '{ids[1]}' order by rank")
+    assert [chunk_id for (chunk_id,) in hits] == [item["source_ref"]["chunk_id"] for item in logged["items"]]
+
+
+def retrieval_of(bundle: Any) -> str | None:
+    """The one id that summary and items name."""
+    summary: str | None = bundle["summary"]["retrieval"]["retrieval_id"]
+    assert {item["source_ref"]["retrieval_id"] for item in bundle["items"]} == {summary}
+    return summary
 
 
 def test_selectors_lead_to_the_text(filled: World) -> None:
@@ -143,6 +169,7 @@ def test_without_the_runtime_nothing_is_written(filled: World, folder: Path) -> 
         ([" "], "it is empty; ask for something"),
         (["--from", "found.json", "-k", "3"], "--from is one that was made"),
         (["--from", "found.json", "--space", "x"], "--from is one that was made"),
+        (["--from", "found.json", "--no-log"], "--from is one that was made"),
         (["--from", "nowhere.json"], "No such file or directory"),
         (["q", "--run-id", str(RUN_ID)], "say --write too"),
         (["q", "--write", "--run-id", "x"], "not a valid UUID"),

@@ -55,7 +55,7 @@ def test_the_hash_of_a_bundle_is_that_of_the_contract() -> None:
 
 def test_an_item_as_it_is_handed_over() -> None:
     """Every field of an item, and of the bundle around it."""
-    bundle = bundle_of(a_result(["The keeper."]), EvidencePolicy(), retrieval_id=SPACE_ID)
+    bundle = bundle_of(a_result(["The keeper."], retrieval_id=SPACE_ID), EvidencePolicy())
 
     assert bundle.bundle_id == uuid.UUID("baf79190-6856-59f2-8525-df6722c8bc0c")
     chunk_id = text_sha256("chunk 1")

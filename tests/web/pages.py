@@ -45,7 +45,6 @@ class Page:
             store=store,
             spaces=SpacesKnown(open_store(self.settings, wait_seconds=0)),
             analyzer=Analyzer(self.settings.search.language),
-            log_searches=self.settings.search.log,
             desk=Desk(self.patience_seconds),
         )
         guarded = search_page(services, Hosts(self.host, "machine"), self.logged.append, verbose=self.verbose)

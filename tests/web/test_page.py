@@ -389,6 +389,9 @@ def test_searches_are_logged_where_the_settings_say_so(filled: World) -> None:
     assert page.get("/compare", q="lamps", other_mode="lexical").status_code == 200
     logged = filled.rows("select query_text, top_k from vector.retrieval order by created_utc")
     assert logged == [("tides", 2), ("lamps", 10), ("lamps", 10)]
+    found = page.get("/api/search", q="moved").json()["retrieval_id"]
+    ((kept,),) = filled.rows("select retrieval_id from vector.retrieval where query_text = 'moved'")
+    assert found == str(kept)
     with held(filled.closed_file()) as pid:
         answer = page.get("/api/search", q="tides")
     assert (answer.status_code, f"process {pid}" in answer.text) == (503, True)
