@@ -5,6 +5,7 @@ commands use it as it is, and need not wait for Dagster to be imported (docs/dec
 """
 
 import os
+import threading
 from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -37,13 +38,15 @@ class InstalledProviders:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._opened: dict[str, EmbeddingProvider] = {}
+        self._lock = threading.Lock()
 
     def open(self, provider: str, model: str, options: Mapping[str, Any]) -> EmbeddingProvider:
         """See `holocron_assets.ports.ProviderCatalog`."""
         key = repr((provider, model, sorted(options.items())))
-        if key not in self._opened:
-            self._opened[key] = open_provider(provider, model, options, self._settings)
-        return self._opened[key]
+        with self._lock:
+            if key not in self._opened:
+                self._opened[key] = open_provider(provider, model, options, self._settings)
+            return self._opened[key]
 
     def reopen(self, space: EmbeddingSpace) -> EmbeddingProvider:
         """See `holocron_assets.ports.ProviderCatalog`."""

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holocron_assets.anchors import a_short_one
-from holocron_assets.derived_spaces import open_space
+from holocron_assets.derived_spaces import model_space, open_space
 from holocron_assets.errors import InputError, StoreBusyError
 from holocron_assets.evaluation.comparing import best_method
 from holocron_assets.ports import EmbeddingProvider, Progress, ProviderCatalog, Purpose, Session, Store
@@ -25,7 +25,7 @@ from holocron_assets.retrieval.reranking import HitVectors, NoReranker, Reranker
 from holocron_assets.spaces import named_space, require_same_space
 from holocron_assets.stages.canary import CanaryPolicy
 from holocron_assets.stages.indexing import IndexPlace, current_index
-from holocron_assets.stages.model_guard import require_model_unmoved
+from holocron_assets.stages.model_guard import require_model_unmoved, require_settled
 from holocron_assets.tables import spaces
 from holocron_assets.transactions import read
 from holocron_assets.vectors import require_valid
@@ -35,7 +35,7 @@ MOST_CHARACTERS = 20_000
 #: Half of a character: what is left of bytes that were read in another encoding than they were written in.
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _EVERYTHING = Filters()
-#: While nobody commits anything, a searcher compares its model with the registered anchors so often.
+#: A searcher compares the model of a space with its registered anchors so often, and when it gets others.
 _ANCHOR_SECONDS = 10.0
 
 
@@ -63,16 +63,20 @@ class Log(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Sight:
-    """A space as it was found fit to be searched, when, and what the store looked like then from outside.
-
-    `method` is what ranks best there, as far as is known.
-    """
+class _Meaning:
+    """A space, what ranks best there as far as is known, and what the store looked like then from outside."""
 
     space: EmbeddingSpace
     method: Method
     stamp: str | None
-    is_compared: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Compared:
+    """When the model of a space was compared with the anchors of a canary; `stamp`: since when these count."""
+
+    canary_id: uuid.UUID | None
+    stamp: str | None
     seconds: float
 
 
@@ -101,10 +105,11 @@ class Searcher:
         self._reranker = reranker or NoReranker()
         self._depth = rerank_depth
         self._log, self._logs = log, logs
-        self._sights: dict[tuple[str, str], _Sight] = {}
+        self._meanings: dict[tuple[str, str], _Meaning] = {}
+        self._compared: dict[uuid.UUID, _Compared] = {}
+        self._locks: dict[uuid.UUID, threading.Lock] = {}
         self._indexes: dict[str, SearchIndex] = {}
         self._opened: dict[str, EmbeddingProvider] = {}
-        self._lock = threading.Lock()
 
     def search(
         self,
@@ -123,9 +128,8 @@ class Searcher:
         is meant, and `SpaceMismatchError` when the provider's vectors are no longer those of the space.
         """
         _require_answerable(question)
-        compares = question.method is None or question.method.mode is not Mode.LEXICAL
-        sight = self._sight(space, alias, compare=compares)
-        chosen, method = sight.space, question.method or sight.method
+        meaning = self._meant(space, alias)
+        chosen, method = meaning.space, question.method or meaning.method
         vectors = self._embedded(chosen, [question.query]) if method.mode is not Mode.LEXICAL else None
         index = self.index(chosen, progress)
         depth = question.top_k if isinstance(self._reranker, NoReranker) else max(question.top_k, self._depth)
@@ -151,7 +155,7 @@ class Searcher:
 
     def space(self, space: str | None = None, alias: str = DEFAULT) -> EmbeddingSpace:
         """The space that a name or an alias means; raises as `search`."""
-        return self._sight(space, alias, compare=False).space
+        return self._meant(space, alias).space
 
     def index(self, space: EmbeddingSpace, progress: Progress | None = None) -> SearchIndex:
         """The index of a space, with nothing stale in it."""
@@ -159,46 +163,51 @@ class Searcher:
         self._indexes[space.slug] = index
         return index
 
-    def _sight(self, space: str | None, alias: str, *, compare: bool) -> _Sight:
-        """The space to search; with `compare` after its model was compared with the registered anchors."""
-        if sight := self._fresh_sight(space, alias, compare=compare):
-            return sight
-        with self._lock:
-            # Of several who found it old, the first has looked again meanwhile.
-            return self._fresh_sight(space, alias, compare=compare) or self._look(space, alias, compare=compare)
+    def _meant(self, space: str | None, alias: str) -> _Meaning:
+        """What is asked for by a name or an alias, read again where something was committed, or that cannot be told."""
+        stamp = self._store.stamp()
+        known = self._meanings.get(_named(space, alias))
+        if known is not None and stamp is not None and known.stamp == stamp:
+            return known
+        chosen, method = read(self._store, _chosen, space, alias)
+        meaning = _Meaning(space=chosen, method=method, stamp=stamp)
+        # Whoever was answered goes on with the whole name.
+        self._meanings |= dict.fromkeys([_named(space, alias), _named(chosen.slug, alias)], meaning)
+        return meaning
 
-    def _fresh_sight(self, space: str | None, alias: str, *, compare: bool) -> _Sight | None:
-        sight = self._unchanged_sight(space, alias, self._store.stamp(), compare=compare)
-        if sight is None or (compare and time.monotonic() - sight.seconds >= _ANCHOR_SECONDS):
-            return None
-        return sight
+    def _require_compared(self, space: EmbeddingSpace) -> None:
+        """Compare the model of a space with the registered anchors, unless that was done just now; by one at a time."""
+        if self._is_compared(space):
+            return
+        with self._locks.setdefault(space.embedding_space_id, threading.Lock()):
+            # Of several who found it due, the first has done it meanwhile.
+            if not self._is_compared(space):
+                self._compare(space)
 
-    def _unchanged_sight(self, space: str | None, alias: str, stamp: str | None, *, compare: bool) -> _Sight | None:
-        """What was seen before, if nothing was committed since."""
-        known = self._sights.get(_named(space, alias))
-        if known is None or stamp is None or known.stamp != stamp or (compare and not known.is_compared):
-            return None
-        return known
+    def _is_compared(self, space: EmbeddingSpace) -> bool:
+        known = self._compared.get(space.embedding_space_id)
+        if known is None or time.monotonic() - known.seconds >= _ANCHOR_SECONDS:
+            return False
+        stamp = self._store.stamp()
+        if stamp is not None and stamp == known.stamp:
+            return True
+        if require_settled(self._store, model_space(self._store, space)) != known.canary_id:
+            return False
+        self._compared[space.embedding_space_id] = replace(known, stamp=stamp)
+        return True
 
-    def _look(self, space: str | None, alias: str, *, compare: bool) -> _Sight:
+    def _compare(self, space: EmbeddingSpace) -> None:
         stamp = self._store.stamp()
         try:
-            chosen, method = read(self._store, _chosen, space, alias)
-            if compare:
-                self._provider(chosen)
-                require_model_unmoved(self._store, self._providers, chosen, self._canary, a_short_one)
+            self._provider(space)
+            canary_id = require_model_unmoved(self._store, self._providers, space, self._canary, a_short_one)
         except StoreBusyError:
             # Nothing was committed since it was fit, so it still is; the model's digest is looked at in any case.
-            known = self._unchanged_sight(space, alias, stamp, compare=compare)
-            if known is None:
+            known = self._compared.get(space.embedding_space_id)
+            if known is None or stamp is None or known.stamp != stamp:
                 raise
-            chosen, method = known.space, known.method
-        sight = _Sight(space=chosen, method=method, stamp=stamp, is_compared=compare, seconds=time.monotonic())
-        self._sights[_named(space, alias)] = sight
-        if compare or self._unchanged_sight(chosen.slug, alias, stamp, compare=False) is None:
-            # Whoever was answered goes on with the whole name.
-            self._sights[_named(chosen.slug, alias)] = sight
-        return sight
+            canary_id = known.canary_id
+        self._compared[space.embedding_space_id] = _Compared(canary_id=canary_id, stamp=stamp, seconds=time.monotonic())
 
     def _provider(self, space: EmbeddingSpace) -> EmbeddingProvider:
         """What embeds queries of a space; raises `SpaceMismatchError` when it serves another one now."""
@@ -210,6 +219,7 @@ class Searcher:
         return provider
 
     def _embedded(self, space: EmbeddingSpace, queries: Sequence[str]) -> NDArray[np.float32]:
+        self._require_compared(space)
         provider = self._provider(space)
         vectors = provider.embed(queries, Purpose.QUERY).values
         # The name may have come to mean another model since it was looked at.

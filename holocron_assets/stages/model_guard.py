@@ -38,10 +38,10 @@ def require_unmoved(
 
 def require_model_unmoved(
     store: Store, providers: ProviderCatalog, space: EmbeddingSpace, policy: CanaryPolicy, choose: Choice
-) -> None:
+) -> uuid.UUID | None:
     """The same of the model that a space's queries are embedded by; a derived space has no anchors of its own."""
     model = model_space(store, space)
-    require_unmoved(store, providers.reopen(model), model, policy, choose)
+    return require_unmoved(store, providers.reopen(model), model, policy, choose)
 
 
 def require_settled(store: Store, space: EmbeddingSpace) -> uuid.UUID | None:
