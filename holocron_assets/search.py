@@ -44,7 +44,7 @@ class Question:
     """What is asked of one space: the query, how to rank, how many hits, and what they must be.
 
     Without a method the hits are ranked as was best when the space was evaluated; where it never was, by both legs with
-    equal weights. `min_score` bounds the score by which the method ranks, before a reranker.
+    equal weights. `min_score` bounds the score by which the method ranks, before a reranker; it needs a method.
     """
 
     query: str
@@ -237,12 +237,19 @@ def _require_answerable(question: Question) -> None:
         raise InputError("the query is empty; ask for something")
     if len(question.query) > MOST_CHARACTERS:
         raise InputError(f"the query has {len(question.query):,} characters; ask with at most {MOST_CHARACTERS:,}")
-    # A string is gone through by its characters, a list by its strings.
-    texts = [question.query, *(text for given in question.filters.given().values() for text in given)]
-    if _SURROGATE.search("".join(texts)):
+    given = question.filters.given().values()
+    texts = [text for one in given for text in ([one] if isinstance(one, str) else one)]
+    if longest := max((len(text) for text in texts if len(text) > MOST_CHARACTERS), default=None):
+        raise InputError(f"a filter has {longest:,} characters; nothing that is filtered by has so many")
+    if _SURROGATE.search("".join([question.query, *texts])):
         raise InputError("the query or a filter is no valid Unicode; was it handed over in another encoding?")
     if question.top_k < 1:
         raise InputError(f"{question.top_k} hits cannot be found; ask for at least one")
+    if question.min_score is not None and question.method is None:
+        raise InputError(
+            "a least score is of the score that ranks, and without a mode that is whichever was best when the space "
+            "was evaluated: say the mode, too"
+        )
 
 
 def _chosen(session: Session, space: str | None, alias: str) -> tuple[EmbeddingSpace, Method]:

@@ -39,7 +39,7 @@ _NAMES = {"cosine_similarity": "cosine"}
 @click.option("--mode", type=click.Choice([str(one) for one in Mode]), help="What to compare by.")
 @click.option("--fusion", type=click.Choice([str(one) for one in Fusion]), help="How to fuse.")
 @click.option("--vector-weight", type=click.FloatRange(0, 1), help="The share of vectors in a fusion.")
-@click.option("--min-score", type=float, help="Leave out hits below this, by the score that they are ranked by.")
+@click.option("--min-score", type=float, help="Leave out hits below this, by the score that the mode ranks by.")
 @click.option("--source-system", multiple=True, help="Only sources of this system; repeat for more.")
 @click.option("--source-name", multiple=True, help="Only sources of this name, such as a wiki.")
 @click.option("--resource-type", multiple=True, help="Only sources of this resource type.")

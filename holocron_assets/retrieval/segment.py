@@ -1,6 +1,6 @@
-"""A segment: a folder that holds some thousand rows of a search index, written once and never changed.
+"""A segment: a folder that holds some thousand rows of a search index. Its rows are written once and never changed.
 
-One row is one chunk: its vector, its words, and what a reader is shown of it.
+One row is one chunk: its vector, its words, and what a reader is shown of it. A graph may be laid beside them later.
 """
 
 from collections.abc import Iterator, Sequence

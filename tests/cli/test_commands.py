@@ -343,6 +343,10 @@ def test_search_finds_and_explains(filled: World) -> None:
     assert (best["title"], best["source_id"], best["rank"]) == ("Lamps", "mediawiki:testwiki:page/2", 1)
     assert best["scores"]["rrf"] > result["hits"][1]["scores"]["rrf"]
     assert "miners' lamps" in best["text"]
+    fused = holocron("search", "lamps", "--mode", "lexical", "--fusion", "rrf")
+    assert (fused.exit_code, "this one is lexical" in fused.output) == (MISUSED, True)
+    assert "say the mode, too" in holocron("search", "lamps", "--min-score", "0.4").output
+    assert "rrf 0.0" in holocron("search", "lamps", "--fusion", "rrf", "--min-score", "0.001").output
     assert "1. Lamps  rrf 0.0" in holocron("search", "facts about miners' lamps").output
     nearest = holocron("search", "facts about miners' lamps", "--mode", "vector").output
     assert "1. Lamps  cosine 0." in nearest

@@ -28,6 +28,9 @@ def filled(world: World, templates: Templates) -> World:
         (Question(query="topic \udcff"), "no valid Unicode"),
         (Question(query="topic", filters=Filters(source_name=("\udcff",))), "no valid Unicode"),
         (Question(query="topic", filters=Filters(title="\ud800")), "no valid Unicode"),
+        (Question(query="topic", filters=Filters(title="x" * 2_000_000)), "a filter has 2,000,000 characters"),
+        (Question(query="topic", filters=Filters(tag=("a", "x" * 30_000))), "a filter has 30,000 characters"),
+        (Question(query="topic", min_score=0.4), "say the mode, too"),
     ],
 )
 def test_what_cannot_be_answered_is_refused(filled: World, question: Question, message: str) -> None:

@@ -112,10 +112,11 @@ def test_filters_of_the_page_are_those_of_a_search(page: Page) -> None:
         "tag": "none",
         "since": "2026-01-01T02:00+02:00",
         "until": "2025-12-31",
-        "min_score": "0.001",
     }.items():
         answer = page.get("/api/search", q="tides", **{name: value}).json()
-        assert name == "min_score" or list(answer["filters"]) == [name]
+        assert list(answer["filters"]) == [name]
+    assert page.get("/api/search", q="tides", mode="hybrid", min_score="0.001").json()["hits"]
+    assert page.get("/api/search", q="tides", mode="hybrid", min_score="1.1").json()["hits"] == []
     assert page.get("/api/search", q="tides", since="2026-01-01T02:00+02:00").json()["hits"]
     assert page.get("/api/search", q="tides", until="2026-01-01").json()["hits"] == []
 
@@ -128,6 +129,7 @@ def test_filters_of_the_page_are_those_of_a_search(page: Page) -> None:
         ({"q": "tides", "top_k": "0"}, "ask for 1 to 1,000"),
         ({"q": "tides", "top_k": "9" * 5000}, "it is a whole number"),
         ({"q": "tides", "min_score": "nan"}, "it is a number"),
+        ({"q": "tides", "min_score": "0.4"}, "say the mode, too"),
         ({"q": "tides", "vector_weight": "2"}, "a share from 0 to 1"),
         ({"q": "tides", "since": "0001-01-01T00:00+14:00"}, "it is a time"),
         ({"q": "tides", "since": "' or 1=1 --"}, "it is a time"),
@@ -385,7 +387,7 @@ def test_searches_are_logged_where_the_settings_say_so(filled: World) -> None:
     """`search.log` writes each search of page and API; one that cannot be logged is not answered either."""
     page = Page(filled.settings.model_copy(update={"search": SearchSettings(log=True)}))
 
-    assert page.get("/", q="tides", top_k=2, min_score="0.001").status_code == 200
+    assert page.get("/", q="tides", top_k=2, mode="hybrid", min_score="0.001").status_code == 200
     assert page.get("/compare", q="lamps", other_mode="lexical").status_code == 200
     logged = filled.rows("select query_text, top_k from vector.retrieval order by created_utc")
     assert logged == [("tides", 2), ("lamps", 10), ("lamps", 10)]
