@@ -12,6 +12,7 @@ import pytest
 from holocron_assets.clock import utc_now
 from holocron_assets.errors import NotReadyError
 from holocron_assets.ports import EmbeddingProvider, ProviderCatalog, Session
+from holocron_assets.promotion import DEFAULT, promote, roll_back
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.search import Question
 from holocron_assets.sections import SpaceDeclaration
@@ -21,6 +22,7 @@ from holocron_assets.tables import canaries, spaces
 from holocron_assets.tables.canaries import Canary
 from holocron_assets.transactions import read, write
 from resources.providers import open_provider
+from resources.stores import open_store
 from tests.conftest import Templates
 from tests.moving import Moving
 from tests.world import ORIGIN, World, page_row, prose, silent
@@ -129,3 +131,18 @@ def test_no_space_waits_for_the_model_of_another(world: World) -> None:
 
         assert found.hits
         assert waiting.result().hits
+
+
+def test_an_alias_that_is_switched_is_followed(world: World) -> None:
+    """By the next search of a searcher that is open, whoever switched it; so is a roll back."""
+    first, second = both(world)
+    searcher, question = world.searcher(), Question(query="topic 1")
+    elsewhere = open_store(world.settings, wait_seconds=5)
+    searched = [searcher.search(question).space, searcher.search(question).space]
+
+    promote(elsewhere, world.providers, CanaryPolicy.of(world.settings), second.slug, DEFAULT, dry_run=False)
+    searched.append(searcher.search(question).space)
+    roll_back(elsewhere, DEFAULT, dry_run=False)
+    searched.append(searcher.search(question).space)
+
+    assert searched == [first.slug, first.slug, second.slug, first.slug]
