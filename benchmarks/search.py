@@ -22,7 +22,7 @@ from benchmarks.corpus import VOCABULARY
 from benchmarks.measure import environment
 from holocron_assets.clock import utc_now
 from holocron_assets.records import EmbeddingSpace
-from holocron_assets.retrieval.bm25 import WordPart, bm25
+from holocron_assets.retrieval.bm25 import WordIndex, WordPart
 from holocron_assets.retrieval.hits import Method, Mode
 from holocron_assets.retrieval.index import SearchIndex, open_index
 from holocron_assets.retrieval.manifest import Manifest, publish, read_manifest
@@ -120,8 +120,8 @@ def _ours(
     for _ in range(10):
         parts, _ = merged_parts(folder, space, [*parts, *_segments(folder, space, more)])
     added = (time.perf_counter() - started) / 10
-    words = [WordPart(postings=part.segment.postings, live=part.live) for part in parts]
-    return full, added, _each(lambda query: [one.argmax() for one in bm25(words, query)], queries)
+    words = WordIndex([WordPart(postings=part.segment.postings, live=part.live) for part in parts])
+    return full, added, _each(lambda query: [one.argmax() for one in words.scores(query)], queries)
 
 
 def _bm25s(

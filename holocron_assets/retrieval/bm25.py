@@ -26,24 +26,36 @@ class WordPart:
     live: NDArray[np.bool_]
 
 
-def bm25(parts: Sequence[WordPart], terms: Sequence[str]) -> list[NDArray[np.float64]]:
-    """Of each part the scores of its rows, of shape (n,): 0 where a row has none of the terms, or does not count.
+class WordIndex:
+    """The words of all parts together.
 
     Statistics are those of the rows that count, whatever a filter leaves out of them: a score does not depend on it.
-    A term that is asked twice counts twice.
     """
-    scores = [np.zeros(part.live.size) for part in parts]
-    rows = sum(int(part.live.sum()) for part in parts)
-    if not rows:
+
+    def __init__(self, parts: Sequence[WordPart]) -> None:
+        self._parts = parts
+        self._rows = sum(int(part.live.sum()) for part in parts)
+        length = sum(float(part.postings.lengths[part.live].sum()) for part in parts)
+        self._mean = length / self._rows if length else 1.0
+
+    def scores(self, terms: Sequence[str]) -> list[NDArray[np.float64]]:
+        """Of each part the scores of its rows, of shape (n,): 0 where a row has none of the terms, or does not count.
+
+        A term that is asked twice counts twice.
+        """
+        scores = [np.zeros(part.live.size) for part in self._parts]
+        scored: list[list[NDArray[np.int32]]] = [[] for _ in self._parts]
+        for term in sorted(terms):
+            found = [part.postings.find(term) for part in self._parts]
+            counted = [part.live[numbers] for part, (numbers, _) in zip(self._parts, found, strict=True)]
+            holding = sum(int(mask.sum()) for mask in counted)
+            idf = math.log1p((self._rows - holding + 0.5) / (holding + 0.5))
+            for number, ((numbers, counts), mask) in enumerate(zip(found, counted, strict=True)):
+                here, often = numbers[mask], counts[mask].astype(np.float64)
+                length = self._parts[number].postings.lengths[here] / self._mean
+                scores[number][here] += idf * often / (often + BM25_K1 * (1 - BM25_B + BM25_B * length))
+                scored[number].append(here)
+        for score, rows in zip(scores, scored, strict=True):
+            for here in rows:
+                score[here] = np.round(score[here], _DECIMALS)
         return scores
-    mean = sum(float(part.postings.lengths[part.live].sum()) for part in parts) / rows or 1.0
-    for term in sorted(terms):
-        found = [part.postings.find(term) for part in parts]
-        counted = [part.live[numbers] for part, (numbers, _) in zip(parts, found, strict=True)]
-        holding = sum(int(mask.sum()) for mask in counted)
-        idf = math.log1p((rows - holding + 0.5) / (holding + 0.5))
-        for part, score, (numbers, counts), mask in zip(parts, scores, found, counted, strict=True):
-            here, often = numbers[mask], counts[mask].astype(np.float64)
-            length = part.postings.lengths[here] / mean
-            score[here] += idf * often / (often + BM25_K1 * (1 - BM25_B + BM25_B * length))
-    return [np.round(score, _DECIMALS) for score in scores]

@@ -7,6 +7,7 @@ the index is so large that graphs lead to the candidates for the nearest vectors
 import json
 import math
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from holocron_assets.errors import IndexDamagedError
-from holocron_assets.retrieval.bm25 import WordPart, bm25
+from holocron_assets.retrieval.bm25 import WordIndex, WordPart
 from holocron_assets.retrieval.filters import Filters
 from holocron_assets.retrieval.fusion import reciprocal_ranks, weighted_scores
 from holocron_assets.retrieval.hits import Fusion, Hit, Method, Mode, Scores
@@ -68,6 +69,9 @@ class SearchIndex:
         self.live: Sequence[NDArray[np.bool_]] = live
         self._starts = np.cumsum([0, *(segment.row_count for segment in segments)])
         self._analyzer = analyzer_of(manifest.language)
+        self._words = WordIndex(
+            [WordPart(postings=one.postings, live=counted) for one, counted in zip(segments, live, strict=True)]
+        )
 
     def rank(
         self,
@@ -146,7 +150,9 @@ class SearchIndex:
 
     def stamped(self, stamp: str | None) -> "SearchIndex":
         """The same index, known to be current while the store looks like `stamp` from outside."""
-        return SearchIndex(self.folder, self.manifest.model_copy(update={"stamp": stamp}), self.segments, self.live)
+        index = copy(self)
+        index.manifest = self.manifest.model_copy(update={"stamp": stamp})
+        return index
 
     def is_whole(self) -> bool:
         """Whether every file that this index reads is still as it was."""
@@ -159,8 +165,7 @@ class SearchIndex:
         return [self._in_order(one.rows, one.similarities, limit) for one in near]
 
     def _matching(self, text: str, allowed: Sequence[NDArray[np.bool_]], limit: int) -> _Leg:
-        parts = [WordPart(postings=one.postings, live=live) for one, live in zip(self.segments, self.live, strict=True)]
-        scores = np.concatenate([np.zeros(0), *bm25(parts, self._analyzer.query_terms(text))])
+        scores = np.concatenate([np.zeros(0), *self._words.scores(self._analyzer.query_terms(text))])
         rows = np.flatnonzero((scores > 0) & np.concatenate([np.zeros(0, bool), *allowed]))
         best = self._in_order(rows, scores[rows], limit)
         return _Leg(best.rows, best.scores, of_all=scores)

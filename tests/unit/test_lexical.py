@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from holocron_assets.retrieval.bm25 import WordPart, bm25
+from holocron_assets.retrieval.bm25 import WordIndex, WordPart
 from holocron_assets.retrieval.postings import Postings, merged, open_postings, postings_of
 
 words = st.sampled_from(["clock", "tide", "harbour", "pilot", "ö", "東京", "z" * 90])
@@ -19,7 +19,7 @@ texts = st.lists(st.lists(words, max_size=12), max_size=12)
 
 
 def scores(parts: Sequence[WordPart], query: Sequence[str]) -> list[float]:
-    return [float(one) for part in bm25(parts, query) for one in part]
+    return [float(one) for part in WordIndex(parts).scores(query) for one in part]
 
 
 def whole(rows: Sequence[Sequence[str]]) -> WordPart:
@@ -119,6 +119,18 @@ def test_what_does_not_count_changes_no_score(
     assert not any(score for score, (_, live) in zip(found, mixed, strict=True) if not live)
     alone = scores([whole([row for row, live in mixed if live])], query)
     assert [score for score, (_, live) in zip(found, mixed, strict=True) if live] == alone
+
+
+@settings(deadline=None)
+@given(texts, st.lists(st.lists(words, max_size=4), max_size=4))
+def test_an_index_that_is_asked_again_says_the_same(rows: list[list[str]], queries: list[list[str]]) -> None:
+    """One query leaves nothing behind for the next, and every score has nine decimals."""
+    index = WordIndex([whole(rows)])
+
+    for query in queries:
+        (found,) = index.scores(query)
+        assert found.tolist() == scores([whole(rows)], query)
+        assert found.tolist() == np.round(found, 9).tolist()
 
 
 def test_scores_are_those_of_another_library() -> None:
