@@ -58,7 +58,7 @@ def nearest_rows(parts: Sequence[Part], queries: NDArray[np.float32], limit: int
     Similarities are rounded to 9 decimals. A row without direction (all zeros) is left out; to a query without one
     nothing is near.
     """
-    directions = _directions(queries)
+    directions = unit_directions(queries)
     near = _Nearest(directions, limit, margin=2 * (queries.shape[1] * _UNIT_ROUNDOFF + _UNIT_LENGTH))
     asked = directions.astype(np.float32)
     first = 0
@@ -88,7 +88,7 @@ def cosines(
     `queries_of`, of shape (m,), says to which. In float64, rounded to 9 decimals.
     """
     similarities = np.zeros(rows.size)
-    directions = _directions(queries)
+    directions = unit_directions(queries)
     first = 0
     for part in parts:
         here = np.flatnonzero((rows >= first) & (rows < first + part.norms.size))
@@ -102,7 +102,8 @@ def cosines(
     return np.round(similarities, _DECIMALS)
 
 
-def _directions(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
+def unit_directions(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Vectors of shape (n, dimensions) with length 1, in float64; one of zeros stays as it is."""
     wide = vectors.astype(np.float64)
     lengths = np.linalg.norm(wide, axis=1, keepdims=True)
     return np.asarray(wide / np.where(lengths > 0, lengths, 1.0))

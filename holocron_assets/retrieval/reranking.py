@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from holocron_assets.errors import ConfigurationError, HolocronError, ProviderError
 from holocron_assets.retrieval.hits import Hit, SearchResult
+from holocron_assets.retrieval.nearest import unit_directions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +77,8 @@ class MaximalMarginalRelevance:
         if vectors is None:
             raise ConfigurationError("it compares vectors, and this search had none")
         places = sorted(range(len(hits)), key=lambda place: hits[place].chunk_id)
-        found = _unit(vectors.hits[places])
-        relevance = (1 - self._diversity) * _cosines(found, _unit(vectors.query[None])[0])
+        found = unit_directions(vectors.hits[places])
+        relevance = (1 - self._diversity) * _cosines(found, unit_directions(vectors.query[None])[0])
         likeness = np.zeros(len(places))
         left = np.ones(len(places), bool)
         order: list[int] = []
@@ -118,13 +119,6 @@ def _require_whole(reranking: Reranking, count: int) -> None:
         raise ProviderError(f"it did not give each of {count} hits one place")
     if not all(math.isfinite(score) for score in reranking.scores):
         raise ProviderError("it gave a score that is no finite number")
-
-
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
-    """The vectors with length 1; a vector of zeros stays as it is."""
-    wide = vectors.astype(np.float64)
-    lengths = np.linalg.norm(wide, axis=1, keepdims=True)
-    return wide / np.where(lengths > 0, lengths, 1)
 
 
 def _cosines(vectors: NDArray[np.float64], vector: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -4,19 +4,8 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
-
-class Word(Protocol):
-    """A word of a text from `start` to `end`, half-open, and the term that it is found by."""
-
-    @property
-    def term(self) -> str: ...
-    @property
-    def start(self) -> int: ...
-    @property
-    def end(self) -> int: ...
-
+from holocron_assets.retrieval.words import Word
 
 #: The words of a text, in its order; two may overlap.
 Analyse = Callable[[str], Iterable[Word]]

@@ -3,27 +3,19 @@
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from holocron_assets.retrieval.snippets import Snippet, snippet
+from holocron_assets.retrieval.words import Word
 
 
-@dataclass(frozen=True)
-class PlainWord:
-    """A word as it is written, in small letters."""
-
-    term: str
-    start: int
-    end: int
-
-
-def words(text: str) -> Iterator[PlainWord]:
+def words(text: str) -> Iterator[Word]:
+    """As they are written, in small letters."""
     for found in re.finditer(r"\w+", text):
-        yield PlainWord(found[0].casefold(), found.start(), found.end())
+        yield Word(term=found[0].casefold(), start=found.start(), end=found.end())
 
 
 def marked(found: Snippet) -> str:
