@@ -20,9 +20,13 @@ from holocron_assets.sections import SpaceDeclaration, SqlSource
 from holocron_assets.settings import Settings
 from resources.providers import PROVIDERS, open_provider
 from resources.stores.base import SqlStore
+from tests.cli.test_commands import filled, folder
 from tests.contract.test_provider import MODELS
 from tests.ollama_double import OllamaDouble
 from tests.openai_double import OpenAIDouble
+from tests.world import World
+
+__all__ = ["filled", "folder"]
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("CHANGELOG.md"), *ROOT.glob("docs/**/*.md")])
@@ -155,6 +159,17 @@ def test_examples_of_tsql_run(store: SqlStore) -> None:
     for statement in statements:
         with store.session() as session:
             session.run_script(statement)
+
+
+@pytest.mark.parametrize("page", ["docs/search.md", "docs/evidence.md"])
+def test_examples_of_python_run(page: str, filled: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every one as it stands, in the folder of a store that is filled, and it shows something of what it found."""
+    examples = blocks(page, "python")
+
+    assert examples
+    for example in examples:
+        exec(compile(example, page, "exec"), {})
+        assert "Tides" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
