@@ -23,8 +23,8 @@ fill_space = dg.define_asset_job(
 
 evaluation = dg.define_asset_job(
     "evaluation",
-    selection=dg.AssetSelection.assets("retrieval_evaluation"),
-    description="One space, asked the judged queries that the settings name.",
+    selection=dg.AssetSelection.assets("search_index", "retrieval_evaluation"),
+    description="One space, asked the judged queries that the settings name, once its search index is fit for that.",
 )
 
 drift = dg.define_asset_job(

@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 
 from holocron_assets.assets import checking, pictures, schemas
-from holocron_assets.assets.space_embeddings import space_embeddings
+from holocron_assets.assets.search_index import search_index
 from holocron_assets.assets.steps import logged_progress, mark_permanent, origin_of, step_errors
 from holocron_assets.errors import ConfigurationError, HolocronError, StoreError, TransientError
 from holocron_assets.evaluation.collections import Collection
@@ -30,7 +30,7 @@ from holocron_assets.verification.finding import Finding
 
 
 @dg.asset(
-    deps=[space_embeddings],
+    deps=[search_index],
     partitions_def=SPACES,
     backfill_policy=dg.BackfillPolicy.single_run(),
     group_name="retrieval",

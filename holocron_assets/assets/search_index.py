@@ -14,9 +14,11 @@ from holocron_assets.partitions import SPACES
 from holocron_assets.ports import Store
 from holocron_assets.preflight import prepare
 from holocron_assets.records import EmbeddingSpace
+from holocron_assets.retrieval.graph import LEAST_RECALL
 from holocron_assets.retrieval.index import SearchIndex
+from holocron_assets.retrieval.recall import TOP_K
 from holocron_assets.settings import Settings
-from holocron_assets.stages.index_recall import LEAST_RECALL, TOP_K, Recall, count_differences, measure_recall
+from holocron_assets.stages.index_recall import Recall, count_differences, measure_recall
 from holocron_assets.stages.indexing import IndexPlace, published_index, refresh_index
 from holocron_assets.tables import spaces as space_table
 from holocron_assets.transactions import read
@@ -89,7 +91,7 @@ def index_recall(worst: Recall) -> Finding:
         holds=worst.share >= LEAST_RECALL,
         explanation=f"The index finds {worst.share:.1%} of the {TOP_K} nearest chunks of {worst.queries} queries; at "
         f"least {LEAST_RECALL:.0%} are wanted."
-        + ("" if worst.share >= LEAST_RECALL else " Delete its folder, and materialise search_index."),
+        + ("" if worst.share >= LEAST_RECALL else " Materialise search_index, which builds such an index anew."),
         figures={"queries": worst.queries},
     )
 
@@ -131,14 +133,23 @@ def _registered(store: Store) -> dict[str, EmbeddingSpace]:
 def _refreshed(
     context: dg.AssetExecutionContext, store: Store, settings: Settings, space: EmbeddingSpace
 ) -> dict[str, Any]:
-    """Bring one space's index up to date; returns what there is to tell of it."""
+    """Bring one space's index up to date, and build it anew if it is not fit; returns what there is to tell of it."""
     progress = logged_progress(context, f"{space.slug}: chunks indexed")
-    report = refresh_index(store, space, IndexPlace.of(settings), progress)
+    place = IndexPlace.of(settings)
+    report = refresh_index(store, space, place, progress)
     recall = measure_recall(store, space, report.index)
+    if recall.share < LEAST_RECALL:
+        distrusted = f"it found {recall.share:.1%} of what is nearest"
+        context.log.warning(f"the search index of {space.slug} is built anew: {distrusted}")
+        report = refresh_index(store, space, place, progress, distrusted=distrusted)
+        recall = measure_recall(store, space, report.index)
     manifest = report.index.manifest
+    if manifest.note:
+        context.log.warning(f"{space.slug}: {manifest.note}")
     return {
         "dagster/partition_row_count": manifest.live_count,
         "kind": report.index.kind,
+        "note": manifest.note or "none",
         "added": report.added,
         "retired": report.retired,
         "merged": report.merged,

@@ -17,12 +17,16 @@ GRAPH = "near.usearch"
 #: Fewer rows are compared as fast as they are looked up.
 LEAST_ROWS = 4096
 _HALF_FINISHED = "near.new"
+#: How much of what is nearest the graph leads to.
+_RECALL = "recall.npy"
 #: Neighbours of a row, and how many rows are kept in sight while the graph is built and searched.
 _NEIGHBOURS, _SEEN_BUILDING, _SEEN_SEARCHING = 16, 128, 512
 #: Candidates for each row that is wanted.
 _CANDIDATES = 4
 #: What a graph's own similarities may be wrong by: its vectors have half precision, of which a number has 11 bits.
 _ROUGHNESS = 2.0**-10
+#: Below this share of what is nearest a graph is not used, and an index is not fit to be searched.
+LEAST_RECALL = 0.98
 #: Where fewer of the rows count, or more of them are wanted, comparing all is no slower, and exact.
 _LEAST_SHARE, _LARGEST_SHARE = 0.5, 0.1
 
@@ -91,6 +95,21 @@ def write_graph(folder: Path, vectors: NDArray[np.float32], norms: NDArray[np.fl
     except RuntimeError as error:
         raise SearchIndexError(f"{folder / _HALF_FINISHED} cannot be written: {error}") from error
     (folder / _HALF_FINISHED).replace(folder / GRAPH)
+
+
+def write_recall(folder: Path, share: float) -> None:
+    """Say beside a graph how much of what is nearest it leads to."""
+    np.save(folder / _RECALL, np.float64(share))
+
+
+def read_recall(folder: Path) -> float | None:
+    """What was said of a segment's graph; None where it has none; raises `IndexDamagedError`."""
+    if not (folder / _RECALL).exists():
+        return None
+    try:
+        return float(np.load(folder / _RECALL))
+    except (OSError, ValueError, TypeError, EOFError) as error:
+        raise IndexDamagedError(f"{folder / _RECALL} cannot be read: {error}") from error
 
 
 def open_graph(folder: Path, dimensions: int) -> Graph | None:

@@ -27,7 +27,7 @@ from holocron_assets.retrieval.segment import Segment, open_segment
 from holocron_assets.retrieval.words import analyzer_of
 
 #: How many of each leg a hybrid search fuses, at least.
-_FUSED = 1000
+FUSED = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +89,7 @@ class SearchIndex:
         allowed = list(self.live)
         if filters is not None and filters != Filters():
             allowed = [live & filters.mask(one.rows) for live, one in zip(self.live, self.segments, strict=True)]
-        depth = top_k if method.mode is not Mode.HYBRID else max(_FUSED, top_k)
+        depth = top_k if method.mode is not Mode.HYBRID else max(FUSED, top_k)
         near = self._nearest(vectors, allowed, depth) if method.mode is not Mode.LEXICAL else [_NOTHING] * len(texts)
         ranked: list[list[tuple[int, Scores]]] = []
         for number, text in enumerate(texts):

@@ -14,7 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from holocron_assets.errors import IndexDamagedError
-from holocron_assets.retrieval.graph import Graph, open_graph
+from holocron_assets.retrieval.graph import LEAST_RECALL, Graph, open_graph, read_recall
 from holocron_assets.retrieval.postings import Postings, merged, open_postings, postings_of
 from holocron_assets.retrieval.words import Analyzer
 
@@ -48,7 +48,10 @@ _AT_ONCE = 4096
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """An open segment of n rows; `vectors` has shape (n, dimensions), `norms` (n,) their lengths."""
+    """An open segment of n rows; `vectors` has shape (n, dimensions), `norms` (n,) their lengths.
+
+    `graph_recall`: how much of what is nearest its graph leads to, where one was made, whether or not it is used.
+    """
 
     name: str
     rows: pa.Table
@@ -56,6 +59,7 @@ class Segment:
     norms: NDArray[np.float64]
     postings: Postings
     graph: Graph | None = None
+    graph_recall: float | None = None
 
     @property
     def row_count(self) -> int:
@@ -108,7 +112,10 @@ def merge_segments(folder: Path, parts: Sequence[tuple[Segment, NDArray[np.bool_
 
 
 def open_segment(folder: Path, dimensions: int, *, approximate: bool = False) -> Segment:
-    """What was written there, with its graph if `approximate`; raises `IndexDamagedError` where it is not whole."""
+    """What was written there; raises `IndexDamagedError` where it is not whole.
+
+    If `approximate` with its graph, where that is known to lead to nearly all that is nearest.
+    """
     try:
         with pa.memory_map(str(folder / _ROWS)) as file:
             rows = pa.ipc.open_file(file).read_all()
@@ -120,8 +127,17 @@ def open_segment(folder: Path, dimensions: int, *, approximate: bool = False) ->
         raise IndexDamagedError(f"{folder} cannot be read as a segment of a search index: {error}") from error
     if rows.num_rows != norms.size or postings.lengths.size != norms.size:
         raise IndexDamagedError(f"{folder}: its files do not belong together")
-    graph = open_graph(folder, dimensions) if approximate else None
-    return Segment(name=folder.name, rows=rows, vectors=vectors, norms=norms, postings=postings, graph=graph)
+    recall = read_recall(folder)
+    is_fit = approximate and recall is not None and recall >= LEAST_RECALL
+    return Segment(
+        name=folder.name,
+        rows=rows,
+        vectors=vectors,
+        norms=norms,
+        postings=postings,
+        graph=open_graph(folder, dimensions) if is_fit else None,
+        graph_recall=recall,
+    )
 
 
 @contextmanager

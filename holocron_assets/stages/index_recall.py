@@ -1,7 +1,7 @@
 """Whether an index answers as the store would: the nearest chunks by both, for a sample of the chunks themselves."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,19 +10,17 @@ from holocron_assets.ports import Session, Store
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.retrieval.hits import Method, Mode
 from holocron_assets.retrieval.index import Candidate, SearchIndex
+from holocron_assets.retrieval.nearest import Part
+from holocron_assets.retrieval.recall import TOP_K, graph_recall
 from holocron_assets.stages.index_segments import compared
 from holocron_assets.stages.indexing import list_keys
 from holocron_assets.tables import embeddings
 from holocron_assets.transactions import read
 from holocron_assets.vectors import NearChunk, nearest
 
-TOP_K = 10
-#: Below this share of what is nearest an index is not fit to be searched.
-LEAST_RECALL = 0.98
 #: Each query is a pass over the vectors of the store: so many queries, unless that is more vectors than this.
 _QUERIES, _VECTORS_READ = 20, 200_000
 _SAME = 1e-6
-_QUERIES_TOGETHER = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,24 +35,16 @@ def measure_recall(store: Store, space: EmbeddingSpace, index: SearchIndex) -> R
     """Compare both on the vectors of some chunks, spread evenly over the index; at least one, if it has any.
 
     A chunk counts if the store finds it as near as the index does. One as near as the last stands for that: ties may be
-    cut differently.
+    cut differently. Graphs are compared with the index itself too, with more queries and at every depth.
     """
-    if index.kind == "approximate":
-        return min(_of_itself(index), _of_store(store, space, index), key=lambda one: one.share)
-    return _of_store(store, space, index)
-
-
-def _of_itself(index: SearchIndex) -> Recall:
-    """Compare an approximate index with itself, comparing everything, in one pass; between the vectors of chunks."""
-    vectors = index.vectors(index.sampled(_QUERIES_TOGETHER))
-    queries = vectors + np.roll(vectors, 1, axis=0)
-    asked, method = [""] * len(queries), Method(mode=Mode.VECTOR)
-    both = index.rank(asked, queries, method, TOP_K), index.exactly().rank(asked, queries, method, TOP_K)
-    shares = []
-    for found, exact in zip(*both, strict=True):
-        least = min(map(_cosine, exact), default=0.0)
-        shares.append(sum(_cosine(one) >= least for one in found) / max(len(exact), 1))
-    return Recall(share=float(np.mean(shares)), queries=len(shares))
+    found = _of_store(store, space, index)
+    if index.kind == "exact":
+        return found
+    parts = [
+        Part(vectors=one.vectors, norms=one.norms, counted=live, graph=one.graph)
+        for one, live in zip(index.segments, index.live, strict=True)
+    ]
+    return replace(found, share=min(found.share, graph_recall(parts)))
 
 
 def _cosine(found: Candidate) -> float:

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,11 @@ from holocron_assets.identity import canonical_json
 from holocron_assets.json_documents import is_deep
 from holocron_assets.ports import Progress, Session, Store
 from holocron_assets.records import EmbeddingSpace
-from holocron_assets.retrieval.graph import LEAST_ROWS, write_graph
+from holocron_assets.retrieval import nearest
+from holocron_assets.retrieval.graph import GRAPH, LEAST_RECALL, LEAST_ROWS, open_graph, write_graph, write_recall
 from holocron_assets.retrieval.index import SearchIndex
 from holocron_assets.retrieval.manifest import SegmentEntry, sizes
+from holocron_assets.retrieval.recall import graph_recall
 from holocron_assets.retrieval.segment import MOST_ROWS, ROW, Rows, Segment, merge_segments, open_segment, write_segment
 from holocron_assets.retrieval.words import Analyzer
 from holocron_assets.tables import index_rows
@@ -200,10 +203,18 @@ def merged(folder: Path, space: EmbeddingSpace, parts: Sequence[Part]) -> tuple[
 
 
 def with_graphs(folder: Path, space: EmbeddingSpace, parts: Sequence[Part], progress: Progress | None) -> list[Part]:
-    """The same parts, each of which that is large enough with a graph of its vectors."""
-    lacking = [part for part in parts if part.segment.row_count >= LEAST_ROWS and part.segment.graph is None]
+    """The same parts, each of which that is large enough with a graph of its vectors.
+
+    But for those whose graph leads to less than `LEAST_RECALL` of what is nearest: all of their vectors are compared.
+    A graph is measured once, when it is made; the vectors of a segment never change.
+    """
+    lacking = [
+        part
+        for part in parts
+        if part.segment.row_count >= LEAST_ROWS and part.segment.graph is None and not is_misled(part.segment)
+    ]
     for number, part in enumerate(lacking, start=1):
-        write_graph(folder / part.segment.name, part.segment.vectors, part.segment.norms)
+        _write_measured(folder / part.segment.name, part.segment)
         if progress is not None:
             progress(number, len(lacking))
     return [
@@ -214,12 +225,30 @@ def with_graphs(folder: Path, space: EmbeddingSpace, parts: Sequence[Part], prog
     ]
 
 
+def is_misled(segment: Segment) -> bool:
+    """Whether a graph of the segment was made and found not to lead to what is nearest."""
+    return segment.graph_recall is not None and segment.graph_recall < LEAST_RECALL
+
+
+def _write_measured(folder: Path, segment: Segment) -> None:
+    write_graph(folder, segment.vectors, segment.norms)
+    graph = open_graph(folder, segment.vectors.shape[1])
+    every = np.ones(segment.row_count, bool)
+    share = graph_recall([nearest.Part(vectors=segment.vectors, norms=segment.norms, counted=every, graph=graph)])
+    write_recall(folder, share)
+    if share < LEAST_RECALL:
+        del graph
+        with suppress(OSError):
+            (folder / GRAPH).unlink()
+
+
 def without_graphs(parts: Sequence[Part]) -> list[Part]:
     """The same parts, every vector of which is compared."""
     return [Part(replace(part.segment, graph=None), part.live) for part in parts]
 
 
 def entry_of(folder: Path, part: Part) -> SegmentEntry:
+    """What the manifest says of a part; the rows of it that count no more are written beside its segment."""
     paths = [folder / part.segment.name]
     retired: str | None = None
     if not part.live.all():

@@ -7,7 +7,7 @@ store no longer has is masked; what is new becomes a segment of its own; small s
 import hashlib
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,12 +20,21 @@ from holocron_assets.clock import utc_now
 from holocron_assets.errors import IndexBusyError, IndexDamagedError, SearchIndexError
 from holocron_assets.ports import Progress, Session, Store
 from holocron_assets.records import EmbeddingSpace
-from holocron_assets.retrieval.graph import is_available
+from holocron_assets.retrieval.graph import LEAST_RECALL, is_available
 from holocron_assets.retrieval.index import SearchIndex, open_index
 from holocron_assets.retrieval.manifest import MANIFEST, Manifest, publish, read_manifest
+from holocron_assets.retrieval.segment import Segment
 from holocron_assets.retrieval.words import analyzer_of
 from holocron_assets.settings import Settings
-from holocron_assets.stages.index_segments import added, compared, entry_of, merged, with_graphs, without_graphs
+from holocron_assets.stages.index_segments import (
+    added,
+    compared,
+    entry_of,
+    is_misled,
+    merged,
+    with_graphs,
+    without_graphs,
+)
 from holocron_assets.tables import embeddings, index_rows
 from holocron_assets.transactions import read
 
@@ -104,18 +113,24 @@ def current_index(
 
 
 def refresh_index(
-    store: Store, space: EmbeddingSpace, place: IndexPlace, progress: Progress | None = None
+    store: Store,
+    space: EmbeddingSpace,
+    place: IndexPlace,
+    progress: Progress | None = None,
+    *,
+    distrusted: str | None = None,
 ) -> IndexReport:
     """Make the index of a space hold what is current, and publish it; cheap where nothing changed.
 
-    Of several who do this at once one works, and the others find it done. Raises `IndexBusyError` when that takes
-    too long, `SearchIndexError` when the files cannot be written; what was published stays until the new one is whole.
+    `distrusted` says why nothing that is published may be kept. Of several who do this at once one works, and the
+    others find it done. Raises `IndexBusyError` when that takes too long, `SearchIndexError` when the files cannot be
+    written; what was published stays until the new one is whole.
     """
     folder = place.folder(store, space)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _alone(folder):
-            return _refresh(store, space, folder, place, progress)
+            return _refresh(store, space, folder, place, progress, distrusted)
     except OSError as error:
         raise SearchIndexError(
             f"the search index of {space.slug} cannot be written to {folder}: {error.strerror or error}. Free some "
@@ -129,14 +144,18 @@ def published_index(store: Store, space: EmbeddingSpace, place: IndexPlace) -> S
 
 
 def _refresh(
-    store: Store, space: EmbeddingSpace, folder: Path, place: IndexPlace, progress: Progress | None
+    store: Store,
+    space: EmbeddingSpace,
+    folder: Path,
+    place: IndexPlace,
+    progress: Progress | None,
+    distrusted: str | None,
 ) -> IndexReport:
     started = time.monotonic()
     stamp = store.stamp()
-    published, rebuilt = _published(folder, store, space, place.language)
-    is_as_wanted = published is not None and _kind(place, published.manifest.live_count) == (
-        published.manifest.approximate,
-        published.manifest.note,
+    published, rebuilt = _published(folder, store, space, place.language) if distrusted is None else (None, distrusted)
+    is_as_wanted = published is not None and (published.manifest.approximate, published.manifest.note) == _kind(
+        place, published.manifest.live_count, published.segments
     )
     wanted = read(store, _wanted, space, _state(published) if published is not None and is_as_wanted else None)
     if published is not None and wanted is None:
@@ -150,7 +169,8 @@ def _refresh(
     retired = (published.manifest.live_count if published else 0) - sum(part.live_count for part in kept)
     new = added(store, space, folder, missing, analyzer_of(place.language), progress)
     parts, merged_rows = merged(folder, space, [*kept, *new])
-    approximate, note = _kind(place, sum(part.live_count for part in parts))
+    rows = sum(part.live_count for part in parts)
+    approximate, _ = _kind(place, rows)
     parts = with_graphs(folder, space, parts, progress) if approximate else without_graphs(parts)
     manifest = Manifest(
         version=published.manifest.version + 1 if published else 1,
@@ -163,7 +183,7 @@ def _refresh(
         stamp=stamp,
         chunks_not_embedded=wanted.chunks_not_embedded,
         approximate=approximate,
-        note=note,
+        note=_kind(place, rows, [part.segment for part in parts])[1],
         built_utc=utc_now(),
         segments=tuple(entry_of(folder, part) for part in parts),
     )
@@ -219,16 +239,22 @@ def _unfit(manifest: Manifest, store: Store, space: EmbeddingSpace, language: st
     return None
 
 
-def _kind(place: IndexPlace, rows: int) -> tuple[bool, str | None]:
-    """Whether an index of so many rows is approximate, and what to say where it should be and cannot."""
+def _kind(place: IndexPlace, rows: int, segments: Sequence[Segment] = ()) -> tuple[bool, str | None]:
+    """Whether an index of so many rows is approximate, and what to say where it should be and is not, or in part."""
     if rows <= place.approximate_above:
         return False, None
-    if is_available():
-        return True, None
-    return False, (
-        f"All of {rows:,} vectors are compared, which may take long. With usearch installed (the extra `approximate`) "
-        f"more than {place.approximate_above:,} (`search.approximate_above`) are looked up."
-    )
+    if not is_available():
+        return False, (
+            f"All of {rows:,} vectors are compared, which may take long. With usearch installed (the extra "
+            f"`approximate`) more than {place.approximate_above:,} (`search.approximate_above`) are looked up."
+        )
+    if misled := [one for one in segments if is_misled(one)]:
+        least = min(one.graph_recall or 0.0 for one in misled)
+        return True, (
+            f"Of {sum(one.row_count for one in misled):,} vectors all are compared, which may take long: graphs over "
+            f"them lead to {least:.1%} of what is nearest, and at least {LEAST_RECALL:.0%} are wanted."
+        )
+    return True, None
 
 
 def _state(published: SearchIndex) -> dict[str, str]:

@@ -12,7 +12,7 @@ ASSETS = {
     "embeddings": {"chunks", "embedding_spaces"},
     "extracted_texts": {"ingest_records"},
     "ingest_records": set[str](),
-    "retrieval_evaluation": {"space_embeddings"},
+    "retrieval_evaluation": {"search_index"},
     "search_index": {"space_embeddings"},
     "space_embeddings": {"chunks", "embedding_spaces"},
     "store_verification": {"embeddings"},

@@ -7,6 +7,7 @@ import dagster as dg
 import numpy as np
 import pytest
 
+from holocron_assets.assets import search_index
 from holocron_assets.partitions import SPACES
 from holocron_assets.retrieval.manifest import MANIFEST
 from holocron_assets.sections import SpaceDeclaration
@@ -106,7 +107,7 @@ def test_an_index_that_lacks_chunks_fails_its_check(embedded: Graph) -> None:
 
 
 def test_an_index_that_finds_the_wrong_chunks_fails_its_check(embedded: Graph) -> None:
-    """Its vectors were overwritten, so that its files are as long as they were: it blocks what is built on it."""
+    """Its vectors were overwritten, so that its files are as long as they were: materialising builds it anew."""
     (slug,) = slugs(embedded)
     world = embedded.world
     world.add(*(page_row(f"Page {n}", n, prose(f"topic {n}", 2500)) for n in range(3, 15)))
@@ -122,8 +123,24 @@ def test_an_index_that_finds_the_wrong_chunks_fails_its_check(embedded: Graph) -
     assert not found.passed
     assert found.severity is dg.AssetCheckSeverity.ERROR
     result = embedded.materialize("search_index", partition=slug)
+    assert result.success
+    assert not failed(result)
+    assert "of what is nearest" in figures(result)["built anew because"]
+    assert embedded.check("index_recall", "search_index").passed
+
+
+def test_an_unfit_index_stops_its_evaluation(embedded: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The job `evaluation` brings the index up to date first, and ends there if its check fails."""
+    (slug,) = slugs(embedded)
+    monkeypatch.setattr(search_index, "LEAST_RECALL", 1.1)
+
+    result = run_job(embedded, "evaluation", slug)
+
     assert not result.success
     assert failed(result) == {"index_recall"}
+    assert not result.asset_materializations_for_node("retrieval_evaluation")
+    monkeypatch.undo()
+    assert run_job(embedded, "evaluation", slug).asset_materializations_for_node("retrieval_evaluation")
 
 
 def test_one_space_that_fails_does_not_stop_the_others(embedded: Graph) -> None:

@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from holocron_assets.retrieval.hits import Method, Mode
 from holocron_assets.retrieval.index import SearchIndex
 from holocron_assets.search import Question
 from holocron_assets.stages import index_segments
-from holocron_assets.stages.index_recall import LEAST_RECALL, measure_recall
+from holocron_assets.stages.index_recall import measure_recall
 from holocron_assets.stages.indexing import IndexPlace, refresh_index
 from tests.conftest import Templates
 from tests.derived import pages
@@ -68,7 +69,7 @@ def test_candidates_are_compared_exactly(large: World) -> None:
         assert set(some) <= {(one.chunk_id, one.scores.cosine_similarity) for one in others}
         assert some == sorted(some, key=lambda one: (-one[1], one[0]))
     shared = sum(len(set(a) & set(b)) for a, b in zip(found, exact, strict=True))
-    assert shared / sum(map(len, exact)) >= LEAST_RECALL
+    assert shared / sum(map(len, exact)) >= graph.LEAST_RECALL
 
 
 @needs_usearch
@@ -95,7 +96,7 @@ def test_ties_are_ordered_by_chunk_id_there_too(large: World) -> None:
 def test_its_recall_is_measured_between_the_vectors_and_against_the_store(large: World) -> None:
     """And is what it should be; one whose graph is of other vectors is told apart."""
     index = current(large)
-    assert measure_recall(large.store, only_space(large), index).share >= LEAST_RECALL
+    assert measure_recall(large.store, only_space(large), index).share >= graph.LEAST_RECALL
 
     folder = index.folder / index.segments[0].name
     shape = index.segments[0].vectors.shape
@@ -104,7 +105,33 @@ def test_its_recall_is_measured_between_the_vectors_and_against_the_store(large:
     misled = replace(index.segments[0], graph=graph.open_graph(folder, shape[1]))
     damaged = SearchIndex(index.folder, index.manifest, [misled, *index.segments[1:]], index.live)
 
-    assert measure_recall(large.store, only_space(large), damaged).share < LEAST_RECALL
+    assert measure_recall(large.store, only_space(large), damaged).share < graph.LEAST_RECALL
+
+
+@needs_usearch
+def test_a_graph_that_misleads_is_never_published(large: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measured before anybody searches: everything is compared then, and searches say so; it is not made again."""
+    made = []
+
+    def write_wrong(folder: Path, vectors: np.ndarray, norms: np.ndarray) -> None:
+        made.append(folder.name)
+        wrong = np.random.default_rng(0).standard_normal(vectors.shape).astype(np.float32)
+        graph.write_graph(folder, wrong, norms)
+
+    monkeypatch.setattr(index_segments, "write_graph", write_wrong)
+    index = current(large)
+
+    assert index.kind == "exact"
+    assert answers(large, index)[2:] == answers(large, anew(without(large), large.settings.base_dir / "exact"))[2:]
+    (note,) = large.searcher().search(Question(query="moved", method=NEAREST)).notes
+    assert note == index.manifest.note
+    assert "at least 98% are wanted" in note
+    assert not list(index.folder.rglob(graph.GRAPH))
+    first = list(made)
+    large.add(page_row("Page 1", 1, prose("another", 2500), revision=2, fetched_at=large.next_day()))
+    large.run()
+    assert refresh_index(large.store, only_space(large), IndexPlace.of(large.settings)).added > 0
+    assert made == first
 
 
 @needs_usearch
@@ -126,7 +153,7 @@ def test_filters_and_what_was_retired_are_no_reason_to_miss_hits(large: World) -
     few = Filters(title="Page 77")
     there = sum(int((live & few.mask(one.rows)).sum()) for live, one in zip(index.live, index.segments, strict=True))
     assert all(len(some) == min(10, there) for some in similarities(index, vectors, filters=few))
-    assert measure_recall(large.store, only_space(large), index).share >= LEAST_RECALL
+    assert measure_recall(large.store, only_space(large), index).share >= graph.LEAST_RECALL
 
 
 @needs_usearch
