@@ -13,7 +13,7 @@ from holocron_assets.retrieval.index import Candidate, SearchIndex
 from holocron_assets.retrieval.nearest import Part
 from holocron_assets.retrieval.recall import TOP_K, graph_recall
 from holocron_assets.stages.index_segments import compared
-from holocron_assets.stages.indexing import list_keys
+from holocron_assets.stages.index_wanted import list_keys
 from holocron_assets.tables import embeddings
 from holocron_assets.transactions import read
 from holocron_assets.vectors import NearChunk, nearest

@@ -24,6 +24,7 @@ from holocron_assets.retrieval.manifest import SegmentEntry, sizes
 from holocron_assets.retrieval.recall import graph_recall
 from holocron_assets.retrieval.segment import MOST_ROWS, ROW, Rows, Segment, merge_segments, open_segment, write_segment
 from holocron_assets.retrieval.words import Analyzer
+from holocron_assets.stages.index_wanted import PageTypes
 from holocron_assets.tables import index_rows
 from holocron_assets.transactions import read
 from holocron_assets.vectors import rows_of
@@ -80,6 +81,7 @@ def added(
     space: EmbeddingSpace,
     folder: Path,
     missing: pa.Table,
+    page_types: PageTypes | None,
     analyzer: Analyzer,
     progress: Progress | None,
 ) -> Iterator[Part]:
@@ -89,7 +91,7 @@ def added(
         for at in range(first, end, _PAGE_ROWS):
             if progress is not None:
                 progress(at, len(missing))
-            yield from _page(store, space, missing.slice(at, min(_PAGE_ROWS, end - at)))
+            yield from _page(store, space, missing.slice(at, min(_PAGE_ROWS, end - at)), page_types)
         if progress is not None:
             progress(end, len(missing))
 
@@ -99,7 +101,7 @@ def added(
         yield Part(open_segment(folder / name, space.dimensions), np.ones(count, bool))
 
 
-def _page(store: Store, space: EmbeddingSpace, keys: pa.Table) -> Iterator[Rows]:
+def _page(store: Store, space: EmbeddingSpace, keys: pa.Table, page_types: PageTypes | None) -> Iterator[Rows]:
     """Those of some chunks that are still current."""
     versions = dict(zip(keys.column("chunk_id").to_pylist(), keys.column("row_version").to_pylist(), strict=True))
     batches = read(store, _rows, space, list(versions))
@@ -115,7 +117,9 @@ def _page(store: Store, space: EmbeddingSpace, keys: pa.Table) -> Iterator[Rows]
         "source_system": [_text(one.get("source_system")) for one in references],
         "source_name": [_text(one.get("source_name")) for one in references],
         "resource_type": [_text(one.get("resource_type")) for one in references],
-        "page_type": [_text(one.get("primary_type")) for one in references],
+        "page_type": [_text(one.get("primary_type")) for one in references]
+        if page_types is None
+        else page_types.of(table.column("source_id").combine_chunks()).to_pylist(),
         "tags": [_texts(one) for one in table.column("tags_json").to_pylist()],
         "url": [_text(one.get("url")) for one in references],
         "source_ref_json": [canonical_json(one) for one in references],

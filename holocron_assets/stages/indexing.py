@@ -7,18 +7,17 @@ store no longer has is masked; what is new becomes a segment of its own; small s
 import hashlib
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 import filelock
-import pyarrow as pa
 
 from holocron_assets.clock import utc_now
 from holocron_assets.errors import IndexBusyError, IndexDamagedError, SearchIndexError
-from holocron_assets.ports import Progress, Session, Store
+from holocron_assets.ports import Progress, Store
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.retrieval.graph import LEAST_RECALL, is_available
 from holocron_assets.retrieval.index import SearchIndex, open_index
@@ -35,7 +34,7 @@ from holocron_assets.stages.index_segments import (
     with_graphs,
     without_graphs,
 )
-from holocron_assets.tables import embeddings, index_rows
+from holocron_assets.stages.index_wanted import index_state, wanted
 from holocron_assets.transactions import read
 
 _LOCK = "building.lock"
@@ -75,15 +74,6 @@ class IndexReport:
     rebuilt: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Wanted:
-    """What the store says that the index should hold."""
-
-    state: Mapping[str, str]
-    keys: pa.Table
-    chunks_not_embedded: int
-
-
 def current_index(
     store: Store,
     space: EmbeddingSpace,
@@ -104,7 +94,7 @@ def current_index(
     published, _ = _published(folder, store, space, place.language, known)
     if published is not None and stamp is not None and published.manifest.stamp == stamp:
         return published
-    if published is None or read(store, index_rows.get_index_state, space.embedding_space_id) != _state(published):
+    if published is None or read(store, index_state, space) != _state(published):
         return refresh_index(store, space, place, progress).index
     with suppress(OSError, filelock.Timeout, IndexDamagedError), filelock.FileLock(folder / _LOCK, timeout=0):
         # Only spares the next one a look at the store.
@@ -157,17 +147,17 @@ def _refresh(
     is_as_wanted = published is not None and (published.manifest.approximate, published.manifest.note) == _kind(
         place, published.manifest.live_count, published.segments
     )
-    wanted = read(store, _wanted, space, _state(published) if published is not None and is_as_wanted else None)
-    if published is not None and wanted is None:
+    asked = read(store, wanted, space, _state(published) if published is not None and is_as_wanted else None)
+    if published is not None and asked is None:
         _publish_stamp(folder, published, stamp)
         _clean(folder, published.manifest)
         seconds = time.monotonic() - started
         return IndexReport(index=published.stamped(stamp), added=0, retired=0, merged=0, seconds=seconds, rebuilt=None)
-    if wanted is None:
+    if asked is None:
         raise AssertionError("without an index, everything is wanted")
-    kept, missing = compared(published, wanted.keys)
+    kept, missing = compared(published, asked.keys)
     retired = (published.manifest.live_count if published else 0) - sum(part.live_count for part in kept)
-    new = added(store, space, folder, missing, analyzer_of(place.language), progress)
+    new = added(store, space, folder, missing, asked.page_types, analyzer_of(place.language), progress)
     parts, merged_rows = merged(folder, space, [*kept, *new])
     rows = sum(part.live_count for part in parts)
     approximate, _ = _kind(place, rows)
@@ -179,9 +169,9 @@ def _refresh(
         dimensions=space.dimensions,
         language=place.language,
         store=store.name,
-        state=wanted.state,
+        state=asked.state,
         stamp=stamp,
-        chunks_not_embedded=wanted.chunks_not_embedded,
+        chunks_not_embedded=asked.chunks_not_embedded,
         approximate=approximate,
         note=_kind(place, rows, [part.segment for part in parts])[1],
         built_utc=utc_now(),
@@ -266,22 +256,6 @@ def _publish_stamp(folder: Path, published: SearchIndex, stamp: str | None) -> N
     """Have whoever opens an index that is current know that it is, unless another one was published since."""
     if stamp != published.manifest.stamp and read_manifest(folder) == published.manifest:
         publish(folder, published.stamped(stamp).manifest)
-
-
-def _wanted(session: Session, space: EmbeddingSpace, known: Mapping[str, str] | None) -> _Wanted | None:
-    state = index_rows.get_index_state(session, space.embedding_space_id)
-    if state == known:
-        return None
-    keys = list_keys(session, space)
-    backlog = embeddings.count_pending_chunks(session, space.embedding_space_id)
-    return _Wanted(state=state, keys=keys, chunks_not_embedded=backlog.pending)
-
-
-def list_keys(session: Session, space: EmbeddingSpace) -> pa.Table:
-    """chunk_id and row_version of all that an index of the space should hold."""
-    schema = pa.schema([("chunk_id", pa.string()), ("row_version", pa.string())])
-    batches = index_rows.list_index_keys(session, space.embedding_space_id)
-    return pa.Table.from_batches([batch.cast(schema) for batch in batches], schema).combine_chunks()
 
 
 def _clean(folder: Path, manifest: Manifest) -> None:

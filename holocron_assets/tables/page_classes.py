@@ -21,6 +21,17 @@ def list_page_classes(session: Session, ingest_ids: Sequence[uuid.UUID]) -> dict
     return {row.pop("ingest_id"): PageClass(**row) for row in rows}
 
 
+def get_page_class_state(session: Session) -> dict[str, str]:
+    """What differs, in one or another value, whenever a page is classified otherwise."""
+    row = session.rows("get_page_class_state")[0]
+    return {name: str(value) for name, value in row.items()}
+
+
+def list_page_types(session: Session) -> dict[str, str]:
+    """The primary types of pages by their sources; a source whose page is not classified has none."""
+    return {row["source_id"]: row["primary_type"] for row in session.rows("list_page_types")}
+
+
 def update_page_links(session: Session) -> int:
     """Write on each page which source it is, where it says nothing or something else; returns how many."""
     return session.execute("update_page_links")

@@ -28,7 +28,8 @@ select
             c.content_sha256, e.vector_sha256, c.source_id, c.source_type, c.source_ref_json, c.offsets_json, x.title,
             x.tags_json, x.ingest_id
         ) as varchar
-    ) as row_version
+    ) as row_version,
+    coalesce(c.source_id, '') as source_id
 from vector.embedding e
 join vector.chunk c on c.chunk_id = e.chunk_id and c.content_sha256 = e.input_content_sha256
 left join vector.source_registry x on x.source_id = c.source_id

@@ -28,6 +28,36 @@ from ingest.IngestRecords r
 join classified k on k.place = 1 and k.source_system = r.source_system and k.resource = r.resource_id
 where r.ingest_id in (select unnest(cast(:ingest_ids as uuid[])));
 
+-- name: get_page_class_state
+-- Changes with what `list_page_types` answers of the sources that there are.
+select
+    (select count(*) from sem.PageClassification where is_current) as page_class_count,
+    (
+        select bit_xor(hash(source_page_id, primary_type)) from sem.PageClassification where is_current
+    ) as page_class_checksum,
+    (select bit_xor(hash(source_page_id, resource_id)) from sem.SourcePage where is_active) as page_checksum,
+    (select bit_xor(hash(source_page_id, updated_utc)) from sem.SourcePage where is_active) as page_times;
+
+-- name: list_page_types
+-- A source is the page of the record that speaks for it.
+with classified as (
+    select
+        p.source_system,
+        p.resource_id as resource,
+        c.primary_type,
+        row_number() over (
+            partition by p.source_system, p.resource_id order by p.updated_utc desc, p.source_page_id
+        ) as place
+    from sem.SourcePage p
+    join sem.PageClassification c on c.source_page_id = p.source_page_id and c.is_current
+    where p.is_active and c.primary_type is not null
+)
+select x.source_id, k.primary_type
+from vector.source_registry x
+join ingest.IngestRecords r on r.ingest_id = x.ingest_id
+join classified k on k.place = 1 and k.source_system = r.source_system and k.resource = r.resource_id
+order by x.source_id;
+
 -- name: list_reselected_records
 -- Examined records that were left out and would not be now, or the other way round.
 with classified as (

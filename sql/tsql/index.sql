@@ -39,7 +39,8 @@ select
             )
         ),
         2
-    ) as row_version
+    ) as row_version,
+    coalesce(c.source_id, N'') as source_id
 from vector.embedding as e
 join vector.chunk as c on c.chunk_id = e.chunk_id and c.content_sha256 = e.input_content_sha256
 left join vector.source_registry as x on x.source_id = c.source_id

@@ -31,6 +31,44 @@ where r.ingest_id in (
     select value from openjson(cast(:ingest_ids as nvarchar(max))) with (value uniqueidentifier '$')
 );
 
+-- name: get_page_class_state
+-- Changes with what `list_page_types` answers of the sources that there are.
+select
+    (select count_big(*) from sem.PageClassification where is_current = 1) as page_class_count,
+    (
+        select checksum_agg(checksum(source_page_id, cast(primary_type as varbinary(2000))))
+        from sem.PageClassification
+        where is_current = 1
+    ) as page_class_checksum,
+    (
+        select checksum_agg(checksum(source_page_id, cast(resource_id as varbinary(1000))))
+        from sem.SourcePage
+        where is_active = 1
+    ) as page_checksum,
+    (select checksum_agg(checksum(source_page_id, updated_utc)) from sem.SourcePage where is_active = 1) as page_times;
+
+-- name: list_page_types
+-- A source is the page of the record that speaks for it.
+with classified as (
+    select
+        p.source_system,
+        cast(p.resource_id as varbinary(1000)) as resource,
+        c.primary_type,
+        row_number() over (
+            partition by p.source_system, cast(p.resource_id as varbinary(1000))
+            order by p.updated_utc desc, p.source_page_id
+        ) as place
+    from sem.SourcePage as p
+    join sem.PageClassification as c on c.source_page_id = p.source_page_id and c.is_current = 1
+    where p.is_active = 1 and c.primary_type is not null
+)
+select x.source_id, k.primary_type
+from vector.source_registry as x
+join ingest.IngestRecords as r on r.ingest_id = x.ingest_id
+join classified as k
+    on k.place = 1 and k.source_system = r.source_system and k.resource = cast(r.resource_id as varbinary(1000))
+order by x.source_id;
+
 -- name: list_reselected_records
 -- Examined records that were left out and would not be now, or the other way round. Words are compared by their bytes, as
 -- the program compares them, whatever the collation.

@@ -8,8 +8,12 @@ import pytest
 
 from holocron_assets.errors import ConfigurationError
 from holocron_assets.planning import plan
+from holocron_assets.retrieval.filters import Filters
 from holocron_assets.sections import SourceSettings
+from holocron_assets.stages.index_recall import count_differences
+from holocron_assets.stages.indexing import IndexPlace, refresh_index
 from holocron_assets.status import status_of
+from tests.indexes import only_space
 from tests.world import World, page_row, prose, silent
 
 TABLES = """
@@ -189,3 +193,36 @@ def test_without_pages_there_is_nothing_to_link(world: World) -> None:
 
     with pytest.raises(ConfigurationError, match="Leave `link_pages` out"):
         world.extract()
+
+
+def found(world: World, page_type: str) -> list[str]:
+    """The titles of what a search finds on pages of a type."""
+    result = world.search("topic", top_k=9, filters=Filters(page_type=(page_type,)))
+    return sorted({str(hit.title) for hit in result.hits})
+
+
+def test_a_search_filters_by_what_a_page_is_called_now(classified: World) -> None:
+    """Classified, called something else, or not classified any more after it was cut: the index follows by itself."""
+    classify(classified, 3, "Droid")
+    embedded(classified)
+    assert found(classified, "Droid") == ["Gamma"]
+
+    classify(classified, 1, "Droid")
+    assert found(classified, "droid") == ["Alpha", "Gamma"]
+    classify(classified, 3, "Starship")
+    assert (found(classified, "Droid"), found(classified, "Starship")) == (["Alpha"], ["Gamma"])
+    classified.rows("update sem.PageClassification set is_current = 0")
+    assert (found(classified, "Droid"), found(classified, "Starship")) == ([], [])
+
+
+def test_an_index_is_not_read_anew_for_the_class_of_one_page(classified: World) -> None:
+    """Only the chunks of the page that was classified come in again."""
+    embedded(classified)
+    space, place = only_space(classified), IndexPlace.of(classified.settings)
+    before = refresh_index(classified.store, space, place)
+
+    classify(classified, 2, "Droid")
+    after = refresh_index(classified.store, space, place)
+
+    assert 0 < after.added == after.retired < before.added
+    assert count_differences(classified.store, space, after.index) == (0, 0)
