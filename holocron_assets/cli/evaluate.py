@@ -36,7 +36,7 @@ def command(collection: str | None, *, space: str | None, methods: tuple[str, ..
     """Ask the judged queries of COLLECTION, a folder or `sample`, and say how much of what is right was found.
 
     Without COLLECTION, those of the settings. What is found is kept, and compared with the last time and with other
-    spaces; a significant loss makes the exit code 1.
+    spaces; a significant loss makes the exit code 1, until what was lost is found again.
     """
     settings = load_settings()
     store = command_store(settings)
@@ -59,7 +59,7 @@ def command(collection: str | None, *, space: str | None, methods: tuple[str, ..
     else:
         for report in reports:
             _show(report)
-    if any(one.since_last and one.since_last.difference.is_loss for report in reports for one in report.evaluated):
+    if any(one.loss for report in reports for one in report.evaluated):
         sys.exit(1)
 
 
@@ -100,6 +100,8 @@ def _row(one: Evaluated, report: EvaluationReport) -> list[object]:
         changed = "first"
     else:
         changed = f"{one.since_last.difference.mean:+.4f}, p {one.since_last.difference.p:.3f}, {_word(one.since_last)}"
+        if one.loss and one.loss.old != one.since_last.old:
+            changed += f"; {one.loss.difference.mean:+.4f} since {one.loss.old.evaluated_utc:%Y-%m-%d}, worse"
     return [one.evaluation.method + mark, *figures, changed]
 
 
@@ -115,7 +117,8 @@ def _plain(report: EvaluationReport) -> dict[str, Any]:
         "collection": report.collection,
         "winner": report.winner.method,
         "evaluations": [
-            asdict(one.evaluation) | {"is_new": one.is_new, "since_last": _difference(one.since_last)}
+            asdict(one.evaluation)
+            | {"is_new": one.is_new, "since_last": _difference(one.since_last), "loss": _difference(one.loss)}
             for one in report.evaluated
         ],
         "rivals": [{"space": rival.slug, **(_difference(one) or {})} for rival, one in report.rivals],

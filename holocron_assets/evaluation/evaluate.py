@@ -16,6 +16,7 @@ from holocron_assets.evaluation.comparing import (
     Comparison,
     compare_evaluations,
     compare_spaces,
+    loss_of,
     newest,
     previous,
     winner_of,
@@ -53,12 +54,14 @@ METHODS = (
 class Evaluated:
     """What a method came to. `is_new`: it is not what was found the last time, which otherwise stands.
 
-    `since_last` compares it with the evaluation before it, where there was one.
+    `since_last` compares it with the evaluation before it, where there was one. `loss` says what is significantly less
+    than it was, and not found again since.
     """
 
     evaluation: Evaluation
     is_new: bool
     since_last: Comparison | None
+    loss: Comparison | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +174,10 @@ def _embedded(around: Surroundings, space: EmbeddingSpace, texts: Sequence[str])
 
 
 def _keep(session: Session, found: Sequence[tuple[Evaluation, Sequence[QueryMetrics]]]) -> dict[uuid.UUID, bool]:
-    """Store what is not what the last evaluation found; returns for each that stands whether it is new."""
+    """Store what is not what the last evaluation found; returns for each that stands whether it is new.
+
+    One that finds the same among more or fewer chunks stands, and says so.
+    """
     first, _ = found[0]
     history = evaluations.list_evaluations(session, first.collection)
     kept = {}
@@ -182,6 +188,7 @@ def _keep(session: Session, found: Sequence[tuple[Evaluation, Sequence[QueryMetr
             evaluations.insert_evaluation_queries(session, evaluation.evaluation_id, measured)
             kept[evaluation.evaluation_id] = True
         else:
+            evaluations.update_evaluation_chunk_count(session, last.evaluation_id, evaluation.chunk_count)
             kept[last.evaluation_id] = False
     return kept
 
@@ -197,7 +204,7 @@ def _last(history: Sequence[Evaluation], evaluation: Evaluation) -> Evaluation |
 
 
 def _is_same(session: Session, last: Evaluation, evaluation: Evaluation, measured: Sequence[QueryMetrics]) -> bool:
-    counts = [(one.chunk_count, one.skipped_count, one.unknown_count) for one in (last, evaluation)]
+    counts = [(one.skipped_count, one.unknown_count) for one in (last, evaluation)]
     return counts[0] == counts[1] and evaluations.list_evaluation_queries(session, last.evaluation_id) == list(measured)
 
 
@@ -210,7 +217,8 @@ def _report(
     for key, is_new in kept.items():
         before = previous(history, known[key])
         since_last = compare_evaluations(session, before, known[key]) if before else None
-        evaluated.append(Evaluated(evaluation=known[key], is_new=is_new, since_last=since_last))
+        loss = loss_of(session, history, known[key])
+        evaluated.append(Evaluated(evaluation=known[key], is_new=is_new, since_last=since_last, loss=loss))
     rivals = [
         (rival, comparison)
         for rival in spaces.list_spaces(session)

@@ -71,6 +71,11 @@ def update_evaluation_winner(session: Session, winner: Evaluation) -> int:
     )
 
 
+def update_evaluation_chunk_count(session: Session, evaluation_id: uuid.UUID, chunk_count: int) -> int:
+    """Say among how many chunks the same was found again; returns 1 if that is another number."""
+    return session.execute("update_evaluation_chunk_count", evaluation_id=evaluation_id, chunk_count=chunk_count)
+
+
 def list_evaluations(session: Session, collection: str | None = None) -> list[Evaluation]:
     """The evaluations on a collection, or on all of them, the newest first."""
     return [_evaluation(row) for row in session.rows("list_evaluations", collection=collection)]

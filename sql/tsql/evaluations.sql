@@ -31,6 +31,11 @@ where embedding_space_id = :embedding_space_id
     and collection = :collection
     and is_winner <> case when evaluation_id = :evaluation_id then cast(1 as bit) else cast(0 as bit) end;
 
+-- name: update_evaluation_chunk_count
+update vector.retrieval_evaluation
+set chunk_count = :chunk_count
+where evaluation_id = :evaluation_id and chunk_count <> :chunk_count;
+
 -- name: list_evaluations
 select
     evaluation_id, embedding_space_id, run_id, collection, collection_sha256, judged, method, top_k, query_count,

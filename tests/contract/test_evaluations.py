@@ -98,6 +98,18 @@ def test_one_evaluation_wins(world: World, evaluation: Evaluation) -> None:
     assert changed == [1, 1, 2, 0]
 
 
+def test_what_is_found_again_among_more_is_said(world: World, evaluation: Evaluation) -> None:
+    """Only the number of chunks of that evaluation changes, and once."""
+    write(world.store, insert, evaluation)
+
+    changed = [
+        write(world.store, evaluations.update_evaluation_chunk_count, evaluation.evaluation_id, 9) for _ in range(2)
+    ]
+
+    assert read(world.store, evaluations.list_evaluations) == [replace(evaluation, chunk_count=9)]
+    assert changed == [1, 0]
+
+
 def test_judgements_can_name_what_is_searched(world: World) -> None:
     """Sources and chunks are found by their ids while they are current, and nothing else is."""
     sources = ["mediawiki:testwiki:page/1", "mediawiki:testwiki:page/2"]

@@ -195,3 +195,19 @@ def test_spaces_are_compared_by_their_best_methods(world: World, spaces: list[Em
     assert (comparison.old.method, comparison.new.method) == ("vector", "lexical")
     assert comparison.difference.is_loss
     assert read(world.store, compare_spaces, new, old)[0].difference.is_gain
+
+
+def test_a_loss_is_one_until_it_is_found_again(world: World, spaces: list[EmbeddingSpace], stored: Stored) -> None:
+    """Whatever else changes in between, and however little less is found each time."""
+    stored(GOOD)
+    good = stored(GOOD)
+    losses = [stored(BAD), stored([*BAD[:7], 0.7]), stored([*BAD[:7], 0.5])]
+
+    found = looked(world, spaces)
+    history = read(world.store, evaluations.list_evaluations)
+    told = [read(world.store, comparing.loss_of, history, one) for one in losses]
+    stored([*GOOD[:7], 0.9])
+
+    assert not found.holds
+    assert [one.old if one else None for one in told] == [good] * 3
+    assert looked(world, spaces).holds

@@ -279,3 +279,27 @@ def test_a_ranking_without_its_score_is_an_error() -> None:
     """Two kinds of score are never mixed up: what a method ranks by must be there."""
     with pytest.raises(ValueError, match="found by vector, and has no cosine_similarity"):
         rank_documents(Long([1]), ["q"], np.zeros((1, 2), np.float32), VECTOR, of_chunks=False)
+
+
+def test_a_loss_outlives_a_page_that_is_of_no_concern(world: World, space: EmbeddingSpace, tmp_path: Path) -> None:
+    """What was found the same among more chunks is kept once, and what was lost is still lost."""
+    asked = own(tmp_path)
+    first = evaluated(world, space, asked, [LEXICAL])
+    for n in range(1, 7):
+        text = prose(f"topic {n % 6 + 1}", 2500)
+        world.add(page_row(f"Page {n}", n, text, revision=2, fetched_at=world.next_day()))
+    world.extract()
+    world.chunk(allow_mass_change=True)
+    world.embed()
+    lost = evaluated(world, space, asked, [LEXICAL])
+    world.add(page_row("Page 9", 9, "Nothing of the kind.", fetched_at=world.next_day()))
+    world.run()
+
+    after = evaluated(world, space, asked, [LEXICAL])
+
+    (before,), (now,) = lost.evaluated, after.evaluated
+    assert before.loss
+    assert now.loss
+    assert now.loss.old.evaluation_id == first.evaluated[0].evaluation.evaluation_id
+    assert (now.is_new, now.evaluation.evaluation_id) == (False, before.evaluation.evaluation_id)
+    assert now.evaluation.chunk_count == before.evaluation.chunk_count + 1
