@@ -12,11 +12,11 @@ from holocron_assets.assets.search_index import search_index
 from holocron_assets.assets.steps import logged_progress, mark_permanent, origin_of, step_errors
 from holocron_assets.errors import ConfigurationError, HolocronError, StoreError, TransientError
 from holocron_assets.evaluation.collections import Collection
-from holocron_assets.evaluation.comparing import retrieval_did_not_get_worse
+from holocron_assets.evaluation.comparing import METHODS, retrieval_did_not_get_worse
 from holocron_assets.evaluation.corpora import OpenStore
-from holocron_assets.evaluation.evaluate import METHODS, EvaluationReport, Surroundings, evaluate
+from holocron_assets.evaluation.evaluate import EvaluationReport, Surroundings, evaluate
 from holocron_assets.evaluation.metrics import METRICS
-from holocron_assets.evaluation.named import NONE_NAMED, named_collections
+from holocron_assets.evaluation.named import NONE_NAMED, deciding_names, named_collections
 from holocron_assets.partitions import SPACES
 from holocron_assets.ports import ProviderCatalog, Session, Store
 from holocron_assets.preflight import prepare
@@ -103,16 +103,15 @@ def _evaluate(
     context: dg.AssetExecutionContext, around: Surroundings, space: EmbeddingSpace, collections: Sequence[Collection]
 ) -> list[EvaluationReport]:
     reports = []
+    named = deciding_names(around.store, around.settings)
     for collection in collections:
         progress = logged_progress(context, f"{space.slug} on {collection.name}")
-        report = evaluate(around, space, collection, METHODS, origin_of(context), progress)
+        report = evaluate(around, space, collection, METHODS, origin_of(context), progress, named=named)
         reports.append(report)
         for rival, comparison in report.rivals:
             context.log.info(f"{space.slug} beside {rival.slug}: {comparison}")
-        if report.winner.unknown_count:
-            context.log.warning(
-                f"{collection.name}: {report.winner.unknown_count} judgements are of what the store does not hold"
-            )
+        if unknown := report.evaluated[0].evaluation.unknown_count:
+            context.log.warning(f"{collection.name}: {unknown} judgements are of what the store does not hold")
     return reports
 
 
@@ -139,21 +138,24 @@ def _metadata(store: Store, reports: Sequence[EvaluationReport]) -> dict[str, An
     metadata: dict[str, Any] = {}
     for report in reports:
         about = f"{report.collection}: "
-        metadata |= {f"{about}{METRICS[name]}": value for name, value in asdict(report.winner.metrics).items()}
+        best = report.winner or report.evaluated[0].evaluation
+        metadata |= {f"{about}{METRICS[name]}": value for name, value in asdict(best.metrics).items()}
         metadata |= {
-            f"{about}method to use": report.winner.method,
-            f"{about}queries": report.winner.query_count,
+            f"{about}best method": best.method,
+            f"{about}queries": best.query_count,
             f"{about}evaluations that are new": sum(one.is_new for one in report.evaluated),
-            f"{about}judgements of nothing there": report.winner.unknown_count,
+            f"{about}judgements of nothing there": best.unknown_count,
             f"{about}methods": _table(report),
             f"{about}nDCG@10 by method": pictures.shares(
                 f"nDCG@10 on {report.collection}",
                 {one.evaluation.method: one.evaluation.metrics.ndcg_at_10 for one in report.evaluated},
             ),
             f"{about}queries by nDCG@10": pictures.bars(
-                f"Queries by nDCG@10, {report.winner.method}", "hundredths", _spread(store, report.winner)
+                f"Queries by nDCG@10, {best.method}", "hundredths", _spread(store, best)
             ),
         }
+        if report.used:
+            metadata["method to use"] = report.used.method
     return metadata
 
 

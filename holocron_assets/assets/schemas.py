@@ -136,7 +136,7 @@ EVALUATIONS = {
     "recall_at_100": ("float", "Among the first hundred."),
     "mrr_at_10": ("float", "1 / rank of the first relevant one."),
     "map_at_100": ("float", "The precision at each relevant one."),
-    "is_winner": ("boolean", "Whether searches should rank so, as far as this collection says."),
+    "is_winner": ("boolean", "Whether searches in the space rank so."),
     "evaluated_utc": ("timestamp", "When this was found first; finding it again writes nothing."),
 }
 EMBEDDING_SPACES = {

@@ -12,10 +12,10 @@ from holocron_assets.cli.output import console, json_option, print_json, progres
 from holocron_assets.composition import command_store, installed_providers
 from holocron_assets.errors import ConfigurationError
 from holocron_assets.evaluation.collections import Collection, read_collection
-from holocron_assets.evaluation.comparing import Comparison
-from holocron_assets.evaluation.evaluate import METHODS, Evaluated, EvaluationReport, Surroundings, evaluate
+from holocron_assets.evaluation.comparing import METHODS, Comparison
+from holocron_assets.evaluation.evaluate import Evaluated, EvaluationReport, Surroundings, evaluate
 from holocron_assets.evaluation.metrics import METRICS
-from holocron_assets.evaluation.named import NONE_NAMED, named_collections, sample_collection
+from holocron_assets.evaluation.named import NONE_NAMED, deciding_names, named_collections, sample_collection
 from holocron_assets.ports import Session, Store
 from holocron_assets.preflight import prepare
 from holocron_assets.promotion import DEFAULT, space_of_alias
@@ -50,10 +50,11 @@ def command(collection: str | None, *, space: str | None, methods: tuple[str, ..
     )
     chosen = read(store, _chosen, space)
     origin = command_origin("evaluate", settings)
+    named = deciding_names(store, settings, collection)
     reports = []
     for one in _collections(store, settings, collection):
         with progress_bar(f"{one.name}", quiet=as_json) as progress:
-            reports.append(evaluate(around, chosen, one, asked, origin, progress))
+            reports.append(evaluate(around, chosen, one, asked, origin, progress, named=named))
     if as_json:
         print_json([_plain(report) for report in reports])
     else:
@@ -78,7 +79,7 @@ def _collections(store: Store, settings: Settings, wanted: str | None) -> list[C
 
 
 def _show(report: EvaluationReport) -> None:
-    of = report.winner
+    of = report.winner or report.evaluated[0].evaluation
     title = f"{report.space.slug} on {report.collection}: {of.query_count:,} queries, {of.chunk_count:,} chunks"
     columns = ["method", *METRICS.values(), "since the last"]
     console().print(rows_table(title, columns, [_row(one, report) for one in report.evaluated], prose="since the last"))
@@ -88,13 +89,29 @@ def _show(report: EvaluationReport) -> None:
             f"{of.unknown_count:,} judgements are of what this store does not hold.",
             "yellow",
         )
-    say(f"* the method to use for {report.space.slug}: {of.method}")
+    _show_method(report)
     for rival, comparison in report.rivals:
         say(f"compared with {rival.slug}: {comparison}, {_word(comparison)}")
 
 
+def _show_method(report: EvaluationReport) -> None:
+    """Which method won here, and which searches use."""
+    space, winner, used = report.space.slug, report.winner, report.used
+    if winner is not None and used is not None and winner.evaluation_id == used.evaluation_id:
+        say(f"* the method to use for {space}: {winner.method}")
+        return
+    if winner is None:
+        say("No method won: not every one was evaluated on this collection. Leave `--method` out for that.", "yellow")
+    else:
+        say(f"* the best on {report.collection}: {winner.method}")
+    if used is not None:
+        say(f"Searches in {space} rank by {used.method}, as was best on {used.collection}.")
+    else:
+        say(f"Searches in {space} rank by {Method()}: `evaluation.collections` names nothing that says otherwise.")
+
+
 def _row(one: Evaluated, report: EvaluationReport) -> list[object]:
-    mark = " *" if one.evaluation.evaluation_id == report.winner.evaluation_id else ""
+    mark = " *" if report.winner and one.evaluation.evaluation_id == report.winner.evaluation_id else ""
     figures = [f"{value:.4f}" for value in asdict(one.evaluation.metrics).values()]
     if one.since_last is None:
         changed = "first"
@@ -115,7 +132,8 @@ def _plain(report: EvaluationReport) -> dict[str, Any]:
     return {
         "space": report.space.slug,
         "collection": report.collection,
-        "winner": report.winner.method,
+        "winner": report.winner.method if report.winner else None,
+        "used": report.used.method if report.used else None,
         "evaluations": [
             asdict(one.evaluation)
             | {"is_new": one.is_new, "since_last": _difference(one.since_last), "loss": _difference(one.loss)}

@@ -64,12 +64,17 @@ class Collection:
         return [one for one in self.queries if any(gain > 0 for gain in self.judgements.get(one.query_id, {}).values())]
 
 
+def collection_name(folder: Path) -> str:
+    """What a collection is called by its folder: small letters, digits and dashes."""
+    return re.sub(r"[^a-z0-9]+", "-", folder.resolve().name.lower()).strip("-")[:_LONGEST_NAME] or "collection"
+
+
 def read_collection(folder: Path, name: str | None = None) -> Collection:
     """The collection in a folder, named as the folder is unless a name is given.
 
     Raises `InputError` that names file and line where it is malformed, and counts judgements of what is not there.
     """
-    name = name or re.sub(r"[^a-z0-9]+", "-", folder.resolve().name.lower()).strip("-")[:_LONGEST_NAME] or "collection"
+    name = name or collection_name(folder)
     corpus = folder / _CORPUS
     has_corpus = corpus.is_file()
     judged_in = _judgements_file(folder)

@@ -6,18 +6,24 @@ All of it by nDCG@10, paired by query, and only between evaluations on the very 
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 import numpy as np
 
 from holocron_assets.evaluation.statistics import ALPHA, Difference, compare, sign_flip_p
 from holocron_assets.ports import Session
 from holocron_assets.records import EmbeddingSpace
-from holocron_assets.retrieval.hits import Method, Mode
+from holocron_assets.retrieval.hits import Fusion, Method, Mode
 from holocron_assets.tables import evaluations
 from holocron_assets.tables.evaluations import Evaluation, Judged
 from holocron_assets.verification.finding import Finding
 
+#: The ways of ranking that are evaluated where none is named.
+METHODS = (
+    Method(mode=Mode.VECTOR),
+    Method(mode=Mode.LEXICAL),
+    Method(fusion=Fusion.RRF),
+    Method(fusion=Fusion.WEIGHTED),
+)
 #: A simpler method wins if it is no more than this behind the best.
 NEAR = 0.01
 #: So many evaluations before one are looked at for the last that was no loss.
@@ -90,29 +96,61 @@ def winner_of(session: Session, candidates: Sequence[Evaluation]) -> Evaluation:
     return best
 
 
-def best_method(session: Session, space_id: uuid.UUID) -> Method | None:
-    """The way of ranking that won the last evaluation of a space; None while there was none.
+def winner_on(session: Session, history: Sequence[Evaluation], space_id: uuid.UUID, sha256: str) -> Evaluation | None:
+    """The method to use for a space as far as a collection says; None unless every one of `METHODS` was evaluated.
 
-    One on the user's own sources or chunks counts for more than one on documents that a collection brought.
+    What was not evaluated might have won.
     """
-    winners = [
-        one for one in evaluations.list_evaluations(session) if one.is_winner and one.embedding_space_id == space_id
-    ]
-    own = [one for one in winners if one.judged is not Judged.CORPUS]
-    return next((Method.parse(one.method) for one in chain(own, winners)), None)
+    candidates = newest(history, space_id, sha256)
+    if {str(one) for one in METHODS} - {one.method for one in candidates}:
+        return None
+    return winner_of(session, candidates)
+
+
+def deciding_winner(
+    session: Session, space_id: uuid.UUID, named: Sequence[str], current: Mapping[str, str]
+) -> Evaluation | None:
+    """The winner that searches in a space go by: that on the first of the named collections that has one.
+
+    Collections of the user's own sources or chunks come before those that bring documents. `current` has the hashes of
+    those whose files were just read; of the others the last that was evaluated counts.
+    """
+    history = [one for one in evaluations.list_evaluations(session) if one.embedding_space_id == space_id]
+    last: dict[str, Evaluation] = {}
+    for one in history:
+        if current.get(one.collection, one.collection_sha256) == one.collection_sha256:
+            last.setdefault(one.collection, one)
+    known = [last[name] for name in named if name in last]
+    winners = (
+        winner_on(session, history, space_id, one.collection_sha256)
+        for one in sorted(known, key=lambda one: one.judged is Judged.CORPUS)
+    )
+    return next((one for one in winners if one), None)
+
+
+def best_method(session: Session, space_id: uuid.UUID) -> Method | None:
+    """The way of ranking that is marked as the one to use for a space; None while none is."""
+    marked = marked_evaluation(evaluations.list_evaluations(session), space_id)
+    return Method.parse(marked.method) if marked else None
+
+
+def marked_evaluation(history: Sequence[Evaluation], space_id: uuid.UUID) -> Evaluation | None:
+    """The evaluation by which searches in a space rank."""
+    return next((one for one in history if one.is_winner and one.embedding_space_id == space_id), None)
 
 
 def compare_spaces(session: Session, old: uuid.UUID, new: uuid.UUID) -> list[Comparison]:
-    """Each by the method that won for it, on every collection that both were evaluated on."""
-    winners: dict[tuple[uuid.UUID, str], Evaluation] = {}
-    for one in evaluations.list_evaluations(session):
-        if one.is_winner:
-            winners.setdefault((one.embedding_space_id, one.collection_sha256), one)
-    return [
-        compare_evaluations(session, before, after)
-        for (space_id, sha256), before in winners.items()
-        if space_id == old and (after := winners.get((new, sha256)))
-    ]
+    """On every collection that both were evaluated on, each by its best of the methods that both were evaluated by."""
+    history = evaluations.list_evaluations(session)
+    before, after = newest(history, old), newest(history, new)
+    found = []
+    for sha256 in dict.fromkeys(one.collection_sha256 for one in before):
+        alike = [[one for one in some if one.collection_sha256 == sha256] for some in (before, after)]
+        both = {one.method for one in alike[0]} & {one.method for one in alike[1]}
+        if both:
+            best = [winner_of(session, [one for one in some if one.method in both]) for some in alike]
+            found.append(compare_evaluations(session, *best))
+    return found
 
 
 def retrieval_did_not_get_worse(session: Session, spaces: Sequence[EmbeddingSpace]) -> Finding:

@@ -16,10 +16,12 @@ from holocron_assets.evaluation.comparing import (
     Comparison,
     compare_evaluations,
     compare_spaces,
+    deciding_winner,
     loss_of,
+    marked_evaluation,
     newest,
     previous,
-    winner_of,
+    winner_on,
 )
 from holocron_assets.evaluation.corpora import OpenStore, corpus_settings, fill_corpus_store
 from holocron_assets.evaluation.judging import Judgements, judge
@@ -27,7 +29,7 @@ from holocron_assets.evaluation.metrics import DEPTH, QueryMetrics, mean, measur
 from holocron_assets.evaluation.ranking import Ranker, rank_documents
 from holocron_assets.ports import Progress, ProviderCatalog, Purpose, Session, Store
 from holocron_assets.records import EmbeddingSpace, JobType
-from holocron_assets.retrieval.hits import Fusion, Method, Mode
+from holocron_assets.retrieval.hits import Method
 from holocron_assets.runs import Origin, recorded_run
 from holocron_assets.settings import Settings
 from holocron_assets.spaces import require_same_space
@@ -40,14 +42,6 @@ from holocron_assets.transactions import read, write
 from holocron_assets.vectors import require_valid
 
 STAGE = "evaluate"
-
-#: The ways of ranking that are evaluated where none is named.
-METHODS = (
-    Method(mode=Mode.VECTOR),
-    Method(mode=Mode.LEXICAL),
-    Method(fusion=Fusion.RRF),
-    Method(fusion=Fusion.WEIGHTED),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,13 +62,15 @@ class Evaluated:
 class EvaluationReport:
     """What evaluating a space on a collection found. `winner` may be a method of an earlier evaluation.
 
-    `rivals` compares the other active spaces with this one, each by the method that won for it, from it to this one.
+    It is None where not every method was ever evaluated on it. `used` is what searches rank by, on whatever collection
+    it won. `rivals` compares the other active spaces with this one, each by its best method, from it to this one.
     """
 
     space: EmbeddingSpace
     collection: str
     evaluated: Sequence[Evaluated]
-    winner: Evaluation
+    winner: Evaluation | None
+    used: Evaluation | None
     rivals: Sequence[tuple[EmbeddingSpace, Comparison]]
 
 
@@ -95,9 +91,13 @@ def evaluate(
     methods: Sequence[Method],
     origin: Origin,
     progress: Progress,
+    *,
+    named: Sequence[str] = (),
 ) -> EvaluationReport:
     """Ask every judged query, by every method; what an evaluation finds that the last one found too is not kept twice.
 
+    `named` are the collections that say how searches in the space rank, the first of all; without any this one says
+    nothing of that.
     Raises `InputError` where a collection judges nothing that is there, `NotReadyError` where the space has no vectors,
     and `SpaceMismatchError` where its model no longer serves it.
     """
@@ -140,7 +140,9 @@ def evaluate(
             progress(number, len(methods))
         kept = write(store, _keep, found)
         # Comparing takes a while where queries are many: not in the transaction that writes.
-        write(store, evaluations.update_evaluation_winner, read(store, _winner, space, collection))
+        winner = read(store, deciding_winner, key, named, {collection.name: collection.sha256})
+        if winner is not None:
+            write(store, evaluations.update_evaluation_winner, winner)
         run.count(
             queries_asked=len(judgements.queries) * len(methods), evaluations_stored=sum(map(bool, kept.values()))
         )
@@ -193,11 +195,6 @@ def _keep(session: Session, found: Sequence[tuple[Evaluation, Sequence[QueryMetr
     return kept
 
 
-def _winner(session: Session, space: EmbeddingSpace, collection: Collection) -> Evaluation:
-    history = evaluations.list_evaluations(session, collection.name)
-    return winner_of(session, newest(history, space.embedding_space_id, collection.sha256))
-
-
 def _last(history: Sequence[Evaluation], evaluation: Evaluation) -> Evaluation | None:
     alike = newest(history, evaluation.embedding_space_id, evaluation.collection_sha256)
     return next((one for one in alike if one.method == evaluation.method), None)
@@ -226,5 +223,11 @@ def _report(
         for comparison in compare_spaces(session, rival.embedding_space_id, space.embedding_space_id)
         if comparison.new.collection_sha256 == collection.sha256
     ]
-    (winner,) = [one for one in history if one.is_winner and one.embedding_space_id == space.embedding_space_id]
-    return EvaluationReport(space=space, collection=collection.name, evaluated=evaluated, winner=winner, rivals=rivals)
+    return EvaluationReport(
+        space=space,
+        collection=collection.name,
+        evaluated=evaluated,
+        winner=winner_on(session, history, space.embedding_space_id, collection.sha256),
+        used=marked_evaluation(evaluations.list_evaluations(session), space.embedding_space_id),
+        rivals=rivals,
+    )

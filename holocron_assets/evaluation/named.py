@@ -1,7 +1,9 @@
 """The collections that the settings name."""
 
+from pathlib import Path
+
 from holocron_assets import sample as bundled
-from holocron_assets.evaluation.collections import Collection, read_collection
+from holocron_assets.evaluation.collections import Collection, collection_name, read_collection
 from holocron_assets.ports import Store
 from holocron_assets.settings import SAMPLE, Settings
 from holocron_assets.tables import ingest_records
@@ -24,9 +26,23 @@ def named_collections(store: Store, settings: Settings) -> list[Collection]:
 
     Raises `InputError` where one is malformed.
     """
-    elsewhere = read(store, ingest_records.count_ingest_records, bundled.SOURCE_NAME).records_from_elsewhere
     return [
         sample_collection() if name == SAMPLE else read_collection(settings.path(name))
-        for name in settings.evaluation.collections
-        if name != SAMPLE or not elsewhere
+        for name in _names(store, settings)
     ]
+
+
+def deciding_names(store: Store, settings: Settings, wanted: str | None = None) -> list[str]:
+    """What the collections are called by which searches rank: those that the settings name, in their order.
+
+    None of them where `wanted`, the folder of one or the sample's name, is not among them.
+    """
+    names = _names(store, settings)
+    if wanted is not None and wanted not in names and Path(wanted).resolve() not in map(settings.path, names):
+        return []
+    return [SAMPLE if name == SAMPLE else collection_name(settings.path(name)) for name in names]
+
+
+def _names(store: Store, settings: Settings) -> list[str]:
+    elsewhere = read(store, ingest_records.count_ingest_records, bundled.SOURCE_NAME).records_from_elsewhere
+    return [name for name in settings.evaluation.collections if name != SAMPLE or not elsewhere]

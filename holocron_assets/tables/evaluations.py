@@ -27,7 +27,7 @@ class Evaluation:
     """How well a space was searched by a method, on average over the queries of a collection.
 
     `skipped_count` are queries for which nothing in the store is relevant, `unknown_count` judgements of what is not
-    there. `is_winner`: of the methods, this is the one to use for the space, as far as this collection says.
+    there. `is_winner`: this is the method to use for the space, whatever its other evaluations say.
     """
 
     evaluation_id: uuid.UUID
@@ -62,11 +62,10 @@ def insert_evaluation_queries(session: Session, evaluation_id: uuid.UUID, measur
 
 
 def update_evaluation_winner(session: Session, winner: Evaluation) -> int:
-    """Mark an evaluation as the winner of its space and collection, and no other; returns how many marks changed."""
+    """Mark an evaluation as the winner of its space, and no other; returns how many marks changed."""
     return session.execute(
         "update_evaluation_winner",
         embedding_space_id=winner.embedding_space_id,
-        collection=winner.collection,
         evaluation_id=winner.evaluation_id,
     )
 

@@ -24,11 +24,10 @@ where not exists (
 );
 
 -- name: update_evaluation_winner
--- Of a space and a collection one evaluation is marked, and no other.
+-- Of a space one evaluation is marked, and no other.
 update vector.retrieval_evaluation
 set is_winner = evaluation_id = :evaluation_id
 where embedding_space_id = :embedding_space_id
-    and collection = :collection
     and is_winner <> (evaluation_id = :evaluation_id);
 
 -- name: update_evaluation_chunk_count

@@ -24,11 +24,10 @@ where not exists (
 );
 
 -- name: update_evaluation_winner
--- Of a space and a collection one evaluation is marked, and no other.
+-- Of a space one evaluation is marked, and no other.
 update vector.retrieval_evaluation
 set is_winner = case when evaluation_id = :evaluation_id then cast(1 as bit) else cast(0 as bit) end
 where embedding_space_id = :embedding_space_id
-    and collection = :collection
     and is_winner <> case when evaluation_id = :evaluation_id then cast(1 as bit) else cast(0 as bit) end;
 
 -- name: update_evaluation_chunk_count

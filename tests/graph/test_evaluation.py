@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from holocron_assets.evaluation.evaluate import METHODS
+from holocron_assets.evaluation.comparing import METHODS
 from holocron_assets.sections import EvaluationSettings
 from holocron_assets.tables import spaces
 from holocron_assets.transactions import read
@@ -71,7 +71,7 @@ def test_a_partition_is_evaluated(graph: Graph) -> None:
 
     found = figures(result)
     assert result.success
-    assert found["own: method to use"] == "lexical"
+    assert (found["own: best method"], found["method to use"]) == ("lexical", "lexical")
     assert found["own: queries"] == 10
     assert found["own: nDCG@10"] > 0.7
     assert {record.data["method"] for record in found["own: methods"]} == {str(one) for one in METHODS}

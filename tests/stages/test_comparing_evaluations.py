@@ -166,15 +166,12 @@ def test_the_best_wins_unless_a_simpler_one_is_as_good(
     assert read(world.store, winner_of, candidates).method == expected
 
 
-def test_the_best_method_is_that_of_the_users_own_texts(
-    world: World, spaces: list[EmbeddingSpace], stored: Stored
-) -> None:
-    """What somebody judged of what is searched counts for more than a public collection, and the newest for most."""
+def test_searches_rank_by_what_is_marked(world: World, spaces: list[EmbeddingSpace], stored: Stored) -> None:
+    """Each space by its own."""
     key = spaces[0].embedding_space_id
+    stored(GOOD, method="vector")
     assert read(world.store, best_method, key) is None
-    stored(GOOD, method="hybrid:rrf:0.5", wins=True)
-    stored(GOOD, method="lexical", collection="newer", wins=True)
-    stored(GOOD, method="vector", collection="public", judged=Judged.CORPUS, wins=True)
+    stored(GOOD, method="lexical", wins=True)
     stored(GOOD, method="hybrid:weighted:0.5", space=spaces[1], wins=True)
 
     assert read(world.store, best_method, key) == Method.parse("lexical")
@@ -182,17 +179,19 @@ def test_the_best_method_is_that_of_the_users_own_texts(
 
 
 def test_spaces_are_compared_by_their_best_methods(world: World, spaces: list[EmbeddingSpace], stored: Stored) -> None:
-    """On each collection that both were evaluated on, query by query."""
+    """On each collection that both were evaluated on, by the methods that both were evaluated by, query by query."""
     old, new = (one.embedding_space_id for one in spaces)
-    stored(GOOD, wins=True)
-    stored(BAD, method="lexical")
-    stored(GOOD, collection="only the first", wins=True)
+    stored(BAD)
+    stored(GOOD, method="lexical")
+    stored([1.0] * 8, method="hybrid:rrf:0.5")
+    stored(GOOD, collection="only the first")
     assert read(world.store, compare_spaces, old, new) == []
-    stored(BAD, method="lexical", space=spaces[1], wins=True)
+    stored([*BAD[:7], 0.7], space=spaces[1])
+    stored([0.2] * 8, method="lexical", space=spaces[1])
 
     (comparison,) = read(world.store, compare_spaces, old, new)
 
-    assert (comparison.old.method, comparison.new.method) == ("vector", "lexical")
+    assert (comparison.old.method, comparison.new.method) == ("lexical", "vector")
     assert comparison.difference.is_loss
     assert read(world.store, compare_spaces, new, old)[0].difference.is_gain
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from holocron_assets.errors import InputError, ModelChangedError, NotReadyError
 from holocron_assets.evaluation.collections import Collection, read_collection
+from holocron_assets.evaluation.comparing import METHODS, best_method
 from holocron_assets.evaluation.corpora import FOLDER, corpus_settings
-from holocron_assets.evaluation.evaluate import METHODS, EvaluationReport, Surroundings, evaluate
+from holocron_assets.evaluation.evaluate import EvaluationReport, Surroundings, evaluate
 from holocron_assets.evaluation.metrics import DEPTH, mean
 from holocron_assets.evaluation.ranking import rank_documents
 from holocron_assets.ports import ProviderCatalog
@@ -23,7 +24,7 @@ from holocron_assets.settings import Settings
 from holocron_assets.stages.canary import CanaryPolicy
 from holocron_assets.stages.reembed import reembed_space
 from holocron_assets.tables import evaluations, spaces
-from holocron_assets.tables.evaluations import Judged
+from holocron_assets.tables.evaluations import Evaluation, Judged
 from holocron_assets.transactions import read
 from resources.stores import open_store
 from resources.stores.base import SqlStore
@@ -77,9 +78,18 @@ def around(world: World, providers: ProviderCatalog | None = None) -> Surroundin
 
 
 def evaluated(
-    world: World, space: EmbeddingSpace, asked: Collection, methods: Sequence[Method] = METHODS
+    world: World,
+    space: EmbeddingSpace,
+    asked: Collection,
+    methods: Sequence[Method] = METHODS,
+    named: Sequence[str] = (),
 ) -> EvaluationReport:
-    return evaluate(around(world), space, asked, methods, ORIGIN, silent)
+    return evaluate(around(world), space, asked, methods, ORIGIN, silent, named=named)
+
+
+def only(report: EvaluationReport) -> Evaluation:
+    """The evaluation by the one method that was asked for, or the first."""
+    return report.evaluated[0].evaluation
 
 
 def test_every_method_is_measured_and_kept(world: World, space: EmbeddingSpace, tmp_path: Path) -> None:
@@ -109,8 +119,8 @@ def test_a_document_is_worth_its_best_chunk(world: World, space: EmbeddingSpace,
 
     # The number of its topic is in every chunk of a page and in few of another.
     assert len(world.current_chunks()) > 6
-    assert report.winner.metrics.ndcg_at_10 > 0.9
-    assert report.winner.metrics.recall_at_10 == 1.0
+    assert only(report).metrics.ndcg_at_10 > 0.9
+    assert only(report).metrics.recall_at_10 == 1.0
 
 
 def test_judgements_may_be_of_chunks(world: World, space: EmbeddingSpace, tmp_path: Path) -> None:
@@ -120,8 +130,8 @@ def test_judgements_may_be_of_chunks(world: World, space: EmbeddingSpace, tmp_pa
 
     report = evaluated(world, space, asked, [LEXICAL])
 
-    assert (report.winner.judged, report.winner.unknown_count) == (Judged.CHUNKS, 1)
-    assert report.winner.metrics.recall_at_100 == 1.0
+    assert (only(report).judged, only(report).unknown_count) == (Judged.CHUNKS, 1)
+    assert only(report).metrics.recall_at_100 == 1.0
 
 
 def test_what_is_not_there_is_counted_and_left_out(world: World, space: EmbeddingSpace, tmp_path: Path) -> None:
@@ -132,8 +142,8 @@ def test_what_is_not_there_is_counted_and_left_out(world: World, space: Embeddin
 
     report = evaluated(world, space, asked, [LEXICAL])
 
-    assert (report.winner.query_count, report.winner.skipped_count, report.winner.unknown_count) == (1, 2, 2)
-    assert report.winner.metrics.recall_at_100 == 1.0
+    assert (only(report).query_count, only(report).skipped_count, only(report).unknown_count) == (1, 2, 2)
+    assert only(report).metrics.recall_at_100 == 1.0
 
 
 def test_a_collection_of_something_else_is_refused(world: World, space: EmbeddingSpace, tmp_path: Path) -> None:
@@ -178,7 +188,7 @@ def test_a_changed_collection_begins_anew(world: World, space: EmbeddingSpace, t
     report = evaluated(world, space, changed, [LEXICAL])
 
     assert [one.since_last for one in report.evaluated] == [None]
-    assert report.winner.collection_sha256 == changed.sha256
+    assert only(report).collection_sha256 == changed.sha256
 
 
 CORPUS = {f"d{n}": prose(f"subject {n}", 2500) for n in range(1, 8)}
@@ -199,8 +209,8 @@ def test_documents_of_a_collection_go_into_a_store_of_their_own(
     report = evaluated(world, space, asked)
 
     assert contents(world) == before
-    assert report.winner.judged is Judged.CORPUS
-    assert report.winner.metrics.recall_at_10 == 1.0
+    assert only(report).judged is Judged.CORPUS
+    assert only(report).metrics.recall_at_10 == 1.0
     assert [path.name for path in (tmp_path / FOLDER).iterdir()] == [f"corpus-{asked.sha256[:12]}.duckdb"]
 
 
@@ -218,7 +228,7 @@ def test_a_filled_corpus_is_kept(world: World, space: EmbeddingSpace, tmp_path: 
     assert max(len(text) for text in provider.last) < 20
     corpus = opened(corpus_settings(world.settings, asked))
     assert len(read(corpus, spaces.list_spaces)) == 2
-    assert report.winner.embedding_space_id == short.embedding_space_id
+    assert only(report).embedding_space_id == short.embedding_space_id
     assert [rival.slug for rival, _ in report.rivals] == [space.slug]
 
 
@@ -237,7 +247,7 @@ def test_a_corpus_whose_model_was_replaced_is_embedded_again(
     after = evaluate(around(world, turned), space, asked, [VECTOR], ORIGIN, silent)
 
     # Everything is turned alike, so that every distance is what it was.
-    assert after.winner.metrics == before.winner.metrics
+    assert only(after).metrics == only(before).metrics
 
 
 @dataclass
@@ -303,3 +313,34 @@ def test_a_loss_outlives_a_page_that_is_of_no_concern(world: World, space: Embed
     assert now.loss.old.evaluation_id == first.evaluated[0].evaluation.evaluation_id
     assert (now.is_new, now.evaluation.evaluation_id) == (False, before.evaluation.evaluation_id)
     assert now.evaluation.chunk_count == before.evaluation.chunk_count + 1
+
+
+def test_no_method_wins_that_was_not_compared_with_all(world: World, space: EmbeddingSpace, tmp_path: Path) -> None:
+    """Some methods alone mark nothing; once the others were evaluated too, the best of all does."""
+    asked, key = own(tmp_path), space.embedding_space_id
+
+    part = evaluated(world, space, asked, [LEXICAL, VECTOR], ["own"])
+    assert (part.winner, part.used, read(world.store, best_method, key)) == (None, None, None)
+    rest = evaluated(world, space, asked, [one for one in METHODS if one not in (LEXICAL, VECTOR)], ["own"])
+
+    assert rest.winner
+    assert rest.used == replace(rest.winner, is_winner=True)
+    assert read(world.store, best_method, key) == Method.parse(rest.winner.method)
+
+
+def test_a_collection_that_is_tried_out_decides_nothing(world: World, space: EmbeddingSpace, tmp_path: Path) -> None:
+    """Nor does a named one while one before it has a winner; the user's own texts come before all with documents."""
+    documents = collection(tmp_path / "Corpus", JUDGED, CORPUS)
+    named = ["corpus", "own", "more"]
+    tried = evaluated(world, space, collection(tmp_path / "toy", {"topic 1": {page(2): 1}}))
+    assert tried.winner
+    assert tried.used is None
+
+    first = evaluated(world, space, documents, named=named)
+    second = evaluated(world, space, own(tmp_path), named=named)
+    third = evaluated(world, space, collection(tmp_path / "more", {"topic 2": {page(3): 1}}), named=named)
+
+    assert [one.used and one.used.collection for one in (first, second, third)] == ["corpus", "own", "own"]
+    again = evaluated(world, space, documents, named=named)
+    assert again.used
+    assert again.used.collection == "own"
