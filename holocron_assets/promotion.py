@@ -103,7 +103,8 @@ def promote(
 
     Raises `NotReadyError` unless the space is active, has a vector of every current chunk that is not quarantined,
     passes its blocking checks, and is served as it was registered; and, but for `despite_loss`, where significantly
-    less is found in it than in the space that the alias means, on any collection that both were evaluated on.
+    less is found in it than in the space that the alias means, on any collection that both were evaluated on, among
+    about as many chunks.
     """
     if not _ALIAS.fullmatch(alias):
         raise ConfigurationError(f"{alias!r} cannot be an alias: small letters, digits, - and _, at most 100 of them")
@@ -115,7 +116,7 @@ def promote(
         reasons = "; ".join(f"{one.claim}: {one.explanation}" for one in broken)
         raise NotReadyError(f"{space.slug} is not fit to be searched. {reasons}")
     evaluated = read(store, _evaluated, space, alias)
-    losses = [str(one) for one in evaluated if one.difference.is_loss]
+    losses = [str(one) for one in evaluated if one.difference.is_loss and one.is_like_with_like]
     if losses and not despite_loss:
         raise NotReadyError(
             f"significantly less is found in {space.slug} than in the space that the alias {alias} means now: "

@@ -124,6 +124,8 @@ def _row(one: Evaluated, report: EvaluationReport) -> list[object]:
 
 def _word(comparison: Comparison) -> str:
     difference = comparison.difference
+    if not comparison.is_like_with_like:
+        return "not to be compared"
     return "worse" if difference.is_loss else "better" if difference.is_gain else "no sure difference"
 
 

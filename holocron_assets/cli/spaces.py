@@ -164,8 +164,8 @@ def promote(space: str, *, alias: str, despite_loss: bool, dry_run: bool, as_jso
     _show_switch(switch, dry_run=dry_run, as_json=as_json)
     if switch.is_change and switch.previous and not as_json:
         for comparison in switch.evaluated:
-            say(f"  {comparison}")
-        if not switch.evaluated:
+            say(f"  {comparison}", None if comparison.is_like_with_like else "yellow")
+        if not any(one.is_like_with_like for one in switch.evaluated):
             say(
                 f"  Whether it finds more than {switch.previous.slug} was not evaluated: `holocron evaluate --space "
                 f"{switch.space.slug}`, and the same of that one.",
@@ -187,7 +187,14 @@ def _show_switch(switch: Switch, *, dry_run: bool, as_json: bool) -> None:
     if as_json:
         names = {"space": switch.space.slug, "previous": switch.previous.slug if switch.previous else None}
         figures = {"quarantined": switch.quarantined, "lacking": switch.lacking}
-        evaluated = [{"collection": one.new.collection, **asdict(one.difference)} for one in switch.evaluated]
+        evaluated = [
+            {
+                "collection": one.new.collection,
+                **asdict(one.difference),
+                "is_like_with_like": one.is_like_with_like,
+            }
+            for one in switch.evaluated
+        ]
         changed = {"changes": switch.is_change, "dry_run": dry_run}
         print_json({"alias": switch.alias, **names, **changed, **figures, "evaluated": evaluated})
         return

@@ -28,22 +28,41 @@ METHODS = (
 NEAR = 0.01
 #: So many evaluations before one are looked at for the last that was no loss.
 _LOOKED_BACK = 30
+#: Spaces whose evaluations searched numbers of chunks that differ by more than this share are not compared.
+_ABOUT = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Two evaluations on one collection, and what differs from the old to the new."""
+    """Two evaluations on one collection, and what differs from the old to the new.
+
+    `is_like_with_like`: of one space, or both searched about as much. Among more chunks each is found less easily, so
+    that a difference would say nothing of two spaces.
+    """
 
     old: Evaluation
     new: Evaluation
     difference: Difference
 
+    @property
+    def is_like_with_like(self) -> bool:
+        """Whether both are of one space, or were made among the same documents or about as many chunks of a store."""
+        if self.old.embedding_space_id == self.new.embedding_space_id or self.new.judged is Judged.CORPUS:
+            return True
+        counts = self.old.chunk_count, self.new.chunk_count
+        return min(counts) >= (1 - _ABOUT) * max(counts)
+
     def __str__(self) -> str:
-        """For messages: both means, and how sure the difference is."""
+        """For messages: both means, how sure the difference is, and whether it says anything."""
         old, new, by = self.old.metrics.ndcg_at_10, self.new.metrics.ndcg_at_10, self.difference
+        among = ""
+        if self.old.chunk_count != self.new.chunk_count:
+            among = f", among {self.new.chunk_count:,} chunks instead of {self.old.chunk_count:,}"
+            among += "" if self.is_like_with_like else ", so nothing follows from it"
         return (
             f"nDCG@10 {new:.3f} instead of {old:.3f} on {self.new.collection} ({by.mean:+.3f}, 95 % between "
             f"{by.low:+.3f} and {by.high:+.3f}, p {by.p:.4f}, {by.queries} queries)"
+            f"{among}"
         )
 
 

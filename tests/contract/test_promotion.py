@@ -242,7 +242,15 @@ def test_a_named_space_is_searched_whatever_an_alias_means(world: World) -> None
     assert world.search("alpha", top_k=1, space=first).space == first
 
 
-def evaluate(world: World, slug: str, values: list[float], collection: str = "own") -> None:
+def evaluate(
+    world: World,
+    slug: str,
+    values: list[float],
+    collection: str = "own",
+    *,
+    chunks: int = 2,
+    judged: Judged = Judged.SOURCES,
+) -> None:
     """Store an evaluation of a space with these values of its queries, as its winner."""
     (space,) = [state.space for state in list_states(world.store) if state.space.slug == slug]
     measured = [
@@ -256,13 +264,13 @@ def evaluate(world: World, slug: str, values: list[float], collection: str = "ow
             run_id=run.run_id,
             collection=collection,
             collection_sha256=f"{collection:0>64}",
-            judged=Judged.SOURCES,
+            judged=judged,
             method="vector",
             top_k=100,
             query_count=len(values),
             skipped_count=0,
             unknown_count=0,
-            chunk_count=2,
+            chunk_count=chunks,
             metrics=mean(measured),
             evaluated_utc=utc_now(),
         )
@@ -314,3 +322,25 @@ def test_what_may_be_chance_stops_no_promotion(world: World) -> None:
     assert searched(world) == second
     assert [one.difference.queries for one in switch.evaluated] == [3]
     assert promoted(world, second).evaluated == ()
+
+
+def test_evaluations_of_other_amounts_of_text_stop_no_promotion(world: World) -> None:
+    """What was found among fewer chunks of the store says nothing; of documents that a collection brings it does."""
+    first, second = slugs(world)
+    fill(world, second)
+    evaluate(world, first, [0.9, 0.8, 0.7, 0.9, 0.6, 0.8], chunks=1000)
+    evaluate(world, second, [0.5, 0.3, 0.4, 0.5, 0.1, 0.4], chunks=2000)
+
+    (comparison,) = promoted(world, second, dry_run=True).evaluated
+    evaluate(world, second, [0.5, 0.3, 0.4, 0.5, 0.1, 0.4], chunks=1040)
+    with pytest.raises(NotReadyError, match="--despite-loss"):
+        promoted(world, second, dry_run=True)
+    evaluate(world, second, [0.9, 0.8, 0.7, 0.9, 0.6, 0.8], chunks=1000)
+    promoted(world, second, dry_run=True)
+    evaluate(world, first, [0.9, 0.8, 0.7, 0.9, 0.6, 0.8], "public", chunks=1000, judged=Judged.CORPUS)
+    evaluate(world, second, [0.5, 0.3, 0.4, 0.5, 0.1, 0.4], "public", chunks=2000, judged=Judged.CORPUS)
+    with pytest.raises(NotReadyError, match="on public"):
+        promoted(world, second, dry_run=True)
+
+    assert not comparison.is_like_with_like
+    assert "among 2,000 chunks instead of 1,000, so nothing follows from it" in str(comparison)
