@@ -2,7 +2,8 @@
 
 -- name: get_index_state
 -- Changes with whatever an index of the space holds: vectors come, go and are replaced, chunks get versions and lose
--- them, sources are described anew. Times are added up, because the newest says nothing where clocks differ.
+-- them or are changed in place by other programs, sources are described anew. Times are added up, because the newest
+-- says nothing where clocks differ.
 select
     (select count(*) from vector.run) as run_count,
     (select count(*) from vector.embedding where embedding_space_id = :embedding_space_id) as embedding_count,
@@ -14,6 +15,7 @@ select
     (select count(*) from vector.embedding_replacement) as replacement_count,
     (select sum(epoch_us(replaced_utc)) from vector.embedding_replacement) as replacement_times,
     (select count(*) from vector.chunk where retired_utc is null) as current_chunk_count,
+    (select bit_xor(hash(chunk_id, content_sha256)) from vector.chunk where retired_utc is null) as chunk_checksum,
     (select count(*) from vector.chunk_version) as version_count,
     (select count(valid_to_utc) from vector.chunk_version) as closed_version_count,
     (select count(*) from vector.source_registry) as source_count,

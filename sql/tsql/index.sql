@@ -2,7 +2,8 @@
 
 -- name: get_index_state
 -- Changes with whatever an index of the space holds: vectors come, go and are replaced, chunks get versions and lose
--- them, sources are described anew. Times are added up, because the newest says nothing where clocks differ.
+-- them or are changed in place by other programs, sources are described anew. Times are added up, because the newest
+-- says nothing where clocks differ.
 select
     (select count_big(*) from vector.run) as run_count,
     (select count_big(*) from vector.embedding where embedding_space_id = :embedding_space_id) as embedding_count,
@@ -17,6 +18,11 @@ select
         from vector.embedding_replacement
     ) as replacement_times,
     (select count_big(*) from vector.chunk where retired_utc is null) as current_chunk_count,
+    (
+        select checksum_agg(checksum(chunk_id, content_sha256))
+        from vector.chunk
+        where retired_utc is null
+    ) as chunk_checksum,
     (select count_big(*) from vector.chunk_version) as version_count,
     (select count_big(valid_to_utc) from vector.chunk_version) as closed_version_count,
     (select count_big(*) from vector.source_registry) as source_count,

@@ -357,7 +357,7 @@ def test_the_index_finds_what_the_store_finds(world: World, templates: Templates
 
 
 def test_a_state_is_another_one_whenever_the_rows_are(world: World, templates: Templates) -> None:
-    """Also where a clock is behind: a source that is described anew at an earlier time than any other."""
+    """Also where a clock is behind, a source is described anew at an earlier time than any other, or by other programs."""
     six_pages(world, templates)
     seen: list[Any] = [state(world)]
     for statement in (
@@ -365,6 +365,7 @@ def test_a_state_is_another_one_whenever_the_rows_are(world: World, templates: T
         "update vector.embedding set run_id = uuid(), vector_sha256 = 'x' "
         "where chunk_id in (select min(chunk_id) from vector.chunk)",
         "update vector.chunk set retired_utc = '2001-01-01' where source_id like '%/3'",
+        "update vector.chunk set content = 'other', content_sha256 = 'y' where source_id like '%/5'",
     ):
         world.rows(statement)
         seen.append(state(world))
