@@ -24,7 +24,7 @@ from holocron_assets.retrieval.manifest import SegmentEntry, sizes
 from holocron_assets.retrieval.recall import graph_recall
 from holocron_assets.retrieval.segment import MOST_ROWS, ROW, Rows, Segment, merge_segments, open_segment, write_segment
 from holocron_assets.retrieval.words import Analyzer
-from holocron_assets.stages.index_wanted import PageTypes
+from holocron_assets.stages.index_wanted import PageTypes, versions
 from holocron_assets.tables import index_rows
 from holocron_assets.transactions import read
 from holocron_assets.vectors import rows_of
@@ -101,10 +101,16 @@ def added(
         yield Part(open_segment(folder / name, space.dimensions), np.ones(count, bool))
 
 
+def is_as_listed(parts: Sequence[Part], keys: pa.Table) -> bool:
+    """Whether the rows that were read for some keys have the versions that the keys say."""
+    chunks = [chunk for part in parts for chunk in part.segment.rows.column("row_version").chunks]
+    found = pa.chunked_array(chunks, pa.string())
+    return bool(found.equals(keys.column("row_version")))
+
+
 def _page(store: Store, space: EmbeddingSpace, keys: pa.Table, page_types: PageTypes | None) -> Iterator[Rows]:
     """Those of some chunks that are still current."""
-    versions = dict(zip(keys.column("chunk_id").to_pylist(), keys.column("row_version").to_pylist(), strict=True))
-    batches = read(store, _rows, space, list(versions))
+    batches = read(store, _rows, space, keys.column("chunk_id").to_pylist())
     if not batches:
         return
     table = pa.Table.from_batches(batches)
@@ -112,14 +118,17 @@ def _page(store: Store, space: EmbeddingSpace, keys: pa.Table, page_types: PageT
     offsets = [_object(one) for one in table.column("offsets_json").to_pylist()]
     contents = table.column("content").to_pylist()
     spans = [_span(one, len(text)) for one, text in zip(offsets, contents, strict=True)]
+    found = table.column("row_version").cast(pa.string()).combine_chunks()
+    source_ids = table.column("source_id").cast(pa.string()).combine_chunks()
     derived: dict[str, list[Any]] = {
-        "row_version": [versions[chunk_id] for chunk_id in table.column("chunk_id").to_pylist()],
+        # As they are now: what changed since the keys were read is not what the keys say.
+        "row_version": versions(found, source_ids, page_types).to_pylist(),
         "source_system": [_text(one.get("source_system")) for one in references],
         "source_name": [_text(one.get("source_name")) for one in references],
         "resource_type": [_text(one.get("resource_type")) for one in references],
         "page_type": [_text(one.get("primary_type")) for one in references]
         if page_types is None
-        else page_types.of(table.column("source_id").combine_chunks()).to_pylist(),
+        else page_types.of(source_ids).to_pylist(),
         "tags": [_texts(one) for one in table.column("tags_json").to_pylist()],
         "url": [_text(one.get("url")) for one in references],
         "source_ref_json": [canonical_json(one) for one in references],

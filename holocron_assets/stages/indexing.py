@@ -29,6 +29,7 @@ from holocron_assets.stages.index_segments import (
     added,
     compared,
     entry_of,
+    is_as_listed,
     is_misled,
     merged,
     with_graphs,
@@ -157,7 +158,7 @@ def _refresh(
         raise AssertionError("without an index, everything is wanted")
     kept, missing = compared(published, asked.keys)
     retired = (published.manifest.live_count if published else 0) - sum(part.live_count for part in kept)
-    new = added(store, space, folder, missing, asked.page_types, analyzer_of(place.language), progress)
+    new = list(added(store, space, folder, missing, asked.page_types, analyzer_of(place.language), progress))
     parts, merged_rows = merged(folder, space, [*kept, *new])
     rows = sum(part.live_count for part in parts)
     approximate, _ = _kind(place, rows)
@@ -169,8 +170,9 @@ def _refresh(
         dimensions=space.dimensions,
         language=place.language,
         store=store.name,
-        state=asked.state,
-        stamp=stamp,
+        # What changed while it was read may have changed back since, and nothing else would tell.
+        state=asked.state if is_as_listed(new, missing) else {},
+        stamp=stamp if is_as_listed(new, missing) else None,
         chunks_not_embedded=asked.chunks_not_embedded,
         approximate=approximate,
         note=_kind(place, rows, [part.segment for part in parts])[1],

@@ -23,6 +23,6 @@ def list_index_rows(session: Session, space_id: uuid.UUID, chunk_ids: Sequence[s
     """Everything that an index keeps of those chunks that are still current, by chunk id.
 
     Columns: chunk_id, content_sha256, source_id, source_type, title, tags_json, source_ref_json, offsets_json,
-    fetched_at_utc, content and vector.
+    fetched_at_utc, content, vector and row_version.
     """
     return session.stream("list_index_rows", embedding_space_id=space_id, chunk_ids=list(chunk_ids))

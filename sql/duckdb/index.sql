@@ -39,9 +39,16 @@ where e.embedding_space_id = :embedding_space_id and c.retired_utc is null
 order by c.chunk_id;
 
 -- name: list_index_rows
+-- `row_version` as above, of the row as it is read here.
 select
     c.chunk_id, c.content_sha256, coalesce(c.source_id, '') as source_id, c.source_type, x.title, x.tags_json,
-    c.source_ref_json, c.offsets_json, r.fetched_at_utc, c.content, e.vector
+    c.source_ref_json, c.offsets_json, r.fetched_at_utc, c.content, e.vector,
+    cast(
+        hash(
+            c.content_sha256, e.vector_sha256, c.source_id, c.source_type, c.source_ref_json, c.offsets_json, x.title,
+            x.tags_json, x.ingest_id
+        ) as varchar
+    ) as row_version
 from vector.embedding e
 join vector.chunk c on c.chunk_id = e.chunk_id and c.content_sha256 = e.input_content_sha256
 left join vector.source_registry x on x.source_id = c.source_id

@@ -56,9 +56,21 @@ where e.embedding_space_id = :embedding_space_id
 order by c.chunk_id;
 
 -- name: list_index_rows
+-- `row_version` as above, of the row as it is read here.
 select
     c.chunk_id, c.content_sha256, coalesce(c.source_id, N'') as source_id, c.source_type, x.title, x.tags_json,
-    c.source_ref_json, c.offsets_json, r.fetched_at_utc, c.content, e.vector_binary as vector
+    c.source_ref_json, c.offsets_json, r.fetched_at_utc, c.content, e.vector_binary as vector,
+    convert(
+        varchar(64),
+        hashbytes(
+            'SHA2_256',
+            concat(
+                c.content_sha256, N'|', e.vector_sha256, N'|', c.source_id, N'|', c.source_type, N'|', c.source_ref_json,
+                N'|', c.offsets_json, N'|', x.title, N'|', x.tags_json, N'|', x.ingest_id
+            )
+        ),
+        2
+    ) as row_version
 from vector.embedding as e
 join vector.chunk as c on c.chunk_id = e.chunk_id and c.content_sha256 = e.input_content_sha256
 left join vector.source_registry as x on x.source_id = c.source_id

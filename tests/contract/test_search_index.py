@@ -154,6 +154,23 @@ def test_repairs_reach_the_index(world: World, templates: Templates, tmp_path: P
     assert index.manifest.live_count == len(world.current_chunks())
 
 
+def test_what_changes_back_while_it_is_read_is_noticed(world: World, templates: Templates, tmp_path: Path) -> None:
+    """Before and after, the store says the same; in between another title was read."""
+    space = six_pages(world, templates)
+    ((source,),) = world.rows("select source_id from vector.chunk order by chunk_id limit 1")
+    ((title,),) = world.rows(f"select title from vector.source_registry where source_id = '{source}'")
+    titles = iter(["Meanwhile", title])
+
+    def meddle(done: int, total: int) -> None:
+        if new := next(titles, None):
+            world.rows(f"update vector.source_registry set title = '{new}' where source_id = '{source}'")
+
+    refresh_index(world.store, space, IndexPlace.of(world.settings), meddle)
+
+    index = require_current(world, tmp_path)
+    assert {hit.title for hit in index.passages(source)} == {title}
+
+
 def test_a_stray_chunk_that_is_retired_leaves_the_index(world: World, templates: Templates, tmp_path: Path) -> None:
     """One of another program, with a vector, without source, version or offsets: found until a repair retires it."""
     six_pages(world, templates)
@@ -357,7 +374,7 @@ def test_the_index_finds_what_the_store_finds(world: World, templates: Templates
 
 
 def test_a_state_is_another_one_whenever_the_rows_are(world: World, templates: Templates) -> None:
-    """Also where a clock is behind, a source is described anew at an earlier time than any other, or by other programs."""
+    """Also where a clock is behind, so that a source is described anew at an earlier time, or another program writes."""
     six_pages(world, templates)
     seen: list[Any] = [state(world)]
     for statement in (
