@@ -29,8 +29,8 @@ from holocron_assets.tables import index_rows
 from holocron_assets.transactions import read
 from holocron_assets.vectors import rows_of
 
-#: Each page costs a look at the keys of everything.
-_PAGE_ROWS = 4096
+#: In an embedded store each page costs a look at the keys of everything: rows, and megabytes of their vectors, at most.
+_PAGE_ROWS, _PAGE_BYTES = 16_384, 64_000_000
 _LARGEST = np.iinfo(np.int64).max
 #: A segment is merged with the smaller ones once these together are so many times smaller at most.
 _GROWTH = 2
@@ -55,7 +55,7 @@ class Part:
 
 
 def compared(published: SearchIndex | None, keys: pa.Table) -> tuple[list[Part], pa.Table]:
-    """The segments with what of them still counts, and the chunks that none of them has as they are now."""
+    """The segments with what of them still counts, and by their ids the chunks that none of them has as they are now."""
     present = np.zeros(keys.num_rows, bool)
     parts = []
     segments = published.segments if published else ()
@@ -73,7 +73,7 @@ def compared(published: SearchIndex | None, keys: pa.Table) -> tuple[list[Part],
         live[live] = ~present[at[live]]
         present[at[live]] = True
         parts.append(Part(segment, live))
-    return parts, keys.filter(pa.array(~present))
+    return parts, keys.filter(pa.array(~present)).sort_by("chunk_id")
 
 
 def added(
@@ -87,11 +87,13 @@ def added(
 ) -> Iterator[Part]:
     """What is new, in segments of their own; read page by page, so that nobody waits for the store meanwhile."""
 
+    size = max(1, min(_PAGE_ROWS, _PAGE_BYTES // (4 * space.dimensions)))
+
     def pages(first: int, end: int) -> Iterator[Rows]:
-        for at in range(first, end, _PAGE_ROWS):
+        for at in range(first, end, size):
             if progress is not None:
                 progress(at, len(missing))
-            yield from _page(store, space, missing.slice(at, min(_PAGE_ROWS, end - at)), page_types)
+            yield from _page(store, space, missing.slice(at, min(size, end - at)), page_types)
         if progress is not None:
             progress(end, len(missing))
 

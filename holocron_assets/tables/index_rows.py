@@ -15,7 +15,7 @@ def get_index_state(session: Session, space_id: uuid.UUID) -> Mapping[str, str]:
 
 
 def list_index_keys(session: Session, space_id: uuid.UUID) -> Iterator[pa.RecordBatch]:
-    """chunk_id, row_version and source_id of every current chunk that has a vector in the space, by chunk id."""
+    """chunk_id, row_version and source_id of every current chunk that has a vector in the space, in no order."""
     return session.stream("list_index_keys", embedding_space_id=space_id)
 
 

@@ -5,7 +5,6 @@
 -- them or are changed in place by other programs, sources are described anew. Times are added up, because the newest
 -- says nothing where clocks differ.
 select
-    (select count(*) from vector.run) as run_count,
     (select count(*) from vector.embedding where embedding_space_id = :embedding_space_id) as embedding_count,
     (
         select bit_xor(hash(chunk_id, run_id))
@@ -22,33 +21,23 @@ select
     (select sum(epoch_us(updated_utc)) from vector.source_registry) as source_times;
 
 -- name: list_index_keys
--- `row_version` differs when anything of a row does.
+-- `row_version` differs when anything of a row does: whoever writes a chunk's reference and offsets sets its run. In no
+-- order: putting all in order takes longer than finding them.
 select
     c.chunk_id,
-    cast(
-        hash(
-            c.content_sha256, e.vector_sha256, c.source_id, c.source_type, c.source_ref_json, c.offsets_json, x.title,
-            x.tags_json, x.ingest_id
-        ) as varchar
-    ) as row_version,
+    hash(c.content_sha256, c.run_id, c.source_id, e.vector_sha256, x.title, x.tags_json, x.ingest_id) as row_version,
     coalesce(c.source_id, '') as source_id
 from vector.embedding e
 join vector.chunk c on c.chunk_id = e.chunk_id and c.content_sha256 = e.input_content_sha256
 left join vector.source_registry x on x.source_id = c.source_id
-where e.embedding_space_id = :embedding_space_id and c.retired_utc is null
-order by c.chunk_id;
+where e.embedding_space_id = :embedding_space_id and c.retired_utc is null;
 
 -- name: list_index_rows
 -- `row_version` as above, of the row as it is read here.
 select
     c.chunk_id, c.content_sha256, coalesce(c.source_id, '') as source_id, c.source_type, x.title, x.tags_json,
     c.source_ref_json, c.offsets_json, r.fetched_at_utc, c.content, e.vector,
-    cast(
-        hash(
-            c.content_sha256, e.vector_sha256, c.source_id, c.source_type, c.source_ref_json, c.offsets_json, x.title,
-            x.tags_json, x.ingest_id
-        ) as varchar
-    ) as row_version
+    hash(c.content_sha256, c.run_id, c.source_id, e.vector_sha256, x.title, x.tags_json, x.ingest_id) as row_version
 from vector.embedding e
 join vector.chunk c on c.chunk_id = e.chunk_id and c.content_sha256 = e.input_content_sha256
 left join vector.source_registry x on x.source_id = c.source_id

@@ -5,7 +5,6 @@
 -- them or are changed in place by other programs, sources are described anew. Times are added up, because the newest
 -- says nothing where clocks differ.
 select
-    (select count_big(*) from vector.run) as run_count,
     (select count_big(*) from vector.embedding where embedding_space_id = :embedding_space_id) as embedding_count,
     (
         select checksum_agg(checksum(chunk_id, run_id))
@@ -32,7 +31,8 @@ select
     ) as source_times;
 
 -- name: list_index_keys
--- `row_version` differs when anything of a row does.
+-- `row_version` differs when anything of a row does: whoever writes a chunk's reference and offsets sets its run. Of
+-- chunks and vectors all that it is made of is in indexes. In no order: that takes longer than finding them.
 select
     c.chunk_id,
     convert(
@@ -40,8 +40,8 @@ select
         hashbytes(
             'SHA2_256',
             concat(
-                c.content_sha256, N'|', e.vector_sha256, N'|', c.source_id, N'|', c.source_type, N'|', c.source_ref_json,
-                N'|', c.offsets_json, N'|', x.title, N'|', x.tags_json, N'|', x.ingest_id
+                c.content_sha256, N'|', c.run_id, N'|', c.source_id, N'|', e.vector_sha256, N'|', x.title, N'|',
+                x.tags_json, N'|', x.ingest_id
             )
         ),
         2
@@ -52,8 +52,7 @@ join vector.chunk as c on c.chunk_id = e.chunk_id and c.content_sha256 = e.input
 left join vector.source_registry as x on x.source_id = c.source_id
 where e.embedding_space_id = :embedding_space_id
     and c.retired_utc is null
-    and e.vector_binary is not null
-order by c.chunk_id;
+    and e.vector_binary is not null;
 
 -- name: list_index_rows
 -- `row_version` as above, of the row as it is read here.
@@ -65,8 +64,8 @@ select
         hashbytes(
             'SHA2_256',
             concat(
-                c.content_sha256, N'|', e.vector_sha256, N'|', c.source_id, N'|', c.source_type, N'|', c.source_ref_json,
-                N'|', c.offsets_json, N'|', x.title, N'|', x.tags_json, N'|', x.ingest_id
+                c.content_sha256, N'|', c.run_id, N'|', c.source_id, N'|', e.vector_sha256, N'|', x.title, N'|',
+                x.tags_json, N'|', x.ingest_id
             )
         ),
         2

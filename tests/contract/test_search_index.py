@@ -374,7 +374,7 @@ def test_the_index_finds_what_the_store_finds(world: World, templates: Templates
 
 
 def test_a_state_is_another_one_whenever_the_rows_are(world: World, templates: Templates) -> None:
-    """Also where a clock is behind, so that a source is described anew at an earlier time, or another program writes."""
+    """Also where a clock is behind, so that a source is described at an earlier time, or where other programs write."""
     six_pages(world, templates)
     seen: list[Any] = [state(world)]
     for statement in (
