@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from holocron_assets.retrieval.graph import Graph
 
 #: Similarities that are computed at once, and rows at most. Each block makes the processor's cores wait for each other.
-_BLOCK, _BLOCK_ROWS = 4_194_304, 65_536
+_BLOCK, _BLOCK_ROWS = 8_388_608, 65_536
 _LEAST_ROWS = 4096
 #: A sum of d products of float32 is wrong by less than d times this, for vectors of length 1 (Higham, Accuracy and
 #: Stability of Numerical Algorithms, section 3.1).

@@ -55,7 +55,7 @@ class Part:
 
 
 def compared(published: SearchIndex | None, keys: pa.Table) -> tuple[list[Part], pa.Table]:
-    """The segments with what of them still counts, and by their ids the chunks that none of them has as they are now."""
+    """The segments with what of them still counts, and by id the chunks that none of them has as they are now."""
     present = np.zeros(keys.num_rows, bool)
     parts = []
     segments = published.segments if published else ()
