@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
+import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from holocron_assets.errors import IndexDamagedError
@@ -37,6 +38,7 @@ class Manifest(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     format: Annotated[int, Field(ge=FORMAT, le=FORMAT)] = FORMAT
+    #: counts what was published in the folder, also through rebuilds
     version: int
     embedding_space_id: uuid.UUID
     slug: str
@@ -77,6 +79,15 @@ def read_manifest(folder: Path) -> Manifest | None:
         return Manifest.model_validate_json(text)
     except ValidationError as error:
         raise IndexDamagedError(f"{folder / MANIFEST} is no index of this version") from error
+
+
+def last_version(folder: Path) -> int:
+    """The version of what is published there, whether or not it can be used; 0 where nothing says."""
+    try:
+        version = orjson.loads((folder / MANIFEST).read_bytes())["version"]
+    except (OSError, ValueError, TypeError, KeyError):
+        return 0
+    return version if isinstance(version, int) and version > 0 else 0
 
 
 def publish(folder: Path, manifest: Manifest) -> None:

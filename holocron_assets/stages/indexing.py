@@ -21,7 +21,7 @@ from holocron_assets.ports import Progress, Store
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.retrieval.graph import LEAST_RECALL, is_available
 from holocron_assets.retrieval.index import SearchIndex, open_index
-from holocron_assets.retrieval.manifest import MANIFEST, Manifest, publish, read_manifest
+from holocron_assets.retrieval.manifest import MANIFEST, Manifest, last_version, publish, read_manifest
 from holocron_assets.retrieval.segment import Segment
 from holocron_assets.retrieval.words import analyzer_of
 from holocron_assets.settings import Settings
@@ -131,7 +131,13 @@ def refresh_index(
 
 def published_index(store: Store, space: EmbeddingSpace, place: IndexPlace) -> SearchIndex | None:
     """What is published, current or not; None where there is nothing, or nothing that can be used."""
-    return _published(place.folder(store, space), store, space, place.language)[0]
+    folder = place.folder(store, space)
+    version = last_version(folder)
+    published, _ = _published(folder, store, space, place.language)
+    if published is None and last_version(folder) != version:
+        # Its files were removed between the look at what names them and theirs, because others took their place.
+        published, _ = _published(folder, store, space, place.language)
+    return published
 
 
 def _refresh(
@@ -164,7 +170,7 @@ def _refresh(
     approximate, _ = _kind(place, rows)
     parts = with_graphs(folder, space, parts, progress) if approximate else without_graphs(parts)
     manifest = Manifest(
-        version=published.manifest.version + 1 if published else 1,
+        version=last_version(folder) + 1,
         embedding_space_id=space.embedding_space_id,
         slug=space.slug,
         dimensions=space.dimensions,

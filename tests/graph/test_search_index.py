@@ -11,6 +11,7 @@ from holocron_assets.assets import search_index
 from holocron_assets.partitions import SPACES
 from holocron_assets.retrieval.manifest import MANIFEST
 from holocron_assets.sections import SpaceDeclaration
+from holocron_assets.stages.index_recall import Recall, measure_recall
 from holocron_assets.stages.indexing import IndexPlace, published_index
 from holocron_assets.tables import spaces
 from holocron_assets.transactions import read
@@ -82,11 +83,12 @@ def test_why_it_was_built_anew_is_told(embedded: Graph) -> None:
     """Damage that was found, in words."""
     (slug,) = slugs(embedded)
     embedded.materialize("search_index", partition=slug)
-    (index(embedded).folder / MANIFEST).write_text("{}")
+    (index(embedded).folder / MANIFEST).write_text('{"version": 7}')
 
     built = figures(embedded.materialize("search_index", partition=slug))
 
     assert "no index of this version" in built["built anew because"]
+    assert built["version"] == 8
 
 
 def test_an_index_that_lacks_chunks_fails_its_check(embedded: Graph) -> None:
@@ -127,6 +129,25 @@ def test_an_index_that_finds_the_wrong_chunks_fails_its_check(embedded: Graph) -
     assert not failed(result)
     assert "of what is nearest" in figures(result)["built anew because"]
     assert embedded.check("index_recall", "search_index").passed
+
+
+def test_recall_is_measured_once_in_a_run(embedded: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The check of a run confirms what the run measured; one that is asked for alone measures."""
+    (slug,) = slugs(embedded)
+    measured = []
+
+    def counted(*asked: Any) -> Recall:
+        measured.append(measure_recall(*asked))
+        return measured[-1]
+
+    monkeypatch.setattr(search_index, "measure_recall", counted)
+    result = embedded.materialize("search_index", partition=slug)
+    (checked,) = [one for one in result.get_asset_check_evaluations() if one.check_name == "index_recall"]
+
+    assert (checked.passed, checked.metadata["queries"].value) == (True, measured[0].queries)
+    assert len(measured) == 1
+    assert embedded.check("index_recall", "search_index").passed
+    assert len(measured) == 2
 
 
 def test_an_unfit_index_stops_its_evaluation(embedded: Graph, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,10 +17,11 @@ import pytest
 
 from holocron_assets.errors import IndexBusyError, SearchIndexError, StoreBusyError
 from holocron_assets.retrieval.hits import Method, Mode
-from holocron_assets.retrieval.index import SearchIndex
+from holocron_assets.retrieval.index import SearchIndex, open_index
+from holocron_assets.retrieval.manifest import Manifest
 from holocron_assets.search import Question
 from holocron_assets.stages import indexing
-from holocron_assets.stages.indexing import IndexPlace, refresh_index
+from holocron_assets.stages.indexing import IndexPlace, published_index, refresh_index
 from resources.stores import open_store
 from tests.conftest import Templates
 from tests.derived import pages, six_pages
@@ -34,7 +35,7 @@ BUILDER = """
 import sys
 from pathlib import Path
 from holocron_assets.settings import Settings
-from holocron_assets.stages.indexing import IndexPlace, refresh_index
+from holocron_assets.stages.indexing import IndexPlace, published_index, refresh_index
 from holocron_assets.tables import spaces
 from holocron_assets.transactions import read
 from resources.stores import open_store
@@ -310,3 +311,36 @@ def test_a_held_store_that_was_written_is_not_answered_for(filled: World) -> Non
         searcher.search(question)
 
     assert searcher.search(question).hits
+
+
+@pytest.mark.parametrize("content", [None, b"", b"[]", b'{"version": "x"}', b'{"version": 41}'])
+def test_versions_count_on_through_rebuilds(filled: World, content: bytes | None) -> None:
+    """Also from a manifest that cannot be used, as long as it says its version."""
+    index = current(filled)
+    (index.folder / index.segments[0].name / "norms.npy").unlink()
+    expected = index.manifest.version + 1
+    if content is not None:
+        (index.folder / "index.json").write_bytes(content)
+        expected = 42 if content.endswith(b"41}") else 1
+
+    assert current(filled).manifest.version == expected
+
+
+def test_what_is_published_is_found_while_others_publish(filled: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files that a builder removed after the manifest was read are those of the index before."""
+    space, place = only_space(filled), IndexPlace.of(filled.settings)
+    first = refresh_index(filled.store, space, place).index
+    opened = []
+
+    def interrupted(folder: Path, manifest: Manifest) -> SearchIndex:
+        if not opened:
+            opened.append(manifest)
+            refresh_index(filled.store, space, place, distrusted="a test")
+        return open_index(folder, manifest)
+
+    monkeypatch.setattr(indexing, "open_index", interrupted)
+    found = published_index(filled.store, space, place)
+
+    assert opened == [first.manifest]
+    assert found is not None
+    assert found.manifest.version == first.manifest.version + 1
