@@ -41,11 +41,11 @@ class Graph:
 
     def candidates(
         self, queries: NDArray[np.float32], counted: NDArray[np.bool_], limit: int
-    ) -> list[NDArray[np.int64]] | None:
+    ) -> list[NDArray[np.int64] | None] | None:
         """For each query, of shape (q, dimensions), at least `limit` rows that count, among them the nearest.
 
-        None where comparing all rows serves better; so it does where the last candidate may be as near as the last row
-        that is wanted, because then rows that are as near may have been left out, whatever their ids.
+        None where comparing all rows serves better. For a single query it does where there are fewer, or where the last
+        candidate may be as near as the last row that is wanted: rows that are as near may have been left out then.
         """
         count = int(np.count_nonzero(counted))
         wanted = int(np.ceil(_CANDIDATES * limit * counted.size / max(count, 1)))
@@ -56,14 +56,13 @@ class Graph:
         keys = np.asarray(found.keys).reshape(len(queries), -1)
         counts = np.broadcast_to(np.asarray(getattr(found, "counts", keys.shape[1])), len(queries))
         distances = np.asarray(found.distances).reshape(len(queries), -1)
-        rows = []
+        rows: list[NDArray[np.int64] | None] = []
         for query, many in enumerate(counts):
             near, far = keys[query, :many].astype(np.int64), distances[query, :many]
             counts_here = counted[near]
             reached = far[counts_here][limit - 1 : limit]
-            if not reached.size or far[-1] - reached[0] < _ROUGHNESS:
-                return None
-            rows.append(near[counts_here])
+            is_clear = reached.size > 0 and far[-1] - reached[0] >= _ROUGHNESS
+            rows.append(near[counts_here] if is_clear else None)
         return rows
 
 

@@ -8,7 +8,7 @@ stand, and however many queries are asked at once.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -63,7 +63,7 @@ def nearest_rows(parts: Sequence[Part], queries: NDArray[np.float32], limit: int
     asked = directions.astype(np.float32)
     first = 0
     for part in parts:
-        if (led_to := _led_to(part, asked, limit)) is not None:
+        if (led_to := _led_to(part, queries, asked, limit)) is not None:
             near.take([first + rows for rows in led_to])
         else:
             for numbers, products in _compared(part, asked):
@@ -109,11 +109,18 @@ def unit_directions(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.asarray(wide / np.where(lengths > 0, lengths, 1.0))
 
 
-def _led_to(part: Part, asked: NDArray[np.float32], limit: int) -> list[NDArray[np.int64]] | None:
-    """The rows of a part to which its graph leads each query; None where all are to be compared."""
+def _led_to(
+    part: Part, queries: NDArray[np.float32], asked: NDArray[np.float32], limit: int
+) -> list[NDArray[np.int64]] | None:
+    """The rows of a part to which its graph leads each query; None where all are to be compared for all of them."""
     if part.graph is None or not asked.any(axis=1).all():
         return None
-    return part.graph.candidates(asked, part.counted, limit)
+    found = part.graph.candidates(asked, part.counted, limit)
+    if found is None:
+        return None
+    unclear = [number for number, rows in enumerate(found) if rows is None]
+    exact = iter(nearest_rows([replace(part, graph=None)], queries[unclear], limit) if unclear else ())
+    return [next(exact).rows if rows is None else rows for rows in found]
 
 
 def _compared(part: Part, asked: NDArray[np.float32]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:

@@ -85,7 +85,10 @@ def test_ties_are_ordered_by_chunk_id_there_too(large: World) -> None:
 
     ((first, *others), *rest) = similarities(index, vectors)
 
-    assert index.kind == "approximate"
+    (segment,) = index.segments
+    assert segment.graph
+    candidates = segment.graph.candidates(vectors, index.live[0], 10)
+    assert [rows is None for rows in candidates or ()] == [True, False, False, False]
     assert [first, *others] == similarities(index.exactly(), vectors)[0]
     assert first == (twins, 1.0)
     assert len({similarity for _, similarity in others}) == 1
