@@ -12,6 +12,8 @@ Matrix = NDArray[np.float64]
 
 #: Shares are no less in the population stability index, which has no value for one of 0.
 _LEAST_SHARE = 1e-4
+#: What is left of a share of 0 when it is added up from differences to the mean.
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +74,8 @@ def beyond_chance(
 def shares(sums: Sums, sides: Matrix, name: str) -> Matrix:
     """Shares of rows, of shape (sides, names), from the sums of each side."""
     where = sums.columns.shares[name]
-    return np.asarray(np.maximum(sums.pooled[where] + sides[:, where] / sides[:, :1], 0))
+    found = sums.pooled[where] + sides[:, where] / sides[:, :1]
+    return np.where(found > _ROUNDING, found, 0.0)
 
 
 def squared_mmd(reference: Matrix, current: Matrix, columns: Columns) -> NDArray[np.float64]:

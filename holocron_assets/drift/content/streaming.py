@@ -103,6 +103,6 @@ def _blocks(source: VectorSource, rows: int, dimensions: int) -> Iterator[NDArra
                 yield waiting
                 held = 0
     if seen != rows:
-        raise VectorError(f"there are vectors of {seen} rows or more, and {rows} were to come. Run `holocron verify`.")
+        raise VectorError(f"vectors of {seen} rows came, and of {rows} were to. Run `holocron verify`.")
     if held:
         yield waiting[:held]

@@ -97,7 +97,8 @@ def require_vectors(vectors: NDArray[np.float32], numbers: NDArray[np.intp], dim
             "Run `holocron verify`."
         )
     # A sum is finite unless one of its terms is not: float64 holds the sum of any float32 numbers.
-    finite = np.isfinite(vectors.sum(axis=1, dtype=np.float64))
+    with np.errstate(invalid="ignore"):
+        finite = np.isfinite(vectors.sum(axis=1, dtype=np.float64))
     if not finite.all():
         raise VectorError(
             f"the vector of row {int(numbers[np.argmin(finite)])} is not finite. Embed that chunk again, and look for "
