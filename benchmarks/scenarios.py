@@ -16,6 +16,8 @@ from statistics import median
 import duckdb
 
 from benchmarks.corpus import write_records
+from benchmarks.drift import drift
+from benchmarks.drift_laws import drift_laws
 from benchmarks.measure import Cost, cost_of, environment, peak_of
 from benchmarks.project import EVERYTHING, FROM_RECORDS, LONG_AGO, Project
 from benchmarks.search import search
@@ -263,4 +265,6 @@ SCENARIOS = {
     "provider": (provider, 10_000),
     "ticks": (ticks, 100_000),
     "search": (search, 100_000),
+    "drift": (drift, 100_000),
+    "drift-laws": (drift_laws, 200),
 }

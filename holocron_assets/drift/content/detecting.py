@@ -10,6 +10,8 @@ from scipy.optimize import brentq
 from scipy.special import ndtri
 
 ALPHA, POWER = 0.05, 0.8
+#: By which part of itself a share is changed to see how steep something is.
+_STEP = 1e-6
 
 
 def detectable_shift(chance: NDArray[np.float64]) -> float:
@@ -32,18 +34,24 @@ def detectable_shift(chance: NDArray[np.float64]) -> float:
     return float(np.sqrt(brentq(margin, 0.0, most))) if margin(0.0) < 0 else 0.0
 
 
-def detectable_topic(chance: NDArray[np.float64], documents: float) -> float:
+def detectable_topic(chance: NDArray[np.float64], documents: float, *, joined: float = 0.0) -> float:
     """The least share of the current window that texts on a topic without precedent must have; at most 1.
 
     `chance` are the statistics of occupancy that permutations gave, `documents` how many equally large documents the
     current window is worth. A share f, in a cluster of its own, adds 2 f for that cluster, and 2 f^2 / (2 - f) for all
-    others, each of which shrinks by f. How many documents are on the topic is chance too.
+    others, each of which shrinks by f. Where the new texts join a cluster that has a share `joined` already, they add
+    less. How many documents are on the topic is chance too.
     """
     mean, spread, reached = float(chance.mean()), float(chance.std()), float(np.quantile(chance, 1 - ALPHA))
 
+    def added_by(share: float) -> float:
+        grown = share * (1 - joined)
+        others = 2 * share**2 / (2 - share) * (1 - joined)
+        return 2 * grown**2 / (2 * joined + grown) + others if grown else others
+
     def margin(share: float) -> float:
-        added = 2 * share + 2 * share**2 / (2 - share)
-        slope = 2 + (8 * share - 2 * share**2) / (2 - share) ** 2
+        added = added_by(share)
+        slope = (added - added_by(share * (1 - _STEP))) / (share * _STEP) if share else 0.0
         drawn = slope**2 * share * (1 - share) / documents
         return mean + added - ndtri(POWER) * float(np.sqrt(spread**2 + drawn)) - reached
 

@@ -97,8 +97,9 @@ class ContentDrift:
     """What two windows differ by. `comparisons` are tested, by name, the classifier's area under the curve last.
 
     `detectable_shift` and `detectable_topic` are the least length of a shift of the mean, and the least share of texts
-    on a new topic, that are seen in four of five cases. `shifted_dimensions` are those that moved most for their own
-    spread. All else is context.
+    on a new topic, that are seen in four of five cases: of a topic unlike all others, that gets a cluster of its own.
+    `detectable_similar_topic` is that of one that joins a cluster of the size that texts are in on average.
+    `shifted_dimensions` are those that moved most for their own spread. All else is context.
     """
 
     reference: Window
@@ -108,6 +109,7 @@ class ContentDrift:
     shifted_dimensions: Sequence[ShiftedDimension]
     detectable_shift: float
     detectable_topic: float
+    detectable_similar_topic: float
     grown: Sequence[Cluster]
     shrunk: Sequence[Cluster]
     lengths: Lengths
@@ -165,6 +167,8 @@ def measure(
     occupancy = mixes[OCCUPANCY]
     grown, shrunk = changed_clusters(windows, streamed, occupancy.reference, occupancy.current)
     sizes = windows.rows_of_document[windows.is_current]
+    # Documents of unequal sizes are worth fewer: Kish, "Survey Sampling", 1965.
+    worth = float(np.square(sizes.sum()) / np.square(sizes).sum())
     numbers = (streamed.norms, streamed.similarities, streamed.distances)
     of_current = windows.is_current_row
     return ContentDrift(
@@ -174,9 +178,9 @@ def measure(
         mixes=mixes,
         shifted_dimensions=_shifted(permuted),
         detectable_shift=detectable_shift(permuted.chance["mean_shift"]),
-        # Documents of unequal sizes are worth fewer: Kish, "Survey Sampling", 1965.
-        detectable_topic=detectable_topic(
-            permuted.chance[OCCUPANCY], float(np.square(sizes.sum()) / np.square(sizes).sum())
+        detectable_topic=detectable_topic(permuted.chance[OCCUPANCY], worth),
+        detectable_similar_topic=detectable_topic(
+            permuted.chance[OCCUPANCY], worth, joined=float(np.square(occupancy.reference).sum())
         ),
         grown=grown,
         shrunk=shrunk,
