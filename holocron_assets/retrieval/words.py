@@ -12,7 +12,6 @@ from functools import cache
 
 import regex
 import Stemmer
-from bm25s import stopwords
 
 from holocron_assets.errors import ConfigurationError
 
@@ -30,22 +29,6 @@ _LONGEST = 100
 #: So many words are remembered with their stems; texts hold more different ones only where they are noise.
 _REMEMBERED = 500_000
 NONE = "none"
-_STOP_WORDS: Mapping[str, tuple[str, ...]] = {
-    "chinese": stopwords.STOPWORDS_CHINESE,
-    "danish": stopwords.STOPWORDS_DANISH,
-    "dutch": stopwords.STOPWORDS_DUTCH,
-    "english": stopwords.STOPWORDS_EN_PLUS,
-    "french": stopwords.STOPWORDS_FRENCH,
-    "german": stopwords.STOPWORDS_GERMAN,
-    "italian": stopwords.STOPWORDS_ITALIAN,
-    "korean": stopwords.STOPWORDS_KOREAN,
-    "norwegian": stopwords.STOPWORDS_NORWEGIAN,
-    "portuguese": stopwords.STOPWORDS_PORTUGUESE,
-    "russian": stopwords.STOPWORDS_RUSSIAN,
-    "spanish": stopwords.STOPWORDS_SPANISH,
-    "swedish": stopwords.STOPWORDS_SWEDISH,
-    "turkish": stopwords.STOPWORDS_TURKISH,
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,12 +50,12 @@ class Analyzer:
     def __init__(self, language: str) -> None:
         self.language = language
         self.stems = language in Stemmer.algorithms()
-        self.stops = language in _STOP_WORDS
+        self.stops = language in _stop_words()
         if language != NONE and not (self.stems or self.stops):
-            known = ", ".join(sorted({*Stemmer.algorithms(), *_STOP_WORDS, NONE}))
+            known = ", ".join(sorted({*Stemmer.algorithms(), *_stop_words(), NONE}))
             raise ConfigurationError(f"search.language: nothing is known of {language!r}; write one of {known}")
         self._terms = _Terms(Stemmer.Stemmer(language).stemWord if self.stems else str)
-        self._stopped = frozenset(_words(" ".join(_STOP_WORDS.get(language, ()))))
+        self._stopped = frozenset(_words(" ".join(_stop_words().get(language, ()))))
 
     def terms(self, text: str) -> list[str]:
         """The terms of a text, in its order, as often as they are there."""
@@ -149,3 +132,26 @@ def _folded(text: str) -> str:
 
 def _composed(text: str) -> str:
     return unicodedata.normalize("NFC", text)
+
+
+@cache
+def _stop_words() -> Mapping[str, tuple[str, ...]]:
+    # With these lists comes what takes long to import, and whoever only lists assets analyses nothing.
+    from bm25s import stopwords  # noqa: PLC0415
+
+    return {
+        "chinese": stopwords.STOPWORDS_CHINESE,
+        "danish": stopwords.STOPWORDS_DANISH,
+        "dutch": stopwords.STOPWORDS_DUTCH,
+        "english": stopwords.STOPWORDS_EN_PLUS,
+        "french": stopwords.STOPWORDS_FRENCH,
+        "german": stopwords.STOPWORDS_GERMAN,
+        "italian": stopwords.STOPWORDS_ITALIAN,
+        "korean": stopwords.STOPWORDS_KOREAN,
+        "norwegian": stopwords.STOPWORDS_NORWEGIAN,
+        "portuguese": stopwords.STOPWORDS_PORTUGUESE,
+        "russian": stopwords.STOPWORDS_RUSSIAN,
+        "spanish": stopwords.STOPWORDS_SPANISH,
+        "swedish": stopwords.STOPWORDS_SWEDISH,
+        "turkish": stopwords.STOPWORDS_TURKISH,
+    }
