@@ -7,7 +7,7 @@ compared, and so that they can be looked at more than once without being in memo
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -24,7 +24,15 @@ from holocron_assets.tables.drift_windows import EARLIEST, LATEST, Snapshot
 from holocron_assets.transactions import read
 from holocron_assets.vectors import rows_of
 
-_KEYS = ("chunk_id", "content_sha256", "source_id", "byte_count", "language", "origin")
+_KEYS = pa.schema(
+    {
+        **dict.fromkeys(("chunk_id", "content_sha256", "source_id"), pa.large_string()),
+        "byte_count": pa.int64(),
+        **dict.fromkeys(("language", "origin"), pa.large_string()),
+    }
+)
+#: What is looked up in is made ready each time.
+_PLACED_AT_ONCE = 65_536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,14 +62,6 @@ class Members:
     def documents(self) -> NDArray[np.int32]:
         """The number of each chunk's document within the window, from 0; shape (chunks,)."""
         return codes_of(self.keys.column("source_id"))[0]
-
-
-@dataclass(slots=True)
-class _Gathering:
-    vectors_at: Path
-    dimensions: int
-    batches: list[pa.RecordBatch] = field(default_factory=list)
-    rows: int = 0
 
 
 def by_time(session: Session, space: EmbeddingSpace, days: int, as_of: datetime) -> tuple[Window, Window]:
@@ -103,11 +103,7 @@ def gathered(store: Store, space: EmbeddingSpace, windows: Sequence[Window], fol
     """
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="vectors-", dir=folder) as temporary:
-        parts = read(store, _read_all, space, windows, Path(temporary))
-        yield [
-            Members(window=window, keys=_table(part), vectors=_mapped(part))
-            for window, part in zip(windows, parts, strict=True)
-        ]
+        yield read(store, _read_all, space, windows, Path(temporary))
 
 
 def codes_of(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], list[str]]:
@@ -116,15 +112,27 @@ def codes_of(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], list[str]]:
     return np.asarray(encoded.indices).astype(np.int32), encoded.dictionary.to_pylist()
 
 
-def _read_all(session: Session, space: EmbeddingSpace, windows: Sequence[Window], folder: Path) -> list[_Gathering]:
-    return [_read(session, space, window, folder / f"{number}.float32") for number, window in enumerate(windows)]
+def _read_all(session: Session, space: EmbeddingSpace, windows: Sequence[Window], folder: Path) -> list[Members]:
+    members = []
+    for number, window in enumerate(windows):
+        keys = pa.Table.from_batches(_chunks(session, space, window), _KEYS).combine_chunks()
+        members.append(Members(window=window, keys=keys, vectors=_file(folder / f"{number}.float32", keys, space)))
+    waiting: list[pa.RecordBatch] = []
+    for batch in drift_windows.list_space_vectors(session, space.embedding_space_id):
+        waiting.append(batch)
+        if sum(one.num_rows for one in waiting) >= _PLACED_AT_ONCE:
+            _place(members, pa.Table.from_batches(waiting), space)
+            waiting.clear()
+    if waiting:
+        _place(members, pa.Table.from_batches(waiting), space)
+    return members
 
 
-def _read(session: Session, space: EmbeddingSpace, window: Window, file: Path) -> _Gathering:
+def _chunks(session: Session, space: EmbeddingSpace, window: Window) -> list[pa.RecordBatch]:
     if window.snapshot is not None:
-        batches = drift_windows.list_snapshot_vectors(session, window.snapshot)
+        batches = drift_windows.list_snapshot_window(session, window.snapshot)
     else:
-        batches = drift_windows.list_window_vectors(
+        batches = drift_windows.list_window_chunks(
             session,
             space.embedding_space_id,
             window.as_of,
@@ -132,41 +140,44 @@ def _read(session: Session, space: EmbeddingSpace, window: Window, file: Path) -
             until=window.until,
             without=window.without.snapshot_id if window.without else None,
         )
-    gathering = _Gathering(file, space.dimensions)
-    with file.open("wb") as target:
-        for batch in batches:
-            target.write(_usable(batch, space).astype("<f4", copy=False).tobytes())
-            gathering.batches.append(batch.select(_KEYS))
-            gathering.rows += batch.num_rows
-    return gathering
+    return [batch.cast(_KEYS) for batch in batches]
 
 
-def _usable(batch: pa.RecordBatch, space: EmbeddingSpace) -> NDArray[np.float32]:
-    lengths = pc.fill_null(pc.list_value_length(batch.column("vector")), 0)
+def _file(path: Path, keys: pa.Table, space: EmbeddingSpace) -> NDArray[np.float32]:
+    shape = (keys.num_rows, space.dimensions)
+    return np.memmap(path, np.float32, "w+", shape=shape) if keys.num_rows else np.empty(shape, np.float32)
+
+
+def _place(members: Sequence[Members], found: pa.Table, space: EmbeddingSpace) -> None:
+    """Write vectors to where their chunks are, in those windows that hold them with this content."""
+    ids, contents = (
+        found.column(name).cast(pa.large_string()).combine_chunks() for name in ("chunk_id", "content_sha256")
+    )
+    for one in members:
+        known = one.keys.column("chunk_id").combine_chunks()
+        places = pc.index_in(ids, value_set=known)
+        rows = np.flatnonzero(np.asarray(pc.is_valid(places)))
+        at = np.asarray(pc.drop_null(places)).astype(np.int64)
+        wanted = one.keys.column("content_sha256").take(pa.array(at))
+        same = np.asarray(pc.equal(wanted.combine_chunks(), contents.take(pa.array(rows)))).astype(bool)
+        if same.any():
+            one.vectors[at[same]] = _usable(found.take(pa.array(rows[same])).combine_chunks(), space)
+
+
+def _usable(found: pa.Table, space: EmbeddingSpace) -> NDArray[np.float32]:
+    vectors, ids = found.column("vector").combine_chunks(), found.column("chunk_id")
+    lengths = pc.fill_null(pc.list_value_length(vectors), 0)
     wrong = np.flatnonzero(np.asarray(lengths) != space.dimensions)
     if wrong.size:
-        chunk_id, length = batch.column("chunk_id")[int(wrong[0])].as_py(), lengths[int(wrong[0])].as_py()
         raise VectorError(
-            f"space {space.slug}: the vector of chunk {chunk_id} has {length} dimensions instead of "
-            f"{space.dimensions}. `holocron verify --repair` takes out what is wrong."
+            f"space {space.slug}: the vector of chunk {ids[int(wrong[0])].as_py()} has "
+            f"{lengths[int(wrong[0])].as_py()} dimensions instead of {space.dimensions}. `holocron verify --repair` takes out what is wrong."
         )
-    vectors = rows_of(batch.column("vector"), space.dimensions)
-    broken = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+    usable = rows_of(vectors, space.dimensions)
+    broken = np.flatnonzero(~np.isfinite(usable).all(axis=1))
     if broken.size:
         raise VectorError(
-            f"space {space.slug}: the vector of chunk {batch.column('chunk_id')[int(broken[0])].as_py()} is not "
-            "finite. `holocron verify --repair` takes out what is wrong."
+            f"space {space.slug}: the vector of chunk {ids[int(broken[0])].as_py()} is not finite. "
+            "`holocron verify --repair` takes out what is wrong."
         )
-    return vectors
-
-
-def _table(part: _Gathering) -> pa.Table:
-    if not part.batches:
-        return pa.table({name: pa.array([], pa.int64() if name == "byte_count" else pa.string()) for name in _KEYS})
-    return pa.Table.from_batches(part.batches)
-
-
-def _mapped(part: _Gathering) -> NDArray[np.float32]:
-    if not part.rows:
-        return np.empty((0, part.dimensions), np.float32)
-    return np.memmap(part.vectors_at, "<f4", "r", shape=(part.rows, part.dimensions))
+    return usable

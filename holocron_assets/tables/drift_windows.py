@@ -30,7 +30,7 @@ class Snapshot:
     created_utc: datetime
 
 
-def list_window_vectors(
+def list_window_chunks(
     session: Session,
     space_id: uuid.UUID,
     as_of: datetime,
@@ -39,13 +39,13 @@ def list_window_vectors(
     until: datetime = LATEST,
     without: uuid.UUID | None = None,
 ) -> Iterator[pa.RecordBatch]:
-    """What was current `as_of` of texts fetched from `since` on and before `until`, by chunk id.
+    """What was current `as_of` and has a vector, of texts fetched from `since` on and before `until`, by chunk id.
 
-    `without` leaves out what a snapshot holds. Columns: chunk_id, content_sha256, source_id, byte_count, language,
-    origin (source system and name) and vector.
+    `without` leaves out what a snapshot holds. Columns: chunk_id, content_sha256, source_id, byte_count, language and
+    origin (source system and name).
     """
     return session.stream(
-        "list_window_vectors",
+        "list_window_chunks",
         embedding_space_id=space_id,
         as_of=as_of,
         since=since,
@@ -54,13 +54,18 @@ def list_window_vectors(
     )
 
 
-def list_snapshot_vectors(session: Session, snapshot: Snapshot) -> Iterator[pa.RecordBatch]:
+def list_snapshot_window(session: Session, snapshot: Snapshot) -> Iterator[pa.RecordBatch]:
     """The same columns of what a snapshot holds, as far as the store still has the vectors."""
     return session.stream(
-        "list_snapshot_vectors",
+        "list_snapshot_window",
         snapshot_id=snapshot.snapshot_id,
         embedding_space_id=snapshot.embedding_space_id,
     )
+
+
+def list_space_vectors(session: Session, space_id: uuid.UUID) -> Iterator[pa.RecordBatch]:
+    """chunk_id, content_sha256 and vector of all that a space holds, history too, in no order."""
+    return session.stream("list_space_vectors", embedding_space_id=space_id)
 
 
 def get_newest_fetch(session: Session, space_id: uuid.UUID) -> datetime | None:

@@ -1,12 +1,12 @@
 -- Windows of a space's history, and snapshots of what it held.
 
--- name: list_window_vectors
--- What was current at a time, of texts that were fetched in a while; the vectors come with their keys, so that both are
--- of one moment. Without what a snapshot holds, where one is named.
+-- name: list_window_chunks
+-- What was current at a time and has a vector, of texts that were fetched in a while. Without what a snapshot holds,
+-- where one is named. No vectors: to sort them would take the memory of all.
 select
     v.chunk_id, v.content_sha256, v.source_id, c.byte_count,
     case when json_valid(c.source_ref_json) then json_extract_string(c.source_ref_json, '$.language') end as language,
-    concat(r.source_system, ':', r.source_name) as origin, e.vector
+    concat(r.source_system, ':', r.source_name) as origin
 from vector.chunk_version v
 join vector.embedding e on e.chunk_id = v.chunk_id and e.input_content_sha256 = v.content_sha256
 join vector.chunk c on c.chunk_id = v.chunk_id
@@ -24,12 +24,12 @@ where e.embedding_space_id = :embedding_space_id
     )
 order by v.chunk_id;
 
--- name: list_snapshot_vectors
--- Of chunks that are retired by now too: their vectors are history, and stay.
+-- name: list_snapshot_window
+-- The same of what a snapshot holds, also of chunks that are retired by now: their vectors are history, and stay.
 select
     s.chunk_id, s.content_sha256, c.source_id, c.byte_count,
     case when json_valid(c.source_ref_json) then json_extract_string(c.source_ref_json, '$.language') end as language,
-    concat(r.source_system, ':', r.source_name) as origin, e.vector
+    concat(r.source_system, ':', r.source_name) as origin
 from vector.drift_snapshot_chunk s
 join vector.embedding e on e.chunk_id = s.chunk_id and e.input_content_sha256 = s.content_sha256
 join vector.chunk c on c.chunk_id = s.chunk_id
@@ -37,6 +37,12 @@ left join vector.source_registry g on g.source_id = c.source_id
 left join ingest.IngestRecords r on r.ingest_id = g.ingest_id
 where s.snapshot_id = :snapshot_id and e.embedding_space_id = :embedding_space_id
 order by s.chunk_id;
+
+-- name: list_space_vectors
+-- Of contents that are history too, in no order.
+select e.chunk_id, e.input_content_sha256 as content_sha256, e.vector
+from vector.embedding e
+where e.embedding_space_id = :embedding_space_id;
 
 -- name: get_newest_fetch
 -- Of the texts that current chunks of a space were cut from.
