@@ -47,8 +47,7 @@ def drift(folder: Path, documents: int, _kind: str) -> Iterator[str]:
         yield f"  reading and a product with {_DIMENSIONS} columns: {floor.cpu:.1f} s CPU, {floor.wall:.1f} s"
         yield (
             f"  all of content drift: {cost.cpu:.1f} s CPU of {_CPU_LIMIT}, {cost.wall:.1f} s: "
-            f"{cost.cpu / floor.cpu:.1f} times the floor; peak {cost.peak_mb:,.0f} MB of {_MB_LIMIT:,}, "
-            "the file's pages among them"
+            f"{cost.cpu / floor.cpu:.1f} times the floor; peak {cost.peak_mb:,.0f} MB of {_MB_LIMIT:,} with the file"
         )
         yield f"  {(folder / 'command.log').read_text().strip()}"
 

@@ -39,8 +39,8 @@ def detectable_topic(chance: NDArray[np.float64], documents: float, *, joined: f
 
     `chance` are the statistics of occupancy that permutations gave, `documents` how many equally large documents the
     current window is worth. A share f, in a cluster of its own, adds 2 f for that cluster, and 2 f^2 / (2 - f) for all
-    others, each of which shrinks by f. Where the new texts join a cluster that has a share `joined` already, they add
-    less. How many documents are on the topic is chance too.
+    others, each of which shrinks by f. With fewer clusters than topics it has none of its own: new texts that join a
+    cluster with a share `joined` add less. How many documents are on the topic is chance too.
     """
     mean, spread, reached = float(chance.mean()), float(chance.std()), float(np.quantile(chance, 1 - ALPHA))
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from holocron_assets.errors import NotReadyError, VectorError
 
-#: Documents that a window must have. With so few on both sides, a new topic is seen in four of five cases only where it
-#: takes up two fifths of the current window (`python -m benchmarks drift-laws`); with fewer, tests say next to nothing.
+#: Documents that a window must have. With so few on both sides, a new topic that takes up a third of the current window
+#: is seen in one of three cases (`python -m benchmarks drift-laws`); with fewer, tests say next to nothing.
 MIN_DOCUMENTS = 20
 
 
