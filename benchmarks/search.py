@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from benchmarks.corpus import VOCABULARY
 from benchmarks.measure import environment
+from benchmarks.refreshing import refreshing
 from holocron_assets.clock import utc_now
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.retrieval.bm25 import WordIndex, WordPart
@@ -59,8 +60,9 @@ group by p.row order by score desc, p.row limit 10
 
 
 def search(folder: Path, chunks: int, _kind: str) -> Iterator[str]:
-    """Vectors, then words: what a query costs, what memory, and what an addition."""
+    """Vectors, then words, then both: what a query costs, what memory, and what an addition or a change."""
     yield from _by_vectors(folder / "vectors", chunks)
+    yield from _by_both(folder / "store", chunks)
     for size in _SIZES:
         yield from _by_words(folder / f"words{size}", size)
 
@@ -91,6 +93,13 @@ def _compared_with_product(index: SearchIndex, block: NDArray[np.float32], asked
         lambda: index.rank([""] * count, asked, _NEAREST, _TOP_K),
     )
     return f"  {count} at once: {ours * 1e3:.1f} ms, a bare product {floor * 1e3:.1f} ms: {ours / floor:.2f} times"
+
+
+def _by_both(folder: Path, chunks: int) -> Iterator[str]:
+    size = min(chunks, _SIZES[-1])
+    vectors = _unit(np.random.default_rng(0).standard_normal((size, _DIMENSIONS)))
+    queries = _texts(50, seed=4, words=_ASKED)
+    yield from refreshing(folder, _texts(size, seed=2), vectors, queries)
 
 
 def _by_words(folder: Path, size: int) -> Iterator[str]:
