@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from holocron_assets.clock import utc_now
 from holocron_assets.comparisons.figures import metrics_of
@@ -51,18 +52,19 @@ class _Vectors:
     """The vectors of both windows one after the other."""
 
     def __init__(self, parts: Sequence[Members]) -> None:
-        self._parts = [part.vectors for part in parts]
+        self._parts = parts
+        self._vectors = [part.vectors for part in parts]
 
     def blocks(self) -> Iterator[NDArray[np.float32]]:
         """See `VectorSource`."""
         for part in self._parts:
-            for start in range(0, len(part), _BLOCK):
-                yield part[start : start + _BLOCK]
+            yield from part.blocks(_BLOCK)
 
     def rows(self, wanted: NDArray[np.intp]) -> NDArray[np.float32]:
         """See `VectorSource`."""
-        first = len(self._parts[0])
-        return np.concatenate([self._parts[0][wanted[wanted < first]], self._parts[1][wanted[wanted >= first] - first]])
+        reference, current = self._vectors
+        first = len(reference)
+        return np.concatenate([reference[wanted[wanted < first]], current[wanted[wanted >= first] - first]])
 
 
 def compare_content(
@@ -79,19 +81,21 @@ def compare_content(
         recorded_run(store, origin, JobType.DRIFT_TEST, stage=STAGE, options=options, space=space) as run,
         gathered(store, space, windows, settings.path(drift.folder)) as (reference, current),
     ):
-        if len(reference.vectors) and not len(current.vectors) and windows[0].snapshot:
+        if reference.keys.num_rows and not current.keys.num_rows and windows[0].snapshot:
             report = _nothing_came(space, reference, current, drift, run.run_id)
         else:
-            measured = measure(
-                _both(reference, current),
-                _Vectors([reference, current]),
-                dimensions=space.dimensions,
-                seed=drift.seed,
-                permutations=drift.permutations,
-            )
+            # A thread of the matrix library that waits for another costs as much as one that works.
+            with threadpool_limits(1):
+                measured = measure(
+                    _both(reference, current),
+                    _Vectors([reference, current]),
+                    dimensions=space.dimensions,
+                    seed=drift.seed,
+                    permutations=drift.permutations,
+                )
             titles = read(store, _titles, [reference, current], measured)
             report = _report(space, (reference, current), measured, titles, drift, run.run_id)
-        run.count(chunks_compared=len(reference.vectors) + len(current.vectors))
+        run.count(chunks_compared=reference.keys.num_rows + current.keys.num_rows)
         keep(store, report)
     return report
 
@@ -131,7 +135,7 @@ def _repeats(members: Members) -> NDArray[np.float64]:
 
 def _titles(session: Session, parts: Sequence[Members], measured: ContentDrift) -> dict[int, str]:
     """Of the rows that clusters are shown by."""
-    first = len(parts[0].vectors)
+    first = parts[0].keys.num_rows
     rows = sorted({row for cluster in (*measured.grown, *measured.shrunk) for row in cluster.exemplars})
     ids = {row: parts[row >= first].keys.column("chunk_id")[row - first * (row >= first)].as_py() for row in rows}
     titles = drift_windows.list_chunk_titles(session, list(ids.values()))
@@ -171,7 +175,7 @@ def _nothing_came(
         Side(
             label=part.window.label,
             documents=int(part.documents.max(initial=-1)) + 1,
-            chunks=len(part.vectors),
+            chunks=part.keys.num_rows,
             sampled_documents=0,
             sampled_chunks=0,
         )
@@ -222,7 +226,7 @@ def _parameters(parts: tuple[Members, Members]) -> dict[str, object]:
         "snapshot": snapshot.name,
         "snapshot_id": str(snapshot.snapshot_id),
         "membership_sha256": snapshot.membership_sha256,
-        "vectors_missing": snapshot.chunk_count - len(parts[0].vectors),
+        "vectors_missing": snapshot.chunk_count - parts[0].keys.num_rows,
     }
 
 

@@ -1,6 +1,5 @@
 """The figures of content drift in words, with the floors that they are judged by."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from holocron_assets.drift.content.measuring import Comparison, ContentDrift
@@ -22,11 +21,11 @@ class _Figure:
     is_relative: bool = False
 
 
-#: The defaults are judgements: a shift of unit vectors by .05 and a divergence of .01 are what a few per cent of texts
-#: on a new topic make.
+#: The defaults are judgements: a shift of unit vectors by .03 and a divergence of .01 are what 3 or 4 % of texts on a
+#: new topic make.
 _FIGURES = {
     "mean_shift": _Figure(
-        watch=0.05, alert=0.15, says="How far the centre of the vectors moved; unit vectors are 1 long."
+        watch=0.03, alert=0.1, says="How far the centre of the vectors moved; unit vectors are 1 long."
     ),
     "mmd": _Figure(
         watch=0.002,
@@ -68,11 +67,6 @@ def metrics_of(drift: ContentDrift) -> list[Metric]:
     return [*(_tested(one) for one in drift.comparisons.values()), *_context(drift)]
 
 
-def tested_names(metrics: Sequence[Metric]) -> list[str]:
-    """Those that a report tests."""
-    return [one.name for one in metrics if one.p is not None]
-
-
 def _tested(one: Comparison) -> Metric:
     figure = _FIGURES[one.name]
     scale = 1.0
@@ -98,6 +92,11 @@ def _context(drift: ContentDrift) -> list[Metric]:
             effect=drift.detectable_topic,
             explanation="The least share of the current window on a new topic that a report of this size finds in four "
             "of five cases.",
+        ),
+        Metric(
+            name="detectable_similar_topic",
+            effect=drift.detectable_similar_topic,
+            explanation="The same of a topic that is not far from one that was there.",
         ),
         Metric(
             name="detectable_shift",

@@ -35,6 +35,8 @@ from holocron_assets.stages.windows import Window, gathered
 
 STAGE = "model drift"
 
+_BLOCK = 4096
+
 _WORDS = {
     ModelChange.IDENTICAL: (Verdict.OK, "every answer is the same, bit by bit", "Nothing."),
     ModelChange.NOISE: (Verdict.OK, "the answers differ by no more than rounding", "Nothing."),
@@ -110,10 +112,10 @@ def _in_corpus(around: Surroundings, asked: _Asked) -> NeighbourChange | None:
     settings = around.settings
     window = Window(label="all", as_of=utc_now())
     with gathered(around.store, asked.space, [window], settings.path(settings.drift.folder)) as (members,):
-        if len(members.vectors) <= DEPTH:
+        if members.keys.num_rows <= DEPTH:
             return None
-        then, now = (nearest_lists(answers, [members.vectors], depth=DEPTH) for answers in (asked.then, asked.now))
-        return compare_lists(then, now, choices=len(members.vectors))
+        then, now = (nearest_lists(answers, members.blocks(_BLOCK), depth=DEPTH) for answers in (asked.then, asked.now))
+        return compare_lists(then, now, choices=members.keys.num_rows)
 
 
 def _report(

@@ -194,7 +194,7 @@ def _side(space: EmbeddingSpace, members: Members, common: _Common) -> Side:
     return Side(
         label=space.slug,
         documents=int(members.documents.max(initial=-1)) + 1,
-        chunks=len(members.vectors),
+        chunks=members.keys.num_rows,
         sampled_documents=int(np.unique(common.documents).size),
         sampled_chunks=int(common.documents.size),
     )

@@ -52,11 +52,24 @@ class Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Members:
-    """The chunks of a window by chunk id: a table of keys, and each one's vector of shape (chunks, dimensions)."""
+    """The chunks of a window by chunk id: a table of keys, and each one's vector in `file`, one after the other."""
 
     window: Window
     keys: pa.Table
-    vectors: NDArray[np.float32]
+    file: Path
+    dimensions: int
+
+    @property
+    def vectors(self) -> NDArray[np.float32]:
+        """Of shape (chunks, dimensions), mapped from the file: what is looked at is read."""
+        shape = (self.keys.num_rows, self.dimensions)
+        return np.memmap(self.file, np.float32, "r", shape=shape) if shape[0] else np.empty(shape, np.float32)
+
+    def blocks(self, rows: int) -> Iterator[NDArray[np.float32]]:
+        """All vectors in their order, so many at once; none of them stays in memory, as what is mapped may."""
+        with self.file.open("rb") as source:
+            while content := source.read(4 * self.dimensions * rows):
+                yield np.frombuffer(content, np.float32).reshape(-1, self.dimensions)
 
     @property
     def documents(self) -> NDArray[np.int32]:
@@ -116,15 +129,17 @@ def _read_all(session: Session, space: EmbeddingSpace, windows: Sequence[Window]
     members = []
     for number, window in enumerate(windows):
         keys = pa.Table.from_batches(_chunks(session, space, window), _KEYS).combine_chunks()
-        members.append(Members(window=window, keys=keys, vectors=_file(folder / f"{number}.float32", keys, space)))
+        file = folder / f"{number}.float32"
+        members.append(Members(window=window, keys=keys, file=file, dimensions=space.dimensions))
+    targets = [_target(one) for one in members]
     waiting: list[pa.RecordBatch] = []
     for batch in drift_windows.list_space_vectors(session, space.embedding_space_id):
         waiting.append(batch)
         if sum(one.num_rows for one in waiting) >= _PLACED_AT_ONCE:
-            _place(members, pa.Table.from_batches(waiting), space)
+            _place(members, targets, pa.Table.from_batches(waiting), space)
             waiting.clear()
     if waiting:
-        _place(members, pa.Table.from_batches(waiting), space)
+        _place(members, targets, pa.Table.from_batches(waiting), space)
     return members
 
 
@@ -143,17 +158,21 @@ def _chunks(session: Session, space: EmbeddingSpace, window: Window) -> list[pa.
     return [batch.cast(_KEYS) for batch in batches]
 
 
-def _file(path: Path, keys: pa.Table, space: EmbeddingSpace) -> NDArray[np.float32]:
-    shape = (keys.num_rows, space.dimensions)
-    return np.memmap(path, np.float32, "w+", shape=shape) if keys.num_rows else np.empty(shape, np.float32)
+def _target(members: Members) -> NDArray[np.float32]:
+    """Where vectors are written to, of shape (chunks, dimensions)."""
+    shape = (members.keys.num_rows, members.dimensions)
+    members.file.touch()
+    return np.memmap(members.file, np.float32, "w+", shape=shape) if shape[0] else np.empty(shape, np.float32)
 
 
-def _place(members: Sequence[Members], found: pa.Table, space: EmbeddingSpace) -> None:
+def _place(
+    members: Sequence[Members], targets: Sequence[NDArray[np.float32]], found: pa.Table, space: EmbeddingSpace
+) -> None:
     """Write vectors to where their chunks are, in those windows that hold them with this content."""
     ids, contents = (
         found.column(name).cast(pa.large_string()).combine_chunks() for name in ("chunk_id", "content_sha256")
     )
-    for one in members:
+    for one, target in zip(members, targets, strict=True):
         known = one.keys.column("chunk_id").combine_chunks()
         places = pc.index_in(ids, value_set=known)
         rows = np.flatnonzero(np.asarray(pc.is_valid(places)))
@@ -161,7 +180,7 @@ def _place(members: Sequence[Members], found: pa.Table, space: EmbeddingSpace) -
         wanted = one.keys.column("content_sha256").take(pa.array(at))
         same = np.asarray(pc.equal(wanted.combine_chunks(), contents.take(pa.array(rows)))).astype(bool)
         if same.any():
-            one.vectors[at[same]] = _usable(found.take(pa.array(rows[same])).combine_chunks(), space)
+            target[at[same]] = _usable(found.take(pa.array(rows[same])).combine_chunks(), space)
 
 
 def _usable(found: pa.Table, space: EmbeddingSpace) -> NDArray[np.float32]:
@@ -171,13 +190,14 @@ def _usable(found: pa.Table, space: EmbeddingSpace) -> NDArray[np.float32]:
     if wrong.size:
         raise VectorError(
             f"space {space.slug}: the vector of chunk {ids[int(wrong[0])].as_py()} has "
-            f"{lengths[int(wrong[0])].as_py()} dimensions instead of {space.dimensions}. `holocron verify --repair` takes out what is wrong."
+            f"{lengths[int(wrong[0])].as_py()} dimensions instead of {space.dimensions}. `holocron verify --repair` "
+            "takes it out."
         )
     usable = rows_of(vectors, space.dimensions)
     broken = np.flatnonzero(~np.isfinite(usable).all(axis=1))
     if broken.size:
         raise VectorError(
             f"space {space.slug}: the vector of chunk {ids[int(broken[0])].as_py()} is not finite. "
-            "`holocron verify --repair` takes out what is wrong."
+            "`holocron verify --repair` takes it out."
         )
     return usable

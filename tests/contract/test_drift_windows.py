@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from holocron_assets.clock import utc_now
+from holocron_assets.comparisons.content import Choice, compare_content
+from holocron_assets.composition import InstalledProviders
 from holocron_assets.errors import ConfigurationError, NotReadyError
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.registry import list_states
@@ -15,8 +17,9 @@ from holocron_assets.stages.snapshots import take_snapshot
 from holocron_assets.stages.windows import Window, by_time, codes_of, gathered, since, since_snapshot
 from holocron_assets.tables import drift_windows
 from holocron_assets.transactions import read
+from resources.stores import open_store
 from tests.conftest import Templates
-from tests.world import START, World, page_row, prose
+from tests.world import ORIGIN, START, World, json_row, page_row, prose
 
 
 @pytest.fixture
@@ -142,3 +145,29 @@ def test_an_empty_space_has_no_snapshot(world: World, space: EmbeddingSpace) -> 
 
     with pytest.raises(NotReadyError, match="holds nothing"):
         take_snapshot(world.store, space, "january")
+
+
+def test_every_store_gives_the_same_figures(world: World, space: EmbeddingSpace, tmp_path: Path) -> None:
+    """The same texts in another store are compared with the same result, to nine digits and in every verdict."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    settings = world.settings.model_copy(update={"base_dir": elsewhere, "store_url": "duckdb:///store.duckdb"})
+    store = open_store(settings, wait_seconds=60)
+    store.migrate()
+    other = World(store=store, settings=settings, providers=InstalledProviders(settings))
+    for one in (world, other):
+        for day, topic in ((0, "calm"), (10, "storms")):
+            fetched = START + timedelta(days=day)
+            one.add(
+                *(json_row(f"{topic} {n}", f"Note {n}: {prose(topic, 300)}", fetched_at=fetched) for n in range(30))
+            )
+        one.run()
+
+    choice = Choice(since=START + timedelta(days=5))
+    found, expected = (compare_content(one.store, one.settings, space, choice, ORIGIN) for one in (world, other))
+
+    assert [one.verdict for one in found.metrics] == [one.verdict for one in expected.metrics]
+    for one, same in zip(found.metrics, expected.metrics, strict=True):
+        assert (one.name, one.p) == (same.name, same.p)
+        assert one.effect == pytest.approx(same.effect, rel=1e-9, abs=1e-12)
+        assert one.statistic == pytest.approx(same.statistic, rel=1e-9, abs=1e-12)

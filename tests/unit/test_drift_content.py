@@ -84,7 +84,7 @@ def found() -> ContentDrift:
 
 def test_what_changed_is_found_and_nothing_else(found: ContentDrift) -> None:
     """Topic, language and length changed; the mix of sources and the share of duplicates did not."""
-    assert changed(found) == {"occupancy", "language", "log_length", "classifier"}
+    assert changed(found) == {"mmd", "occupancy", "language", "log_length", "classifier"}
     assert found.comparisons["mmd"].p <= 0.02
     assert min(found.comparisons[name].p for name in ("source", "is_duplicate")) > 0.1
     assert found.comparisons["log_length"].effect == pytest.approx(2 * 4 / 15, abs=0.2)

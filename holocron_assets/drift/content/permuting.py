@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holocron_assets.drift.content.grouping import Groups
-from holocron_assets.drift.content.statistics import Figures, beyond_chance, figures
+from holocron_assets.drift.content.statistics import Figures, beyond_chance, figures, is_squared
 from holocron_assets.drift.content.sums import Sums
 
 Matrix = NDArray[np.float64]
@@ -76,8 +76,8 @@ def floors(sums: Sums, groups: Groups, random: np.random.Generator) -> Mapping[s
     """By name, what 99 % of effects stay within, between halves of the reference that differ by chance only.
 
     Each half has as many groups as the current window, or as half of the reference has, whichever is less. Chance does
-    more among fewer documents, so the floors of a reference that is not much larger than the current window are rather
-    too high.
+    more among fewer documents, so what was found is taken to the sizes of the windows: squared effects go by
+    1 / n + 1 / m for windows of n and m groups, others by its root.
     """
     reference = np.flatnonzero(~groups.is_current[: groups.moved])
     size = min(groups.moved - reference.size, reference.size // 2)
@@ -89,9 +89,11 @@ def floors(sums: Sums, groups: Groups, random: np.random.Generator) -> Mapping[s
             sides[0, way, drawn[:size]] = sides[1, way, drawn[size : 2 * size]] = 1
         for name, values in figures(sums, sides[0] @ sums.matrix, sides[1] @ sums.matrix).effects.items():
             found.setdefault(name, []).append(values)
+    shrinks = (1 / reference.size + 1 / (groups.moved - reference.size)) / (2 / size)
     effects = {name: np.concatenate(values) for name, values in found.items()}
     return {
         name: float(np.quantile(np.abs(beyond_chance(sums.columns, name, values, values)), _FLOOR, method="higher"))
+        * shrinks ** (1.0 if is_squared(sums.columns, name) else 0.5)
         for name, values in effects.items()
     }
 

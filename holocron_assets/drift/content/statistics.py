@@ -71,6 +71,12 @@ def beyond_chance(
     return effect
 
 
+def is_squared(columns: Columns, name: str) -> bool:
+    """Whether an effect grows with the square of how much differs: what chance makes of it shrinks with documents, not
+    with their root."""
+    return name == "mmd" or name in columns.shares
+
+
 def shares(sums: Sums, sides: Matrix, name: str) -> Matrix:
     """Shares of rows, of shape (sides, names), from the sums of each side."""
     where = sums.columns.shares[name]
