@@ -40,7 +40,7 @@ _FIGURES = {
     "novelty": _Figure(
         watch=0.05,
         alert=0.15,
-        says="How much farther from every topic the texts are, as a share of the mean squared distance.",
+        says="How the distance of texts to the nearest topic changed, as a share of the mean squared distance.",
     ),
     "classifier": _Figure(
         watch=0.6,
