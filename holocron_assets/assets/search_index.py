@@ -30,11 +30,16 @@ _SAMPLED = 5
 _SAMPLED_CHARACTERS = 100
 
 
+#: Asks for the partitions that were embedded since an index of them was last asked for. `eager` asks four times as much
+#: of Dagster's database at every look, to wait for what never hurts here.
+FOLLOWS_EMBEDDINGS = dg.AutomationCondition.any_deps_updated().since_last_handled().with_label("embedded since")
+
+
 @dg.asset(
     deps=[space_embeddings],
     partitions_def=SPACES,
     backfill_policy=dg.BackfillPolicy.single_run(),
-    automation_condition=dg.AutomationCondition.eager(),
+    automation_condition=FOLLOWS_EMBEDDINGS,
     group_name="search",
     kinds={"python"},
 )
