@@ -132,11 +132,13 @@ def deciding_winner(
     """The winner that searches in a space go by: that on the first of the named collections that has one.
 
     Collections of the user's own sources or chunks come before those that bring documents. `current` has the hashes of
-    those whose files were just read; of the others the last that was evaluated counts.
+    those whose files were just read; of the others the one that decides now counts, or else the last that was
+    evaluated: another one of the same name may have been tried out since.
     """
     history = [one for one in evaluations.list_evaluations(session) if one.embedding_space_id == space_id]
+    marked = marked_evaluation(history, space_id)
     last: dict[str, Evaluation] = {}
-    for one in history:
+    for one in [marked, *history] if marked else history:
         if current.get(one.collection, one.collection_sha256) == one.collection_sha256:
             last.setdefault(one.collection, one)
     known = [last[name] for name in named if name in last]

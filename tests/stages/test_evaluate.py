@@ -344,3 +344,17 @@ def test_a_collection_that_is_tried_out_decides_nothing(world: World, space: Emb
     again = evaluated(world, space, documents, named=named)
     assert again.used
     assert again.used.collection == "own"
+
+
+def test_a_collection_of_a_name_that_counts_decides_nothing(
+    world: World, space: EmbeddingSpace, tmp_path: Path
+) -> None:
+    """What is tried out from another folder of the same name leaves the one that the settings name deciding."""
+    named = ["own", "more"]
+    first = evaluated(world, space, own(tmp_path), named=named)
+    (tmp_path / "elsewhere").mkdir()
+    evaluated(world, space, collection(tmp_path / "elsewhere" / "own", {"topic 1": {page(2): 1}}))
+
+    second = evaluated(world, space, collection(tmp_path / "more", {"topic 2": {page(3): 1}}), named=named)
+
+    assert second.used == first.used
