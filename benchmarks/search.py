@@ -127,7 +127,7 @@ def _ours(
     full = time.perf_counter() - started
     started = time.perf_counter()
     for _ in range(10):
-        parts, _ = merged_parts(folder, space, [*parts, *_segments(folder, space, more)])
+        parts, _ = merged_parts(folder, space, [*parts, *_segments(folder, space, more)], None)
     added = (time.perf_counter() - started) / 10
     words = WordIndex([WordPart(postings=part.segment.postings, live=part.live) for part in parts])
     return full, added, _each(lambda query: [one.argmax() for one in words.scores(query)], queries)
@@ -205,7 +205,7 @@ def _write_index(folder: Path, chunks: int) -> None:
         approximate=False,
         note=None,
         built_utc=utc_now(),
-        segments=tuple(entry_of(folder, Part(one, np.ones(one.row_count, bool))) for one in segments),
+        segments=tuple(entry_of(folder, Part(one, np.ones(one.row_count, bool)), None) for one in segments),
     )
     publish(folder, manifest)
 

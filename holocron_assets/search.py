@@ -4,27 +4,27 @@ import re
 import threading
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from holocron_assets.anchors import a_short_one
 from holocron_assets.derived_spaces import model_space, open_space
-from holocron_assets.errors import InputError, StoreBusyError
+from holocron_assets.errors import IndexDamagedError, InputError, SearchIndexError, StoreBusyError
 from holocron_assets.evaluation.comparing import best_method
 from holocron_assets.ports import EmbeddingProvider, Progress, ProviderCatalog, Purpose, Session, Store
 from holocron_assets.promotion import DEFAULT, space_of_alias
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.retrieval.filters import Filters
-from holocron_assets.retrieval.hits import Method, Mode, SearchResult
-from holocron_assets.retrieval.index import SearchIndex
+from holocron_assets.retrieval.hits import Hit, Method, Mode, SearchResult
+from holocron_assets.retrieval.index import Candidate, SearchIndex
 from holocron_assets.retrieval.reranking import HitVectors, NoReranker, Reranker, reranked
 from holocron_assets.spaces import named_space, require_same_space
 from holocron_assets.stages.canary import CanaryPolicy
-from holocron_assets.stages.indexing import IndexPlace, current_index
+from holocron_assets.stages.indexing import IndexPlace, current_index, refresh_index
 from holocron_assets.stages.model_guard import require_model_unmoved, require_settled
 from holocron_assets.tables import spaces
 from holocron_assets.transactions import read
@@ -35,6 +35,7 @@ MOST_CHARACTERS = 20_000
 #: Half of a character: what is left of bytes that were read in another encoding than they were written in.
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _EVERYTHING = Filters()
+_Read = TypeVar("_Read")
 #: A searcher compares the model of a space with its registered anchors so often, and when it gets others.
 _ANCHOR_SECONDS = 10.0
 
@@ -131,18 +132,22 @@ class Searcher:
         meaning = self._meant(space, alias)
         chosen, method = meaning.space, question.method or meaning.method
         vectors = self._embedded(chosen, [question.query]) if method.mode is not Mode.LEXICAL else None
-        index = self.index(chosen, progress)
         depth = question.top_k if isinstance(self._reranker, NoReranker) else max(question.top_k, self._depth)
-        (candidates,) = index.rank([question.query], vectors, method, depth, question.filters)
-        if question.min_score is not None:
-            candidates = [one for one in candidates if method.score(one.scores) >= question.min_score]
+
+        def found(index: SearchIndex) -> tuple[SearchIndex, list[Candidate], list[Hit]]:
+            (candidates,) = index.rank([question.query], vectors, method, depth, question.filters)
+            if question.min_score is not None:
+                candidates = [one for one in candidates if method.score(one.scores) >= question.min_score]
+            return index, candidates, index.hits(candidates)
+
+        index, candidates, hits = self._read(chosen, found, progress)
         result = SearchResult(
             query=question.query,
             space=chosen.slug,
             embedding_space_id=chosen.embedding_space_id,
             method=method,
             ranked_by=method.ranked_by,
-            hits=tuple(index.hits(candidates)),
+            hits=tuple(hits),
             chunks_not_embedded=index.manifest.chunks_not_embedded,
             filters=question.filters.given(),
             notes=(index.manifest.note,) if vectors is not None and index.manifest.note else (),
@@ -162,6 +167,25 @@ class Searcher:
         index = current_index(self._store, space, self._place, progress, known=self._indexes.get(space.slug))
         self._indexes[space.slug] = index
         return index
+
+    def passages(self, space: EmbeddingSpace, source_id: str, progress: Progress | None = None) -> list[Hit]:
+        """Every current chunk of a source, in the order of its text, without scores."""
+        return self._read(space, lambda index: index.passages(source_id), progress)
+
+    def _read(self, space: EmbeddingSpace, reading: Callable[[SearchIndex], _Read], progress: Progress | None) -> _Read:
+        """What is read from the index of a space; from one that is built anew where its files turn out damaged."""
+        try:
+            return reading(self.index(space, progress))
+        except IndexDamagedError:
+            refreshed = refresh_index(self._store, space, self._place, progress, examines=True)
+        self._indexes[space.slug] = refreshed.index
+        try:
+            return reading(refreshed.index)
+        except IndexDamagedError as error:
+            raise SearchIndexError(
+                f"{error}. The index is as it was built, so the store holds it so: `holocron verify` names what is "
+                "wrong there."
+            ) from error
 
     def _meant(self, space: str | None, alias: str) -> _Meaning:
         """What is asked for by a name or an alias, read again where something was committed, or that cannot be told."""

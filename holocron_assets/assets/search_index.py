@@ -19,7 +19,7 @@ from holocron_assets.retrieval.index import SearchIndex
 from holocron_assets.retrieval.recall import TOP_K
 from holocron_assets.settings import Settings
 from holocron_assets.stages.index_recall import Recall, count_differences, measure_recall
-from holocron_assets.stages.indexing import IndexPlace, published_index, refresh_index
+from holocron_assets.stages.indexing import IndexPlace, examined_files, published_index, refresh_index
 from holocron_assets.tables import spaces as space_table
 from holocron_assets.transactions import read
 from holocron_assets.verification.finding import Finding
@@ -91,6 +91,20 @@ def index_is_current(lacking: int, left_over: int) -> Finding:
     )
 
 
+def index_files_are_whole(changed: Sequence[str], files: int) -> Finding:
+    """Every file of the index is what was written, byte for byte."""
+    return Finding(
+        claim="index_files_are_whole",
+        holds=not changed,
+        explanation=f"{len(changed)} of {files} files are not what was written. Materialise search_index, which builds "
+        "such an index anew."
+        if changed
+        else f"All {files} files are what was written.",
+        figures={"files": files, "files changed": len(changed)},
+        offenders=changed,
+    )
+
+
 def index_recall(worst: Recall) -> Finding:
     """Of the nearest chunks that the store finds for some queries, the index finds nearly all."""
     return Finding(
@@ -105,7 +119,7 @@ def index_recall(worst: Recall) -> Finding:
 
 @dg.multi_asset_check(
     name="search_index_checks",
-    specs=checking.specs("search_index", [index_is_current, index_recall]),
+    specs=checking.specs("search_index", [index_is_current, index_files_are_whole, index_recall]),
     can_subset=True,
 )
 def search_index_checks(
@@ -124,16 +138,21 @@ def search_index_checks(
 def _findings(
     context: dg.AssetCheckExecutionContext, store: Store, settings: Settings, spaces: Sequence[EmbeddingSpace]
 ) -> list[Finding]:
-    lacking = left_over = 0
+    lacking = left_over = files = 0
+    changed: list[str] = []
     recalls = [Recall(share=1.0, queries=0)]
     for space in spaces:
-        index = published_index(store, space, IndexPlace.of(settings))
+        place = IndexPlace.of(settings)
+        index = published_index(store, space, place)
         differences = count_differences(store, space, index)
         lacking, left_over = lacking + differences[0], left_over + differences[1]
+        examined = examined_files(place.folder(store, space))
+        files += len(examined)
+        changed += [f"{space.slug}: {name}" for name, is_whole in examined.items() if not is_whole]
         if index is not None:
             recalls.append(_measured(context, space, index) or measure_recall(store, space, index))
     worst = min(recalls, key=lambda one: (one.share, -one.queries))
-    return [index_is_current(lacking, left_over), index_recall(worst)]
+    return [index_is_current(lacking, left_over), index_files_are_whole(changed, files), index_recall(worst)]
 
 
 def _measured(context: dg.AssetCheckExecutionContext, space: EmbeddingSpace, index: SearchIndex) -> Recall | None:
@@ -157,7 +176,7 @@ def _refreshed(
     """Bring one space's index up to date, and build it anew if it is not fit; returns what there is to tell of it."""
     progress = logged_progress(context, f"{space.slug}: chunks indexed")
     place = IndexPlace.of(settings)
-    report = refresh_index(store, space, place, progress)
+    report = refresh_index(store, space, place, progress, examines=True)
     recall = measure_recall(store, space, report.index)
     if recall.share < LEAST_RECALL:
         distrusted = f"it found {recall.share:.1%} of what is nearest"

@@ -4,9 +4,8 @@ Every answer is the same as that of an index which was built at once, whatever t
 the index is so large that graphs lead to the candidates for the nearest vectors.
 """
 
-import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,8 +20,9 @@ from holocron_assets.retrieval.bm25 import WordIndex, WordPart
 from holocron_assets.retrieval.filters import Filters
 from holocron_assets.retrieval.fusion import reciprocal_ranks, weighted_scores
 from holocron_assets.retrieval.hits import Fusion, Hit, Method, Mode, Scores
-from holocron_assets.retrieval.manifest import Manifest, is_whole
+from holocron_assets.retrieval.manifest import Manifest, looks
 from holocron_assets.retrieval.nearest import Part, cosines, nearest_rows
+from holocron_assets.retrieval.rows import hit_of, live_rows, readable
 from holocron_assets.retrieval.segment import Segment, open_segment
 from holocron_assets.retrieval.words import analyzer_of
 
@@ -62,9 +62,17 @@ _NOTHING = _Leg(np.zeros(0, np.int64), np.zeros(0))
 class SearchIndex:
     """The published index of one space. May be used by several threads at once."""
 
-    def __init__(self, folder: Path, manifest: Manifest, segments: Sequence[Segment], live: Sequence[Any]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        manifest: Manifest,
+        segments: Sequence[Segment],
+        live: Sequence[Any],
+        seen: Mapping[str, tuple[int, int, int]],
+    ) -> None:
         self.folder = folder
         self.manifest = manifest
+        self._seen = seen
         self.segments = segments
         self.live: Sequence[NDArray[np.bool_]] = live
         self._starts = np.cumsum([0, *(segment.row_count for segment in segments)])
@@ -84,11 +92,12 @@ class SearchIndex:
         """For each query its best `top_k` chunks, the best first, ties by chunk id.
 
         `vectors`, of shape (len(texts), dimensions), are those of the queries; a lexical search needs none. A lexical
-        search finds only what has a word of the query.
+        search finds only what has a word of the query. Raises `IndexDamagedError` where its files turn out damaged.
         """
         allowed = list(self.live)
         if filters is not None and filters != Filters():
-            allowed = [live & filters.mask(one.rows) for live, one in zip(self.live, self.segments, strict=True)]
+            with readable(self.folder):
+                allowed = [live & filters.mask(one.rows) for live, one in zip(self.live, self.segments, strict=True)]
         depth = top_k if method.mode is not Mode.HYBRID else max(FUSED, top_k)
         near = self._nearest(vectors, allowed, depth) if method.mode is not Mode.LEXICAL else [_NOTHING] * len(texts)
         ranked: list[list[tuple[int, Scores]]] = []
@@ -105,7 +114,10 @@ class SearchIndex:
         return [[next(candidates) for _ in some] for some in ranked]
 
     def hits(self, candidates: Sequence[Candidate]) -> list[Hit]:
-        """What there is to show of candidates, in their order."""
+        """What there is to show of candidates, in their order.
+
+        Raises `IndexDamagedError` where a text is not, any more, what its hash says.
+        """
         return [self._hit(rank, one) for rank, one in enumerate(candidates, start=1)]
 
     def vectors(self, candidates: Sequence[Candidate]) -> NDArray[np.float32]:
@@ -131,20 +143,21 @@ class SearchIndex:
     def exactly(self) -> "SearchIndex":
         """The same index, comparing every vector."""
         segments = [replace(one, graph=None) for one in self.segments]
-        return SearchIndex(self.folder, self.manifest, segments, self.live)
+        return SearchIndex(self.folder, self.manifest, segments, self.live, self._seen)
 
     def terms(self, text: str) -> list[str]:
         """The terms by which a query is compared."""
         return self._analyzer.query_terms(text)
 
     def passages(self, source_id: str) -> list[Hit]:
-        """Every chunk of a source, in the order of its text, without scores."""
+        """Every chunk of a source, in the order of its text, without scores; raises as `hits`."""
         wanted = Filters(source_id=(source_id,))
-        rows = [
-            (int(start + row), Scores())
-            for start, live, segment in zip(self._starts[:-1], self.live, self.segments, strict=True)
-            for row in np.flatnonzero(live & wanted.mask(segment.rows))
-        ]
+        with readable(self.folder):
+            rows = [
+                (int(start + row), Scores())
+                for start, live, segment in zip(self._starts[:-1], self.live, self.segments, strict=True)
+                for row in np.flatnonzero(live & wanted.mask(segment.rows))
+            ]
         found = [self._hit(0, one) for one in self._candidates(rows)]
         return sorted(found, key=lambda hit: (hit.start_offset, hit.end_offset))
 
@@ -155,8 +168,11 @@ class SearchIndex:
         return index
 
     def is_whole(self) -> bool:
-        """Whether every file that this index reads is still as it was."""
-        return is_whole(self.folder, self.manifest)
+        """Whether nobody wrote to a file that this index reads, or replaced it, since it was opened."""
+        try:
+            return looks(self.folder, self.manifest) == self._seen
+        except IndexDamagedError:
+            return False
 
     def _nearest(self, vectors: NDArray[np.float32] | None, allowed: Sequence[Any], limit: int) -> list[_Leg]:
         if vectors is None:
@@ -165,7 +181,8 @@ class SearchIndex:
         return [self._in_order(one.rows, one.similarities, limit) for one in near]
 
     def _matching(self, text: str, allowed: Sequence[NDArray[np.bool_]], limit: int) -> _Leg:
-        scores = np.concatenate([np.zeros(0), *self._words.scores(self._analyzer.query_terms(text))])
+        with readable(self.folder):
+            scores = np.concatenate([np.zeros(0), *self._words.scores(self._analyzer.query_terms(text))])
         rows = np.flatnonzero((scores > 0) & np.concatenate([np.zeros(0, bool), *allowed]))
         best = self._in_order(rows, scores[rows], limit)
         return _Leg(best.rows, best.scores, of_all=scores)
@@ -233,7 +250,8 @@ class SearchIndex:
         for owner in np.unique(owners):
             here = owners == owner
             found = self.segments[owner].rows.column(column).take(pa.array(rows[here] - self._starts[owner]))
-            texts[here] = found.to_pylist()
+            with readable(self.folder):
+                texts[here] = found.to_pylist()
         return list(texts)
 
     def _has_direction(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -257,42 +275,16 @@ class SearchIndex:
 
     def _hit(self, rank: int, candidate: Candidate) -> Hit:
         segment, local = self._place(candidate.row)
-        row: dict[str, Any] = segment.rows.slice(local, 1).to_pylist()[0]
-        return Hit(
-            rank=rank,
-            chunk_id=row["chunk_id"],
-            source_id=row["source_id"],
-            title=row["title"],
-            scores=candidate.scores,
-            text=row["content"],
-            url=row["url"],
-            start_offset=row["start_offset"],
-            end_offset=row["end_offset"],
-            content_sha256=row["content_sha256"],
-            source_type=row["source_type"],
-            source_ref=json.loads(row["source_ref_json"]),
-        )
+        with readable(self.folder):
+            return hit_of(segment.rows.slice(local, 1).to_pylist()[0], rank, candidate.scores)
 
 
 def open_index(folder: Path, manifest: Manifest) -> SearchIndex:
     """The index that a manifest describes; raises `IndexDamagedError` where it is not whole."""
-    if not is_whole(folder, manifest):
-        raise IndexDamagedError(f"{folder}: files of the index are missing or cut off")
+    seen = looks(folder, manifest)
     segments = [
         open_segment(folder / one.name, manifest.dimensions, approximate=manifest.approximate)
         for one in manifest.segments
     ]
-    live = [_live(folder, one.retired, one.row_count) for one in manifest.segments]
-    return SearchIndex(folder, manifest, segments, live)
-
-
-def _live(folder: Path, retired: str | None, count: int) -> NDArray[np.bool_]:
-    if retired is None:
-        return np.ones(count, bool)
-    try:
-        mask = np.load(folder / retired)
-    except (OSError, ValueError, EOFError) as error:
-        raise IndexDamagedError(f"{folder / retired} cannot be read: {error}") from error
-    if mask.shape != (count,) or mask.dtype != bool:
-        raise IndexDamagedError(f"{folder / retired} does not say of each row whether it counts")
-    return np.asarray(~mask)
+    live = [live_rows(folder, entry, segment) for entry, segment in zip(manifest.segments, segments, strict=True)]
+    return SearchIndex(folder, manifest, segments, live, seen)

@@ -1,5 +1,6 @@
 """What a published search index consists of: one small file, replaced whole, that names all the others."""
 
+import hashlib
 import uuid
 from collections.abc import Mapping
 from datetime import datetime
@@ -13,7 +14,16 @@ from holocron_assets.errors import IndexDamagedError
 
 MANIFEST = "index.json"
 #: Counts up with every change of what the files hold; an index of another one is built anew.
-FORMAT = 3
+FORMAT = 4
+
+
+class FileEntry(BaseModel):
+    """A file as it was written: its bytes, and their SHA-256 in hex."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    size: int
+    sha256: str
 
 
 class SegmentEntry(BaseModel):
@@ -25,8 +35,8 @@ class SegmentEntry(BaseModel):
     row_count: int
     live_count: int
     retired: str | None
-    #: bytes of each file, by its path below the index's folder
-    files: Mapping[str, int]
+    #: by their paths below the index's folder
+    files: Mapping[str, FileEntry]
 
 
 class Manifest(BaseModel):
@@ -64,7 +74,12 @@ class Manifest(BaseModel):
     @property
     def size_bytes(self) -> int:
         """What the index takes of the disk."""
-        return sum(sum(segment.files.values()) for segment in self.segments)
+        return sum(file.size for file in self.files.values())
+
+    @property
+    def files(self) -> dict[str, FileEntry]:
+        """The files of all segments, by their paths below the index's folder."""
+        return {name: file for segment in self.segments for name, file in segment.files.items()}
 
 
 def read_manifest(folder: Path) -> Manifest | None:
@@ -97,19 +112,47 @@ def publish(folder: Path, manifest: Manifest) -> None:
     fresh.replace(folder / MANIFEST)
 
 
-def sizes(folder: Path, *paths: Path) -> dict[str, int]:
-    """The bytes of each file in or at `paths`, by its path below `folder`."""
+def described(folder: Path, *paths: Path, known: Mapping[str, FileEntry]) -> dict[str, FileEntry]:
+    """Each file in or at `paths`, by its path below `folder`; what is `known` of one is not read again."""
     files = [file for path in paths for file in ([path] if path.is_file() else sorted(path.iterdir()))]
-    return {file.relative_to(folder).as_posix(): file.stat().st_size for file in files}
+    names = [file.relative_to(folder).as_posix() for file in files]
+    return {
+        name: known.get(name) or FileEntry(size=file.stat().st_size, sha256=_sha256(file))
+        for name, file in zip(names, files, strict=True)
+    }
 
 
-def is_whole(folder: Path, manifest: Manifest) -> bool:
-    """Whether every file is there and as long as it was; reading a mapped file that was cut off ends the process."""
-    try:
-        return all(
-            (folder / name).stat().st_size == size
-            for segment in manifest.segments
-            for name, size in segment.files.items()
-        )
-    except OSError:
-        return False
+def changed_files(folder: Path, files: Mapping[str, FileEntry]) -> list[str]:
+    """Those files that are not, byte for byte, what was written. Reads all of them."""
+    changed = []
+    for name, file in files.items():
+        try:
+            found = _sha256(folder / name)
+        except OSError:
+            found = ""
+        if found != file.sha256:
+            changed.append(name)
+    return changed
+
+
+def looks(folder: Path, manifest: Manifest) -> dict[str, tuple[int, int, int]]:
+    """Size, time of change and number of each file: one that is written to, or replaced, looks otherwise.
+
+    Raises `IndexDamagedError` where one is missing or of another size: reading a mapped file that was cut off ends the
+    process.
+    """
+    seen = {}
+    for name, file in manifest.files.items():
+        try:
+            found = (folder / name).stat()
+        except OSError as error:
+            raise IndexDamagedError(f"{folder / name} cannot be read: {error.strerror}") from error
+        if found.st_size != file.size:
+            raise IndexDamagedError(f"{folder / name} is cut off, or longer than it was")
+        seen[name] = (found.st_size, found.st_mtime_ns, found.st_ino)
+    return seen
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -47,16 +47,30 @@ class Postings:
 
 
 def open_postings(folder: Path) -> Postings:
-    """What `Postings.save` wrote; the larger arrays stay on disk until they are read."""
+    """What `Postings.save` wrote; the larger arrays stay on disk until they are read.
+
+    Raises one of what numpy and Arrow raise, or `ValueError`, for anything else.
+    """
     with pa.memory_map(str(folder / "terms.arrow")) as file:
-        terms = pa.ipc.open_file(file).read_all().column("term").combine_chunks()
-    return Postings(
+        table = pa.ipc.open_file(file).read_all()
+        table.validate(full=True)
+        terms = table.column("term").combine_chunks()
+    found = Postings(
         terms=terms,
         starts=np.load(folder / "starts.npy"),
         rows=np.load(folder / "rows.npy", mmap_mode="r"),
         counts=np.load(folder / "counts.npy", mmap_mode="r"),
         lengths=np.load(folder / "lengths.npy"),
     )
+    kinds = [str(one.dtype) for one in (found.starts, found.rows, found.counts, found.lengths)]
+    if terms.type != pa.string() or kinds != ["int64", "int32", "uint16", "int32"]:
+        raise ValueError("its words are of another kind than those of an index")
+    ends = (0, found.rows.size)
+    if found.starts.shape != (len(terms) + 1,) or (found.starts[0], found.starts[-1]) != ends:
+        raise ValueError("its words do not say where each of them is found")
+    if (np.diff(found.starts) < 0).any() or found.counts.shape != found.rows.shape:
+        raise ValueError("its words do not say in order where each of them is found")
+    return found
 
 
 def postings_of(texts: Iterable[Sequence[str]]) -> Postings:

@@ -123,9 +123,10 @@ def open_segment(folder: Path, dimensions: int, *, approximate: bool = False) ->
         postings = open_postings(folder)
         shape = (norms.size, dimensions)
         vectors = np.memmap(folder / _VECTORS, "<f4", "r", shape=shape) if norms.size else np.zeros(shape, np.float32)
-    except (OSError, ValueError, EOFError, KeyError, pa.ArrowException) as error:
+        _require_sound(rows)
+    except (OSError, ValueError, EOFError, KeyError, TypeError, OverflowError, MemoryError, pa.ArrowException) as error:
         raise IndexDamagedError(f"{folder} cannot be read as a segment of a search index: {error}") from error
-    if rows.num_rows != norms.size or postings.lengths.size != norms.size:
+    if (norms.dtype, norms.shape) != (np.float64, (rows.num_rows,)) or postings.lengths.size != norms.size:
         raise IndexDamagedError(f"{folder}: its files do not belong together")
     recall = read_recall(folder)
     is_fit = approximate and recall is not None and recall >= LEAST_RECALL
@@ -150,6 +151,21 @@ def _files(folder: Path) -> Iterator[tuple[pa.RecordBatchFileWriter, BinaryIO]]:
         (folder / _VECTORS).open("wb") as vectors,
     ):
         yield rows, vectors
+
+
+def _require_sound(rows: pa.Table) -> None:
+    """Raise `ValueError` unless every value lies within its column: reading one that does not may end the process.
+
+    Texts are not read for that, only where each begins; whether one is what was written is seen when it is.
+    """
+    if not rows.schema.equals(ROW):
+        raise ValueError("the columns of its rows are not those of an index")
+    for field in ROW:
+        for chunk in rows.column(field.name).chunks:
+            # Of bytes that are not said to be text, only where each begins is looked at.
+            (chunk.view(pa.binary()) if field.type == pa.string() else chunk).validate(full=True)
+            if chunk.null_count and not field.nullable:
+                raise ValueError(f"{field.name} is missing in {chunk.null_count} of its rows")
 
 
 def _lengths(vectors: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -1,9 +1,8 @@
 """The segments of an index as it is brought up to date: which rows still count, what is new, and what is merged."""
 
 import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +12,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from holocron_assets.errors import IndexDamagedError
 from holocron_assets.identity import canonical_json
 from holocron_assets.json_documents import is_deep
 from holocron_assets.ports import Progress, Session, Store
 from holocron_assets.records import EmbeddingSpace
-from holocron_assets.retrieval import nearest
-from holocron_assets.retrieval.graph import GRAPH, LEAST_RECALL, LEAST_ROWS, open_graph, write_graph, write_recall
 from holocron_assets.retrieval.index import SearchIndex
-from holocron_assets.retrieval.manifest import SegmentEntry, sizes
-from holocron_assets.retrieval.recall import graph_recall
+from holocron_assets.retrieval.manifest import FileEntry, SegmentEntry, changed_files, described
 from holocron_assets.retrieval.segment import MOST_ROWS, ROW, Rows, Segment, merge_segments, open_segment, write_segment
 from holocron_assets.retrieval.words import Analyzer
 from holocron_assets.stages.index_wanted import PageTypes, versions
@@ -196,10 +193,13 @@ def _json(text: str | None) -> Any:
         return None
 
 
-def merged(folder: Path, space: EmbeddingSpace, parts: Sequence[Part]) -> tuple[list[Part], int]:
+def merged(
+    folder: Path, space: EmbeddingSpace, parts: Sequence[Part], published: SearchIndex | None
+) -> tuple[list[Part], int]:
     """Few segments instead of many: each at least twice as large as the smaller ones together, or as large as may be.
 
-    Returns how many rows that took, too: over time a row is merged as often as the index doubles.
+    Returns how many rows that took, too: over time a row is merged as often as the index doubles. Raises
+    `IndexDamagedError` where what is merged is no longer what was published: nothing would ever tell afterwards.
     """
     ordered = sorted((part for part in parts if part.live_count), key=lambda part: part.live_count)
     together: list[Part] = []
@@ -211,59 +211,20 @@ def merged(folder: Path, space: EmbeddingSpace, parts: Sequence[Part]) -> tuple[
             total += part.live_count
     if len(together) < 2 and not any(part.is_worn for part in together):
         return ordered, 0
+    for part in together:
+        if changed := changed_files(folder, _known(published, part.segment)):
+            raise IndexDamagedError(f"{folder / changed[0]} is not what was written")
     name = _new_name("segment")
     count = merge_segments(folder / name, [(part.segment, part.live) for part in together])
     fresh = Part(open_segment(folder / name, space.dimensions), np.ones(count, bool))
     return [part for part in ordered if part not in together] + [fresh], count
 
 
-def with_graphs(folder: Path, space: EmbeddingSpace, parts: Sequence[Part], progress: Progress | None) -> list[Part]:
-    """The same parts, each of which that is large enough with a graph of its vectors.
+def entry_of(folder: Path, part: Part, published: SearchIndex | None) -> SegmentEntry:
+    """What the manifest says of a part; the rows of it that count no more are written beside its segment.
 
-    But for those whose graph leads to less than `LEAST_RECALL` of what is nearest: all of their vectors are compared.
-    A graph is measured once, when it is made; the vectors of a segment never change.
+    Files of a segment that was published already are described as they were then.
     """
-    lacking = [
-        part
-        for part in parts
-        if part.segment.row_count >= LEAST_ROWS and part.segment.graph is None and not is_misled(part.segment)
-    ]
-    for number, part in enumerate(lacking, start=1):
-        _write_measured(folder / part.segment.name, part.segment)
-        if progress is not None:
-            progress(number, len(lacking))
-    return [
-        Part(open_segment(folder / part.segment.name, space.dimensions, approximate=True), part.live)
-        if part in lacking
-        else part
-        for part in parts
-    ]
-
-
-def is_misled(segment: Segment) -> bool:
-    """Whether a graph of the segment was made and found not to lead to what is nearest."""
-    return segment.graph_recall is not None and segment.graph_recall < LEAST_RECALL
-
-
-def _write_measured(folder: Path, segment: Segment) -> None:
-    write_graph(folder, segment.vectors, segment.norms)
-    graph = open_graph(folder, segment.vectors.shape[1])
-    every = np.ones(segment.row_count, bool)
-    share = graph_recall([nearest.Part(vectors=segment.vectors, norms=segment.norms, counted=every, graph=graph)])
-    write_recall(folder, share)
-    if share < LEAST_RECALL:
-        del graph
-        with suppress(OSError):
-            (folder / GRAPH).unlink()
-
-
-def without_graphs(parts: Sequence[Part]) -> list[Part]:
-    """The same parts, every vector of which is compared."""
-    return [Part(replace(part.segment, graph=None), part.live) for part in parts]
-
-
-def entry_of(folder: Path, part: Part) -> SegmentEntry:
-    """What the manifest says of a part; the rows of it that count no more are written beside its segment."""
     paths = [folder / part.segment.name]
     retired: str | None = None
     if not part.live.all():
@@ -275,8 +236,16 @@ def entry_of(folder: Path, part: Part) -> SegmentEntry:
         row_count=part.segment.row_count,
         live_count=part.live_count,
         retired=retired,
-        files=sizes(folder, *paths),
+        files=described(folder, *paths, known=_known(published, part.segment)),
     )
+
+
+def _known(published: SearchIndex | None, segment: Segment) -> Mapping[str, FileEntry]:
+    """What was published of a segment's files; nothing where it is new, or has a graph that is."""
+    if published is None:
+        return {}
+    entries = zip(published.manifest.segments, published.segments, strict=True)
+    return next((entry.files for entry, one in entries if one is segment), {})
 
 
 def _new_name(kind: str) -> str:

@@ -7,7 +7,7 @@ store no longer has is masked; what is new becomes a segment of its own; small s
 import hashlib
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,22 +19,20 @@ from holocron_assets.clock import utc_now
 from holocron_assets.errors import IndexBusyError, IndexDamagedError, SearchIndexError
 from holocron_assets.ports import Progress, Store
 from holocron_assets.records import EmbeddingSpace
-from holocron_assets.retrieval.graph import LEAST_RECALL, is_available
 from holocron_assets.retrieval.index import SearchIndex, open_index
-from holocron_assets.retrieval.manifest import MANIFEST, Manifest, last_version, publish, read_manifest
-from holocron_assets.retrieval.segment import Segment
+from holocron_assets.retrieval.manifest import (
+    MANIFEST,
+    Manifest,
+    changed_files,
+    last_version,
+    looks,
+    publish,
+    read_manifest,
+)
 from holocron_assets.retrieval.words import analyzer_of
 from holocron_assets.settings import Settings
-from holocron_assets.stages.index_segments import (
-    added,
-    compared,
-    entry_of,
-    is_as_listed,
-    is_misled,
-    merged,
-    with_graphs,
-    without_graphs,
-)
+from holocron_assets.stages.index_graphs import kind_of, with_graphs, without_graphs
+from holocron_assets.stages.index_segments import added, compared, entry_of, is_as_listed, merged
 from holocron_assets.stages.index_wanted import index_state, wanted
 from holocron_assets.transactions import read
 
@@ -96,7 +94,7 @@ def current_index(
     if published is not None and stamp is not None and published.manifest.stamp == stamp:
         return published
     if published is None or read(store, index_state, space) != _state(published):
-        return refresh_index(store, space, place, progress).index
+        return refresh_index(store, space, place, progress, examines=published is None).index
     with suppress(OSError, filelock.Timeout, IndexDamagedError), filelock.FileLock(folder / _LOCK, timeout=0):
         # Only spares the next one a look at the store.
         _publish_stamp(folder, published, stamp)
@@ -110,10 +108,12 @@ def refresh_index(
     progress: Progress | None = None,
     *,
     distrusted: str | None = None,
+    examines: bool = False,
 ) -> IndexReport:
     """Make the index of a space hold what is current, and publish it; cheap where nothing changed.
 
-    `distrusted` says why nothing that is published may be kept. Of several who do this at once one works, and the
+    `distrusted` says why nothing that is published may be kept; with `examines` every file is read, and nothing is kept
+    where one is not what was written. Of several who do this at once one works, and the
     others find it done. Raises `IndexBusyError` when that takes too long, `SearchIndexError` when the files cannot be
     written; what was published stays until the new one is whole.
     """
@@ -121,7 +121,10 @@ def refresh_index(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _alone(folder):
-            return _refresh(store, space, folder, place, progress, distrusted)
+            try:
+                return _refresh(store, space, folder, place, progress, distrusted, examines=examines)
+            except IndexDamagedError as error:
+                return _refresh(store, space, folder, place, progress, str(error), examines=False)
     except OSError as error:
         raise SearchIndexError(
             f"the search index of {space.slug} cannot be written to {folder}: {error.strerror or error}. Free some "
@@ -140,6 +143,17 @@ def published_index(store: Store, space: EmbeddingSpace, place: IndexPlace) -> S
     return published
 
 
+def examined_files(folder: Path) -> dict[str, bool]:
+    """Of each published file, by its path below the index's folder, whether it is what was written; reads all."""
+    try:
+        manifest = read_manifest(folder)
+    except IndexDamagedError:
+        return {MANIFEST: False}
+    files = manifest.files if manifest else {}
+    changed = changed_files(folder, files)
+    return {name: name not in changed for name in files}
+
+
 def _refresh(
     store: Store,
     space: EmbeddingSpace,
@@ -147,12 +161,16 @@ def _refresh(
     place: IndexPlace,
     progress: Progress | None,
     distrusted: str | None,
+    *,
+    examines: bool,
 ) -> IndexReport:
     started = time.monotonic()
     stamp = store.stamp()
-    published, rebuilt = _published(folder, store, space, place.language) if distrusted is None else (None, distrusted)
-    is_as_wanted = published is not None and (published.manifest.approximate, published.manifest.note) == _kind(
-        place, published.manifest.live_count, published.segments
+    published, rebuilt = None, distrusted
+    if distrusted is None:
+        published, rebuilt = _published(folder, store, space, place.language, examines=examines)
+    is_as_wanted = published is not None and (published.manifest.approximate, published.manifest.note) == kind_of(
+        place.approximate_above, published.manifest.live_count, published.segments
     )
     asked = read(store, wanted, space, _state(published) if published is not None and is_as_wanted else None)
     if published is not None and asked is None:
@@ -165,9 +183,9 @@ def _refresh(
     kept, missing = compared(published, asked.keys)
     retired = (published.manifest.live_count if published else 0) - sum(part.live_count for part in kept)
     new = list(added(store, space, folder, missing, asked.page_types, analyzer_of(place.language), progress))
-    parts, merged_rows = merged(folder, space, [*kept, *new])
+    parts, merged_rows = merged(folder, space, [*kept, *new], published)
     rows = sum(part.live_count for part in parts)
-    approximate, _ = _kind(place, rows)
+    approximate, _ = kind_of(place.approximate_above, rows)
     parts = with_graphs(folder, space, parts, progress) if approximate else without_graphs(parts)
     manifest = Manifest(
         version=last_version(folder) + 1,
@@ -181,13 +199,15 @@ def _refresh(
         stamp=stamp if is_as_listed(new, missing) else None,
         chunks_not_embedded=asked.chunks_not_embedded,
         approximate=approximate,
-        note=_kind(place, rows, [part.segment for part in parts])[1],
+        note=kind_of(place.approximate_above, rows, [part.segment for part in parts])[1],
         built_utc=utc_now(),
-        segments=tuple(entry_of(folder, part) for part in parts),
+        segments=tuple(entry_of(folder, part, published) for part in parts),
     )
     publish(folder, manifest)
     _clean(folder, manifest)
-    index = SearchIndex(folder, manifest, [part.segment for part in parts], [part.live for part in parts])
+    index = SearchIndex(
+        folder, manifest, [part.segment for part in parts], [part.live for part in parts], looks(folder, manifest)
+    )
     return IndexReport(
         index=index,
         added=len(missing),
@@ -210,18 +230,32 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _published(
-    folder: Path, store: Store, space: EmbeddingSpace, language: str, known: SearchIndex | None = None
+    folder: Path,
+    store: Store,
+    space: EmbeddingSpace,
+    language: str,
+    known: SearchIndex | None = None,
+    *,
+    examines: bool = False,
 ) -> tuple[SearchIndex | None, str | None]:
-    """The index to go on from, or why there is none; `known` itself where it is the one that is published."""
+    """The index to go on from, or why there is none; `known` itself where it is the one that is published.
+
+    Files are read and compared with what was written if `examines`, and where somebody wrote to them since `known` was
+    opened.
+    """
     try:
         manifest = read_manifest(folder)
         if manifest is None:
             return None, None
         if why := _unfit(manifest, store, space, language):
             return None, why
-        if known is not None and known.stamped(manifest.stamp).manifest == manifest and known.is_whole():
+        is_known = known is not None and known.stamped(manifest.stamp).manifest == manifest
+        if known is not None and is_known and known.is_whole():
             return known.stamped(manifest.stamp), None
-        return open_index(folder, manifest), None
+        index = open_index(folder, manifest)
+        if (examines or is_known) and (changed := changed_files(folder, manifest.files)):
+            return None, f"{folder / changed[0]} is not what was written"
+        return index, None
     except IndexDamagedError as error:
         return None, str(error)
 
@@ -235,24 +269,6 @@ def _unfit(manifest: Manifest, store: Store, space: EmbeddingSpace, language: st
     if manifest.language != language:
         return f"its words were those of {manifest.language}"
     return None
-
-
-def _kind(place: IndexPlace, rows: int, segments: Sequence[Segment] = ()) -> tuple[bool, str | None]:
-    """Whether an index of so many rows is approximate, and what to say where it should be and is not, or in part."""
-    if rows <= place.approximate_above:
-        return False, None
-    if not is_available():
-        return False, (
-            f"All of {rows:,} vectors are compared, which may take long. With usearch installed (the extra "
-            f"`approximate`) more than {place.approximate_above:,} (`search.approximate_above`) are looked up."
-        )
-    if misled := [one for one in segments if is_misled(one)]:
-        least = min(one.graph_recall or 0.0 for one in misled)
-        return True, (
-            f"Of {sum(one.row_count for one in misled):,} vectors all are compared, which may take long: graphs over "
-            f"them lead to {least:.1%} of what is nearest, and at least {LEAST_RECALL:.0%} are wanted."
-        )
-    return True, None
 
 
 def _state(published: SearchIndex) -> dict[str, str]:

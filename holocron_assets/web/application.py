@@ -123,7 +123,7 @@ class SearchPage:
         """The text of a source, with the passage that was found."""
         searcher, analyzer = self._services.searcher, self._services.analyzer
         space, source, chunk = (the_one(given, name) for name in ("space", "source", "chunk"))
-        passages = searcher.index(searcher.space(space), progress).passages(source)
+        passages = searcher.passages(searcher.space(space), source, progress)
         if not passages:
             raise UnknownItemError(f"{space} has no passage of {source}, or none any more: search again")
         return self._page(

@@ -56,7 +56,11 @@ def test_a_partition_is_the_index_of_a_space(embedded: Graph) -> None:
 
     assert first.success
     assert not failed(first)
-    assert {one.check_name for one in first.get_asset_check_evaluations()} == {"index_is_current", "index_recall"}
+    assert {one.check_name for one in first.get_asset_check_evaluations()} == {
+        "index_is_current",
+        "index_files_are_whole",
+        "index_recall",
+    }
     assert (built["dagster/partition_row_count"], built["added"], built["kind"]) == (chunks, chunks, "exact")
     assert (built["recall@10"], built["queries compared"]) == (1.0, chunks)
     files = index(embedded).folder.glob("segment-*/*")
@@ -109,7 +113,7 @@ def test_an_index_that_lacks_chunks_fails_its_check(embedded: Graph) -> None:
 
 
 def test_an_index_that_finds_the_wrong_chunks_fails_its_check(embedded: Graph) -> None:
-    """Its vectors were overwritten, so that its files are as long as they were: materialising builds it anew."""
+    """Its vectors were overwritten, so that its files are as long as they were: recall alone tells it, too."""
     (slug,) = slugs(embedded)
     world = embedded.world
     world.add(*(page_row(f"Page {n}", n, prose(f"topic {n}", 2500)) for n in range(3, 15)))
@@ -127,8 +131,30 @@ def test_an_index_that_finds_the_wrong_chunks_fails_its_check(embedded: Graph) -
     result = embedded.materialize("search_index", partition=slug)
     assert result.success
     assert not failed(result)
-    assert "of what is nearest" in figures(result)["built anew because"]
+    assert "vectors.f32 is not what was written" in figures(result)["built anew because"]
     assert embedded.check("index_recall", "search_index").passed
+
+
+@pytest.mark.parametrize(
+    "name", ["rows.arrow", "vectors.f32", "norms.npy", "terms.arrow", "starts.npy", "rows.npy", "counts.npy"]
+)
+def test_a_changed_byte_fails_a_check_and_is_mended(embedded: Graph, name: str) -> None:
+    """Of whatever file, and wherever in it: the check names the file, and materialising builds the index anew."""
+    (slug,) = slugs(embedded)
+    embedded.materialize("search_index", partition=slug)
+    path = index(embedded).folder / index(embedded).segments[0].name / name
+    changed = bytearray(path.read_bytes())
+    changed[-200 if name == "rows.arrow" else -1] ^= 1
+    path.write_bytes(changed)
+
+    found = embedded.check("index_files_are_whole", "search_index")
+    result = embedded.materialize("search_index", partition=slug)
+
+    assert not found.passed
+    assert f"{slug}: {path.parent.name}/{name}" in str(found.metadata)
+    assert result.success
+    assert not failed(result)
+    assert path.parent.name in figures(result)["built anew because"]
 
 
 def test_recall_is_measured_once_in_a_run(embedded: Graph, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from holocron_assets.retrieval.filters import Filters
 from holocron_assets.retrieval.hits import Method, Mode
 from holocron_assets.retrieval.index import SearchIndex
 from holocron_assets.search import Question
-from holocron_assets.stages import index_segments
+from holocron_assets.stages import index_graphs
 from holocron_assets.stages.index_recall import measure_recall
 from holocron_assets.stages.indexing import IndexPlace, refresh_index
 from tests.conftest import Templates
@@ -31,7 +31,7 @@ needs_usearch = pytest.mark.skipif(
 def large(world: World, templates: Templates, monkeypatch: pytest.MonkeyPatch) -> World:
     """Some hundred chunks, which count as many."""
     monkeypatch.setattr(graph, "LEAST_ROWS", 50)
-    monkeypatch.setattr(index_segments, "LEAST_ROWS", 50)
+    monkeypatch.setattr(index_graphs, "LEAST_ROWS", 50)
     monkeypatch.setattr(graph, "_LARGEST_SHARE", 0.5)
 
     def fill() -> None:
@@ -106,7 +106,7 @@ def test_its_recall_is_measured_between_the_vectors_and_against_the_store(large:
     wrong = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
     graph.write_graph(folder, wrong, np.ones(len(wrong)))
     misled = replace(index.segments[0], graph=graph.open_graph(folder, shape[1]))
-    damaged = SearchIndex(index.folder, index.manifest, [misled, *index.segments[1:]], index.live)
+    damaged = SearchIndex(index.folder, index.manifest, [misled, *index.segments[1:]], index.live, {})
 
     assert measure_recall(large.store, only_space(large), damaged).share < graph.LEAST_RECALL
 
@@ -121,7 +121,7 @@ def test_a_graph_that_misleads_is_never_published(large: World, monkeypatch: pyt
         wrong = np.random.default_rng(0).standard_normal(vectors.shape).astype(np.float32)
         graph.write_graph(folder, wrong, norms)
 
-    monkeypatch.setattr(index_segments, "write_graph", write_wrong)
+    monkeypatch.setattr(index_graphs, "write_graph", write_wrong)
     index = current(large)
 
     assert index.kind == "exact"

@@ -12,10 +12,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from holocron_assets.errors import IndexBusyError, SearchIndexError, StoreBusyError
+from holocron_assets.identity import text_sha256
+from holocron_assets.retrieval.filters import Filters
 from holocron_assets.retrieval.hits import Method, Mode
 from holocron_assets.retrieval.index import SearchIndex, open_index
 from holocron_assets.retrieval.manifest import Manifest
@@ -90,6 +93,15 @@ def damage(index: SearchIndex, name: str, how: str) -> None:
         os.truncate(path, path.stat().st_size // 2 if how == "cut" else 0)
 
 
+def overwrite(path: Path, place: int, wrong: bytes) -> None:
+    """Write over bytes of a file, in place; they are others than before."""
+    with path.open("r+b") as file:
+        file.seek(place, os.SEEK_END if place < 0 else os.SEEK_SET)
+        here = file.read(len(wrong))
+        file.seek(-len(here), os.SEEK_CUR)
+        file.write(bytes(byte ^ 1 for byte in here) if here == wrong[: len(here)] else wrong[: len(here)])
+
+
 FILES = ["rows.arrow", "vectors.f32", "norms.npy", "terms.arrow", "starts.npy", "rows.npy", "counts.npy", "lengths.npy"]
 
 
@@ -105,6 +117,95 @@ def test_a_damaged_file_is_noticed_and_replaced(filled: World, name: str, how: s
 
     assert answers(filled, searcher.index(space)) == before
     assert answers(filled, current(filled)) == before
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_that_is_written_to_is_noticed_by_whoever_has_it_open(filled: World, name: str) -> None:
+    """Wherever in it, and although it is as long as before: the server answers as before, from a new index."""
+    searcher = filled.searcher()
+    opened = searcher.index(searcher.space())
+    before = answers(filled, opened)
+    path = opened.folder / opened.segments[0].name / name
+    for place in (-1, path.stat().st_size // 2, 300):
+        path = searcher.index(searcher.space()).folder / searcher.index(searcher.space()).segments[0].name / name
+        overwrite(path, place, b"\x7f")
+
+        assert answers(filled, searcher.index(searcher.space())) == before
+
+
+def test_a_text_that_is_not_what_was_embedded_is_never_shown(filled: World) -> None:
+    """Whoever opens the files finds it when it is to be shown, and answers from a new index; so do its passages."""
+    filled.search("topic 2", top_k=500)
+    for wrong in (b"TOPIC", b"\x8d\x8d\x8d\x8d\x8d"):
+        for ask in (
+            lambda: filled.searcher().search(Question(query="topic 2", top_k=500)).hits,
+            lambda: filled.searcher().passages(only_space(filled), "mediawiki:testwiki:page/2"),
+        ):
+            index = current(filled)
+            path = index.folder / index.segments[0].name / "rows.arrow"
+            path.write_bytes(path.read_bytes().replace(b"topic", wrong))
+
+            hits = ask()
+
+            assert hits
+            assert all(text_sha256(hit.text) == hit.content_sha256 for hit in hits)
+            assert current(filled).manifest.version == index.manifest.version + 1
+
+
+def test_no_damage_of_rows_ends_the_process(filled: World) -> None:
+    """Bytes and numbers anywhere in the file: whoever opens it then answers, and shows only what was embedded."""
+    space = only_space(filled)
+    random = Random(6)
+    for _ in range(60):
+        index = current(filled)
+        path = index.folder / index.segments[0].name / "rows.arrow"
+        where = random.randrange(path.stat().st_size - 8)
+        overwrite(path, where, random.choice([b"\x00\x00\x00\x7f", b"\xff", random.randbytes(8)]))
+
+        result = filled.searcher().search(Question(query="topic 2", top_k=500, filters=Filters(title="page")))
+
+        assert all(text_sha256(hit.text) == hit.content_sha256 for hit in result.hits)
+        refresh_index(filled.store, space, IndexPlace.of(filled.settings), examines=True)
+
+
+def test_a_sound_copy_that_takes_the_place_of_files_is_read(filled: World, tmp_path: Path) -> None:
+    """As when a backup is restored under a server: it answers, and builds nothing."""
+    searcher = filled.searcher()
+    index = searcher.index(searcher.space())
+    before = answers(filled, index)
+    shutil.copytree(index.folder, tmp_path / "copy")
+    shutil.rmtree(index.folder)
+    shutil.copytree(tmp_path / "copy", index.folder)
+
+    again = searcher.index(searcher.space())
+
+    assert answers(filled, again) == before
+    assert again is not index
+    assert again.manifest.version == index.manifest.version
+
+
+def test_damage_is_not_merged_into_a_new_segment(filled: World) -> None:
+    """What is merged is compared with what was published: afterwards nothing would tell."""
+    index = current(filled)
+    path = index.folder / index.segments[0].name / "vectors.f32"
+    overwrite(path, 0, b"\x00\x00\x80\x3f")
+    filled.add(*pages(4, start=20))
+    filled.run()
+
+    report = refresh_index(filled.store, only_space(filled), IndexPlace.of(filled.settings))
+
+    assert "vectors.f32 is not what was written" in str(report.rebuilt)
+
+
+def test_a_text_that_the_store_holds_wrongly_is_told_apart_from_damage(filled: World) -> None:
+    """It is not shown either; the message says where to look, and the index is not built again."""
+    filled.rows("update vector.chunk set content = 'another' where source_id = 'mediawiki:testwiki:page/2'")
+    version = current(filled).manifest.version
+
+    with pytest.raises(SearchIndexError, match="the store holds it so: `holocron verify` names"):
+        filled.search("another", top_k=500)
+
+    assert current(filled).manifest.version == version
 
 
 @pytest.mark.parametrize(
