@@ -140,7 +140,7 @@ def _findings(
 ) -> list[Finding]:
     lacking = left_over = files = 0
     changed: list[str] = []
-    recalls = [Recall(share=1.0, queries=0)]
+    recalls: list[Recall] = []
     for space in spaces:
         place = IndexPlace.of(settings)
         index = published_index(store, space, place)
@@ -151,7 +151,7 @@ def _findings(
         changed += [f"{space.slug}: {name}" for name, is_whole in examined.items() if not is_whole]
         if index is not None:
             recalls.append(_measured(context, space, index) or measure_recall(store, space, index))
-    worst = min(recalls, key=lambda one: (one.share, -one.queries))
+    worst = min(recalls, key=lambda one: (one.share, -one.queries), default=Recall(share=1.0, queries=0))
     return [index_is_current(lacking, left_over), index_files_are_whole(changed, files), index_recall(worst)]
 
 
