@@ -11,8 +11,12 @@ DEEPEST = 64
 
 
 def json_text(value: Any) -> str:
-    """One document: dataclasses as objects, times in ISO 8601, UTC."""
-    return json.dumps(value, default=_plain, ensure_ascii=False, indent=2)
+    """One document: dataclasses as objects, times in ISO 8601, UTC, and null for what is no finite number."""
+    try:
+        return json.dumps(value, default=_plain, ensure_ascii=False, indent=2, allow_nan=False)
+    except ValueError:
+        finite = json.loads(json.dumps(value, default=_plain), parse_constant=lambda name: None)
+    return json.dumps(finite, ensure_ascii=False, indent=2)
 
 
 def is_deep(value: Any) -> bool:

@@ -20,6 +20,8 @@ _CORPUS, _QUERIES, _JUDGEMENTS = "corpus.jsonl", "queries.jsonl", ("qrels.tsv", 
 #: The longest name that the table of records takes for where a record is from.
 _LONGEST_NAME = 100
 _LONGEST_ID = 500
+#: Grades are small numbers. Sums of much larger ones are no numbers any more.
+_HIGHEST_SCORE = 1e6
 #: A longer line is a mistake, and is not read into memory to find out.
 _LONGEST_LINE = 64 * 1024 * 1024
 #: What no database's text takes.
@@ -158,6 +160,10 @@ def _scores(path: Path, seen_bytes: Callable[[bytes], object]) -> Iterator[tuple
             continue  # a header
         if gain is None:
             raise InputError(f"{place}: the score {score!r:.50} is no number")
+        if abs(gain) > _HIGHEST_SCORE:
+            raise InputError(
+                f"{place}: the score {score!r:.50} is beyond {_HIGHEST_SCORE:,.0f}; grades are small numbers"
+            )
         if not query_id or not document_id:
             raise InputError(f"{place}: the {'document' if query_id else 'query'} is empty")
         yield place, query_id, document_id, gain
