@@ -131,7 +131,7 @@ def _judgements(
 ) -> dict[str, dict[str, float]]:
     judgements: dict[str, dict[str, float]] = {}
     unknown: dict[str, list[str]] = {"queries": [], "documents": []}
-    for place, query_id, document_id, gain in _scores(path, seen_bytes):
+    for place, query_id, document_id, gain in _scores(path, queries, seen_bytes):
         if document_id in judgements.setdefault(query_id, {}):
             raise InputError(f"{place}: document {document_id!r:.100} is judged twice for query {query_id!r:.100}")
         judgements[query_id][document_id] = gain
@@ -147,8 +147,10 @@ def _judgements(
     return judgements
 
 
-def _scores(path: Path, seen_bytes: Callable[[bytes], object]) -> Iterator[tuple[str, str, str, float]]:
-    """Each line's place, query, document and score."""
+def _scores(
+    path: Path, queries: set[str], seen_bytes: Callable[[bytes], object]
+) -> Iterator[tuple[str, str, str, float]]:
+    """Each line's place, query, document and score. The first line is a header if it is of no query and no score."""
     for number, line in _lines(path, seen_bytes):
         place = f"{path}:{number}"
         fields = [field.strip() for field in line.rstrip("\r\n").split("\t")]
@@ -156,8 +158,8 @@ def _scores(path: Path, seen_bytes: Callable[[bytes], object]) -> Iterator[tuple
             raise InputError(f"{place}: {len(fields)} columns; query, document and score are needed, with tabs between")
         query_id, document_id, score = fields
         gain = _number(score)
-        if gain is None and number == 1:
-            continue  # a header
+        if gain is None and number == 1 and query_id not in queries:
+            continue
         if gain is None:
             raise InputError(f"{place}: the score {score!r:.50} is no number")
         if abs(gain) > _HIGHEST_SCORE:

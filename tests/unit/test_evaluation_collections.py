@@ -109,6 +109,8 @@ def test_the_hash_is_of_every_file(tmp_path: Path, changed: str) -> None:
         ({"judged": "q1\td1\t1\nq1\td2\tvery\n"}, "qrels.tsv:2: the score 'very' is no number"),
         ({"judged": "q1\td1\t1\nq1\td2\tnan\n"}, "qrels.tsv:2: the score 'nan' is no number"),
         ({"judged": "q1\td1\t1\nq1\td2\t1e308\n"}, "qrels.tsv:2: the score '1e308' is beyond 1,000,000"),
+        ({"judged": "q1\td1\tx\nq1\td2\t1\n"}, "qrels.tsv:1: the score 'x' is no number"),
+        ({"judged": "q1\td1\tnan\nq1\td2\t1\n"}, "qrels.tsv:1: the score 'nan' is no number"),
         ({"judged": "q1\td1\t-2e6\n"}, "qrels.tsv:1: the score '-2e6' is beyond 1,000,000"),
         ({"judged": "q1\td1\t1\nq1 d2 1\n"}, "qrels.tsv:2: 1 columns"),
         ({"judged": "q1\t0\td1\t1\n"}, "qrels.tsv:1: 4 columns"),
