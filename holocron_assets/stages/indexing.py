@@ -120,7 +120,7 @@ def refresh_index(
     folder = place.folder(store, space)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _alone(folder):
+        with _alone(folder), _nothing_left_of_a_failure(folder):
             try:
                 return _refresh(store, space, folder, place, progress, distrusted, examines=examines)
             except IndexDamagedError as error:
@@ -229,6 +229,17 @@ def _alone(folder: Path) -> Iterator[None]:
         ) from error
 
 
+@contextmanager
+def _nothing_left_of_a_failure(folder: Path) -> Iterator[None]:
+    """Remove what was written and not published: on a full disk each attempt would leave more."""
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError, IndexDamagedError):
+            _clean(folder, read_manifest(folder))
+        raise
+
+
 def _published(
     folder: Path,
     store: Store,
@@ -282,9 +293,10 @@ def _publish_stamp(folder: Path, published: SearchIndex, stamp: str | None) -> N
         publish(folder, published.stamped(stamp).manifest)
 
 
-def _clean(folder: Path, manifest: Manifest) -> None:
+def _clean(folder: Path, manifest: Manifest | None) -> None:
     """Remove what no reader can find any more; who has it open keeps it, or prevents it until the next time."""
-    named = {one.name for one in manifest.segments} | {one.retired for one in manifest.segments}
+    segments = manifest.segments if manifest else ()
+    named = {one.name for one in segments} | {one.retired for one in segments}
     for path in folder.iterdir():
         if path.name not in named | {MANIFEST, _LOCK}:
             with suppress(OSError):
