@@ -16,10 +16,11 @@ from holocron_assets.preflight import prepare
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.retrieval.graph import LEAST_RECALL
 from holocron_assets.retrieval.index import SearchIndex
+from holocron_assets.retrieval.manifest import examined_files
 from holocron_assets.retrieval.recall import TOP_K
 from holocron_assets.settings import Settings
 from holocron_assets.stages.index_recall import Recall, count_differences, measure_recall
-from holocron_assets.stages.indexing import IndexPlace, examined_files, published_index, refresh_index
+from holocron_assets.stages.indexing import IndexPlace, published_index, refresh_index
 from holocron_assets.tables import spaces as space_table
 from holocron_assets.transactions import read
 from holocron_assets.verification.finding import Finding

@@ -135,6 +135,17 @@ def changed_files(folder: Path, files: Mapping[str, FileEntry]) -> list[str]:
     return changed
 
 
+def examined_files(folder: Path) -> dict[str, bool]:
+    """Of each published file, by its path below the index's folder, whether it is what was written; reads all."""
+    try:
+        manifest = read_manifest(folder)
+    except IndexDamagedError:
+        return {MANIFEST: False}
+    files = manifest.files if manifest else {}
+    changed = changed_files(folder, files)
+    return {name: name not in changed for name in files}
+
+
 def looks(folder: Path, manifest: Manifest) -> dict[str, tuple[int, int, int]]:
     """Size, time of change and number of each file: one that is written to, or replaced, looks otherwise.
 

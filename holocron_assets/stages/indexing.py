@@ -143,17 +143,6 @@ def published_index(store: Store, space: EmbeddingSpace, place: IndexPlace) -> S
     return published
 
 
-def examined_files(folder: Path) -> dict[str, bool]:
-    """Of each published file, by its path below the index's folder, whether it is what was written; reads all."""
-    try:
-        manifest = read_manifest(folder)
-    except IndexDamagedError:
-        return {MANIFEST: False}
-    files = manifest.files if manifest else {}
-    changed = changed_files(folder, files)
-    return {name: name not in changed for name in files}
-
-
 def _refresh(
     store: Store,
     space: EmbeddingSpace,
