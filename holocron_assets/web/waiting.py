@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TypeVar
@@ -12,21 +13,29 @@ from holocron_assets.ports import Progress
 Answer = TypeVar("Answer")
 
 PATIENCE_SECONDS = 10.0
-_MOST_AT_ONCE = 16
+_MOST_AT_ONCE, _MOST_WAITING = 16, 200
 
 
 class Desk:
     """Has questions answered in threads, `most` at once, and waits `patience_seconds` for each.
 
+    Beyond these up to `most_waiting` wait for their turn, in their order, and for no longer than that altogether.
     Work that takes longer is finished all the same, for what it leaves behind: an index. Its answer is dropped, because
     it may be stale when somebody asks again; who does so meanwhile waits for it, and then has the same done anew.
     The threads are no reason for the process not to end; but it must do so at once (`os._exit`) while any is at work in
     a library, which would not outlive the interpreter.
     """
 
-    def __init__(self, patience_seconds: float = PATIENCE_SECONDS, most: int = _MOST_AT_ONCE) -> None:
+    def __init__(
+        self,
+        patience_seconds: float = PATIENCE_SECONDS,
+        most: int = _MOST_AT_ONCE,
+        most_waiting: int = _MOST_WAITING,
+    ) -> None:
         self._patience = patience_seconds
         self._most = most
+        self._most_waiting = most_waiting
+        self._waiting: deque[Future[None]] = deque()
         self._lock = threading.Lock()
         self._running = 0
         self._late: dict[str, list[Future[None]]] = {}
@@ -47,6 +56,7 @@ class Desk:
         for earlier in list(self._late.get(about, ())):
             if not await _ended(earlier, deadline - loop.time()):
                 raise self._unfinished(about)
+        await self._turn(deadline)
         answered: Future[Answer] = Future()
         ended = self._start(about, work, answered)
         if await _ended(ended, deadline - loop.time()):
@@ -56,6 +66,41 @@ class Desk:
                 return answered.result()
             self._late.setdefault(about, []).append(ended)
         raise self._unfinished(about)
+
+    async def _turn(self, deadline: float) -> None:
+        """Wait until one more may be begun; raises `UnfinishedError` where that takes too long, or too many wait."""
+        with self._lock:
+            if self._running < self._most:
+                self._running += 1
+                return
+            if len(self._waiting) >= self._most_waiting:
+                raise self._crowded()
+            turn: Future[None] = Future()
+            self._waiting.append(turn)
+        try:
+            await _ended(turn, deadline - asyncio.get_running_loop().time())
+        except asyncio.CancelledError:
+            with self._lock:
+                self._leave(turn)
+            raise
+        with self._lock:
+            if not turn.done():
+                self._waiting.remove(turn)
+                raise self._crowded()
+
+    def _leave(self, turn: Future[None] | None = None) -> None:
+        """Let the next one begin, if any waits; `turn` is that of one who waits no longer. With the lock held."""
+        if turn is not None and not turn.done():
+            self._waiting.remove(turn)
+        elif self._waiting:
+            self._waiting.popleft().set_result(None)
+        else:
+            self._running -= 1
+
+    def _crowded(self) -> UnfinishedError:
+        return UnfinishedError(
+            f"{self._running} searches are under way already, {len(self._waiting)} wait, and this one was not begun"
+        )
 
     def _start(self, about: str, work: Callable[[Progress], Answer], answered: Future[Answer]) -> Future[None]:
         """Begin in a thread of its own; what is returned is done when that has ended."""
@@ -70,17 +115,13 @@ class Desk:
             except BaseException as error:  # noqa: BLE001 - whoever waits for it raises it
                 answered.set_exception(error)
             with self._lock:
-                self._running -= 1
+                self._leave()
                 self._late[about] = [one for one in self._late.get(about, ()) if one is not ended]
                 if not self._late[about]:
                     del self._late[about]
                     self._progress.pop(about, None)
                 ended.set_result(None)
 
-        with self._lock:
-            if self._running >= self._most:
-                raise UnfinishedError(f"{self._running} searches are under way already, and this one was not begun")
-            self._running += 1
         threading.Thread(target=run, name=f"answering {about}", daemon=True).start()
         return ended
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections.abc import Callable
 
 import pytest
 
@@ -49,20 +50,53 @@ def test_what_takes_long_is_told_and_done_anew() -> None:
 
 
 def test_not_everything_is_begun_at_once() -> None:
-    """Past a number of questions under way, another is refused; when one has ended, it is not."""
-    release = threading.Event()
+    """Past a number of questions under way others wait for their turn, in their order; past a number of those, none."""
+    release, begun = threading.Event(), []
+
+    def work(name: str) -> Callable[[Progress], str]:
+        def answer(progress: Progress) -> str:
+            begun.append(name)
+            release.wait(30)
+            return name
+
+        return answer
+
+    async def ask() -> list[str]:
+        desk = Desk(patience_seconds=5, most=2, most_waiting=3)
+        waiting = [asyncio.create_task(desk.answer(name, work(name))) for name in "abcde"]
+        await asyncio.sleep(0.05)
+        assert sorted(begun) == ["a", "b"]
+        with pytest.raises(UnfinishedError, match="2 searches are under way already, 3 wait, and this one"):
+            await desk.answer("f", work("f"))
+        release.set()
+        answers = await asyncio.gather(*waiting)
+        assert not desk.is_busy
+        return [*answers, await desk.answer("f", work("f"))]
+
+    assert asyncio.run(ask()) == list("abcdef")
+
+
+def test_whose_turn_does_not_come_in_time_is_told() -> None:
+    """It was not begun, and takes nobody's place; nor does one who no longer wants an answer."""
+    release, begun = threading.Event(), []
 
     async def ask() -> str:
-        desk = Desk(patience_seconds=5, most=2)
-        waiting = [asyncio.create_task(desk.answer(name, lambda progress: release.wait(30))) for name in "ab"]
+        desk = Desk(patience_seconds=0.2, most=1)
+        late = asyncio.create_task(desk.answer("a", lambda progress: release.wait(30)))
         await asyncio.sleep(0.05)
-        with pytest.raises(UnfinishedError, match="2 searches are under way"):
-            await desk.answer("c", lambda progress: "")
+        gone = asyncio.create_task(desk.answer("b", begun.append))
+        with pytest.raises(UnfinishedError, match="1 searches are under way"):
+            await desk.answer("c", begun.append)
+        gone.cancel()
+        with pytest.raises(UnfinishedError):
+            await late
+        with pytest.raises(asyncio.CancelledError):
+            await gone
         release.set()
-        await asyncio.gather(*waiting)
-        return await desk.answer("c", lambda progress: "answered")
+        return await desk.answer("d", lambda progress: "answered")
 
     assert asyncio.run(ask()) == "answered"
+    assert not begun
 
 
 def test_what_began_in_one_loop_is_waited_for_in_another() -> None:
