@@ -43,7 +43,7 @@ from holocron_assets.web.asking import (
     given_of,
     the_one,
 )
-from holocron_assets.web.guarding import Guard, Hosts
+from holocron_assets.web.guarding import Guard, Hosts, error_document, for_programs
 from holocron_assets.web.showing import SCORES, address, readable, shown, stretches, web_address, without_other
 from holocron_assets.web.spaces_known import SpacesKnown
 from holocron_assets.web.waiting import Desk
@@ -156,6 +156,8 @@ class SearchPage:
     def crashed(self, request: Request, error: Exception) -> Response:
         """A fault of this program: the reader is told that, and whoever runs it has the traceback."""
         text = f"This page has a fault ({type(error).__name__}). What `holocron serve` printed says where."
+        if for_programs(request.url.path):
+            return error_document(HTTPStatus.INTERNAL_SERVER_ERROR, text)
         return PlainTextResponse(f"{text}\n", HTTPStatus.INTERNAL_SERVER_ERROR)
 
     def _found(self, one: Asked, progress: Progress) -> SearchResult:
@@ -168,8 +170,8 @@ class SearchPage:
         return self._templates.get_template(template).render(**shown)
 
     def _told(self, request: Request, status: HTTPStatus, text: str, headers: dict[str, str] | None = None) -> Response:
-        if request.url.path.startswith("/api/"):
-            return Response(json_text({"error": text}) + "\n", status, headers, media_type="application/json")
+        if for_programs(request.url.path):
+            return error_document(status, text, headers)
         page = self._rendered(
             "error.html",
             spaces=self._services.spaces.offered,

@@ -1,14 +1,16 @@
 """What stands before the search page: who may ask, how, and what a browser may do with the answer."""
 
 import time
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from holocron_assets.json_documents import json_text
 
 #: A browser runs and loads nothing but our own files, whatever a page's text makes it believe.
 SECURITY = {
@@ -81,13 +83,13 @@ class Guard:
         headers = Headers(scope=scope)
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not self._hosts.allow(hosts[0]):
-            return _said(421, "This server is not asked for by that name. Use the address that it printed.")
+            return _said(scope, 421, "This server is not asked for by that name. Use the address that it printed.")
         if scope["method"] not in {"GET", "HEAD"}:
-            return _said(405, "This page is only read.", {"allow": "GET, HEAD"})
+            return _said(scope, 405, "This page is only read.", {"allow": "GET, HEAD"})
         if len(scope["query_string"]) > MOST_QUERY_BYTES or len(scope["path"]) > _MOST_PATH_BYTES:
-            return _said(414, f"The address is too long: at most {MOST_QUERY_BYTES:,} bytes can be asked.")
+            return _said(scope, 414, f"The address is too long: at most {MOST_QUERY_BYTES:,} bytes can be asked.")
         if headers.get("sec-fetch-site") == "cross-site" and headers.get("sec-fetch-mode") != "navigate":
-            return _said(403, "Another site's page asks for this, and only its reader may.")
+            return _said(scope, 403, "Another site's page asks for this, and only its reader may.")
         return None
 
     def _address(self, scope: Scope) -> str:
@@ -107,7 +109,19 @@ def _secure(message: MutableMapping[str, Any], path: str) -> None:
     headers["cache-control"] = "no-cache" if path.startswith("/static/") else "no-store"
 
 
-def _said(status: int, text: str, headers: dict[str, str] | None = None) -> PlainTextResponse:
+def for_programs(path: str) -> bool:
+    """Whether an address answers in JSON, its errors too."""
+    return path.startswith("/api/")
+
+
+def error_document(status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:
+    """What a program is told that asked for what it cannot have."""
+    return Response(json_text({"error": text}) + "\n", status, headers, media_type="application/json")
+
+
+def _said(scope: Scope, status: int, text: str, headers: dict[str, str] | None = None) -> Response:
+    if for_programs(scope["path"]):
+        return error_document(status, text, headers)
     return PlainTextResponse(f"{text}\n", status, headers)
 
 

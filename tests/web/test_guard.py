@@ -122,6 +122,25 @@ def test_other_sites_may_only_link_here(page: Page) -> None:
     assert page.client.get("/", headers=follows).status_code == 200
 
 
+def test_programs_are_told_errors_as_json(page: Page) -> None:
+    """Under /api/ every one of them, whoever refuses it: the guard, the addresses, or a fault."""
+    page.application.routes.append(Route("/api/broken", lambda request: 1 / 0))
+    client, loads = page.client, {"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"}
+
+    answers = [
+        client.get("/api/search"),
+        client.get("/api/search", params={"q": "tides"}, headers=loads),
+        client.get("/api/nowhere"),
+        client.post("/api/search"),
+        client.get("/api/" + "p" * 2000),
+        client.get("/api/search", headers={"host": "evil.example"}),
+        client.get("/api/broken"),
+    ]
+
+    assert [answer.status_code for answer in answers] == [400, 403, 404, 405, 414, 421, 500]
+    assert all(list(answer.json()) == ["error"] for answer in answers)
+
+
 def test_the_log_keeps_queries_to_itself(page: Page) -> None:
     """A line for each request: method, path, status and seconds; with `verbose` what was asked, and never two lines."""
     loud = Page(page.settings, verbose=True)
