@@ -1,6 +1,6 @@
 """The search page, made of its parts: addresses, what answers them, and how errors are told."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -35,12 +35,14 @@ from holocron_assets.search import Searcher
 from holocron_assets.web.asking import (
     FILTERS,
     MOST_HITS,
+    PARAMETERS,
     REPEATED,
     Asked,
     Given,
     asked,
     compared,
     given_of,
+    read_query,
     the_one,
 )
 from holocron_assets.web.guarding import Guard, Hosts, error_document, for_programs
@@ -197,7 +199,7 @@ def search_page(services: Services, hosts: Hosts, log: Callable[[str], None], *,
     files = StaticFiles(directory=Path(__file__).parent / "static")
     application = Starlette(
         routes=[
-            *(Route(path, _endpoint(answer, services.desk)) for path, answer in pages.items()),
+            *(Route(path, _endpoint(answer, PARAMETERS[path], services.desk)) for path, answer in pages.items()),
             Mount("/static", files),
         ],
         exception_handlers={HolocronError: page.failed, HTTPException: page.refused, Exception: page.crashed},
@@ -205,9 +207,11 @@ def search_page(services: Services, hosts: Hosts, log: Callable[[str], None], *,
     return Guard(application, hosts, log, verbose=verbose)
 
 
-def _endpoint(answer: Callable[[Given, Progress], Response], desk: Desk) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(
+    answer: Callable[[Given, Progress], Response], known: Sequence[str], desk: Desk
+) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
-        given = given_of(request.query_params.multi_items())
+        given = read_query(request.scope["query_string"], known)
         return await desk.answer(_about(request.url.path, given), partial(answer, given))
 
     return endpoint

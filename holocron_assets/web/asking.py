@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TypeVar
+from urllib.parse import parse_qsl
 
 from holocron_assets.errors import InputError
 from holocron_assets.promotion import DEFAULT
@@ -28,8 +29,15 @@ FILTERS = (*REPEATED, "title", "since", "until")
 RANKING = ("space", "alias", "mode", "fusion", "vector_weight")
 #: How the other side of a comparison ranks, where it differs.
 OTHER = tuple(f"other_{name}" for name in RANKING)
-SEARCH = ("q", *RANKING, "top_k", "min_score", *FILTERS)
-COMPARISON = (*SEARCH, *OTHER)
+_SEARCH = ("q", *RANKING, "top_k", "min_score", *FILTERS)
+#: The parameters of each address.
+PARAMETERS = {
+    "/": _SEARCH,
+    "/compare": (*_SEARCH, *OTHER),
+    "/context": ("space", "source", "chunk", "q"),
+    "/lineage": ("chunk",),
+    "/api/search": _SEARCH,
+}
 MOST_HITS = 1000
 _TOP_K = 10
 
@@ -57,15 +65,24 @@ def given_of(items: Iterable[tuple[str, str]]) -> Given:
     return given
 
 
+def read_query(query: bytes, known: Sequence[str]) -> Given:
+    """What stands after an address's question mark; raises `InputError` where that is no UTF-8, or not `known`."""
+    try:
+        items = parse_qsl(query.decode(), keep_blank_values=True, errors="strict")
+    except ValueError as error:
+        raise InputError("the address is no valid UTF-8; was it written in another encoding?") from error
+    if unknown := sorted({name for name, _ in items} - set(known)):
+        raise InputError(f"nothing is called {unknown[0][:80]!r} here; there are: {', '.join(known)}")
+    return given_of(items)
+
+
 def asked(given: Given) -> Asked:
     """What is to be searched; raises `InputError` for anything that is not understood."""
-    _require_known(given, SEARCH)
     return _asked(given, given)
 
 
 def compared(given: Given) -> tuple[Asked, Asked]:
     """The same question, ranked in two ways; raises as `asked`."""
-    _require_known(given, COMPARISON)
     ranked = {name: given[f"other_{name}"] for name in RANKING if f"other_{name}" in given}
     # A space that is named counts more than an alias: the one side's name must not hide the other's alias.
     left = {"space"} if "alias" in ranked else set()
@@ -109,11 +126,6 @@ def _asked(given: Given, ranking: Given) -> Asked:
         space=_one(ranking, "space", str, None),
         alias=_one(ranking, "alias", str, DEFAULT),
     )
-
-
-def _require_known(given: Given, known: Sequence[str]) -> None:
-    if unknown := sorted(set(given) - set(known)):
-        raise InputError(f"nothing is called {unknown[0][:80]!r} here; there are: {', '.join(known)}")
 
 
 def _one(given: Given, name: str, read: Callable[[str], Value], otherwise: Value) -> Value:

@@ -19,6 +19,7 @@ from holocron_assets.stages.canary import CanaryPolicy
 from holocron_assets.stages.indexing import IndexPlace
 from holocron_assets.tables import spaces
 from holocron_assets.transactions import read
+from holocron_assets.web.asking import read_query
 from tests.derived import derived, fill
 from tests.evaluated import won
 from tests.graph.test_interruptions import held
@@ -149,6 +150,32 @@ def test_what_cannot_be_answered_is_said(page: Page, asked: dict[str, str], said
     assert said in told.json()["error"]
     assert "Traceback" not in shown.text
     assert any(one.get("id") == "q" for one in Read(shown.text).all("input"))
+
+
+@pytest.mark.parametrize("path", ["/", "/compare", "/context", "/lineage", "/api/search"])
+@pytest.mark.parametrize("parameters", ["foo=1", "foo=", "q=tides&sorce_system=", "chunk=x&space=y&source=z&foo=1"])
+def test_what_no_address_knows_is_refused(page: Page, path: str, parameters: str) -> None:
+    """Also without a value, and beside no query: nobody would notice that it was dropped."""
+    answer = page.client.get(f"{path}?{parameters}")
+
+    assert answer.status_code == 400
+    assert "nothing is called" in answer.text
+
+
+@pytest.mark.parametrize("path", ["/", "/compare", "/context", "/lineage", "/api/search"])
+@pytest.mark.parametrize("text", ["%ED%A0%80", "%ff", "tides%C3", "a%E9"])
+def test_what_is_no_utf_8_is_refused(page: Page, path: str, text: str) -> None:
+    """As by the command: in a filter it would silently find nothing."""
+    for name in ("q", "title", "chunk"):
+        answer = page.client.get(f"{path}?{name}={text}")
+
+        assert answer.status_code == 400
+        assert "no valid UTF-8" in answer.text
+
+
+def test_bytes_that_nobody_quoted_are_read() -> None:
+    """As some programs send them."""
+    assert read_query("q=潮汐+मद&tag=%C3%A9".encode(), ("q", "tag")) == {"q": ["潮汐 मद"], "tag": ["é"]}
 
 
 def test_the_api_needs_a_query(page: Page) -> None:
