@@ -5,7 +5,8 @@ The tree::
     HolocronError
     ├── ConfigurationError        the settings are wrong; nothing was attempted
     ├── InputError                a file, line or query that was handed over cannot be used
-    │   └── UnknownItemError      nothing has the id that was asked for
+    │   ├── UnknownItemError      nothing has the id that was asked for
+    │   └── QuestionError         a query that no search can be asked
     ├── ExportError               the folder handed to `holocron export` cannot be used
     ├── ArtefactError             the folder of a run's artefacts cannot be written; the run's work stands
     ├── EventError                the file of events cannot be written; whatever it would tell of stands
@@ -56,6 +57,10 @@ class InputError(HolocronError):
 
 class UnknownItemError(InputError):
     """What was asked for by its id is not there."""
+
+
+class QuestionError(InputError):
+    """A query, or what it is to be asked with, is nothing that a search can be asked."""
 
 
 class ExportError(HolocronError):

@@ -1,5 +1,6 @@
 """Searching: a query's words and its vector are compared with what is current in one embedding space."""
 
+import math
 import re
 import threading
 import time
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from holocron_assets.anchors import a_short_one
 from holocron_assets.derived_spaces import model_space, open_space
-from holocron_assets.errors import IndexDamagedError, InputError, SearchIndexError, StoreBusyError
+from holocron_assets.errors import IndexDamagedError, QuestionError, SearchIndexError, StoreBusyError
 from holocron_assets.evaluation.comparing import best_method
 from holocron_assets.ports import EmbeddingProvider, Progress, ProviderCatalog, Purpose, Session, Store
 from holocron_assets.promotion import DEFAULT, space_of_alias
@@ -125,8 +126,8 @@ class Searcher:
 
         With `log` they are written to `vector.retrieval`, too; where it is None, if this searcher `logs`.
 
-        Raises `InputError` for a query that cannot be answered, `ConfigurationError` when it is not clear which space
-        is meant, and `SpaceMismatchError` when the provider's vectors are no longer those of the space.
+        Raises `QuestionError` for what cannot be asked, `ConfigurationError` when it is not clear which space is meant,
+        and `SpaceMismatchError` when the provider's vectors are no longer those of the space.
         """
         _require_answerable(question)
         meaning = self._meant(space, alias)
@@ -257,20 +258,27 @@ def _named(space: str | None, alias: str) -> tuple[str, str]:
 
 
 def _require_answerable(question: Question) -> None:
+    given: tuple[object, object, object] = (question.query, question.top_k, question.min_score)
+    if not isinstance(given[0], str):
+        raise QuestionError(f"a query is a text, and {given[0]!r:.50} is none")
+    if not isinstance(given[1], int):
+        raise QuestionError(f"{given[1]!r:.50} hits cannot be found; ask for a whole number")
+    if not isinstance(given[2], float | int | None) or not math.isfinite(given[2] or 0):
+        raise QuestionError(f"a least score is a number, and {given[2]!r:.50} is none")
     if not question.query.strip():
-        raise InputError("the query is empty; ask for something")
+        raise QuestionError("the query is empty; ask for something")
     if len(question.query) > MOST_CHARACTERS:
-        raise InputError(f"the query has {len(question.query):,} characters; ask with at most {MOST_CHARACTERS:,}")
-    given = question.filters.given().values()
-    texts = [text for one in given for text in ([one] if isinstance(one, str) else one)]
+        raise QuestionError(f"the query has {len(question.query):,} characters; ask with at most {MOST_CHARACTERS:,}")
+    filtered = question.filters.given().values()
+    texts = [text for one in filtered for text in ([one] if isinstance(one, str) else one)]
     if longest := max((len(text) for text in texts if len(text) > MOST_CHARACTERS), default=None):
-        raise InputError(f"a filter has {longest:,} characters; nothing that is filtered by has so many")
+        raise QuestionError(f"a filter has {longest:,} characters; nothing that is filtered by has so many")
     if _SURROGATE.search("".join([question.query, *texts])):
-        raise InputError("the query or a filter is no valid Unicode; was it handed over in another encoding?")
+        raise QuestionError("the query or a filter is no valid Unicode; was it handed over in another encoding?")
     if question.top_k < 1:
-        raise InputError(f"{question.top_k} hits cannot be found; ask for at least one")
+        raise QuestionError(f"{question.top_k} hits cannot be found; ask for at least one")
     if question.min_score is not None and question.method is None:
-        raise InputError(
+        raise QuestionError(
             "a least score is of the score that ranks, and without a mode that is whichever was best when the space "
             "was evaluated: say the mode, too"
         )

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from holocron_assets import __version__
-from holocron_assets.errors import ConfigurationError, HolocronError, TransientError
+from holocron_assets.errors import ConfigurationError, HolocronError, QuestionError, TransientError
 
 #: Command name -> "module:object" of a click command.
 COMMANDS = {
@@ -75,6 +75,6 @@ def main() -> None:
 
 
 def _exit_code(error: HolocronError) -> int:
-    if isinstance(error, ConfigurationError):
+    if isinstance(error, ConfigurationError | QuestionError):
         return MISUSED
     return BUSY if isinstance(error, TransientError) else FAILED

@@ -1,6 +1,6 @@
 """What a search leaves out before it compares: hits are counted after that, so that none is missed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from holocron_assets.errors import QuestionError
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
@@ -17,7 +19,8 @@ class Filters:
 
     Systems, names, types and tags are compared whole, as the database spells them but for case; `title` is a part of
     the source's title. `since` and `until` bound, half-open and in UTC, when the record was fetched that speaks for
-    the source. `page_type` is what `sem.PageClassification` calls the primary type.
+    the source. `page_type` is what `sem.PageClassification` calls the primary type. One text stands for a tuple of it;
+    raises `QuestionError` for what is neither.
     """
 
     source_system: tuple[str, ...] = ()
@@ -31,6 +34,15 @@ class Filters:
     until: datetime | None = None
     source_id: tuple[str, ...] = ()
     chunk_id: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value: object = getattr(self, field.name)
+            if field.default == ():
+                object.__setattr__(self, field.name, _texts(field.name, value))
+            elif value is not None and not isinstance(value, str if field.name == "title" else datetime):
+                kind = "a text" if field.name == "title" else "a time"
+                raise QuestionError(f"the filter {field.name} is {kind}, and {value!r:.50} is something else")
 
     def given(self) -> dict[str, Any]:
         """Those that are set, by name, as JSON can hold them."""
@@ -66,6 +78,13 @@ class Filters:
         if self.until is not None:
             allowed &= _booleans(pc.less(rows.column("fetched_utc"), pa.scalar(self.until, pa.timestamp("us"))))
         return allowed
+
+
+def _texts(name: str, value: object) -> tuple[str, ...]:
+    texts = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, Iterable) else (value,)
+    if not all(isinstance(text, str) for text in texts):
+        raise QuestionError(f"the filter {name} is texts, and {value!r:.50} is something else")
+    return texts
 
 
 def _lower(values: Sequence[str]) -> pa.StringArray:

@@ -346,6 +346,8 @@ def test_search_finds_and_explains(filled: World) -> None:
     fused = holocron("search", "lamps", "--mode", "lexical", "--fusion", "rrf")
     assert (fused.exit_code, "this one is lexical" in fused.output) == (MISUSED, True)
     assert "say the mode, too" in holocron("search", "lamps", "--min-score", "0.4").output
+    unasked = [("",), ("x" * 20_001,), ("\udcff",), ("lamps", "--mode", "vector", "--min-score", "nan")]
+    assert {holocron("search", *one).exit_code for one in unasked} == {MISUSED}
     assert "rrf 0.0" in holocron("search", "lamps", "--fusion", "rrf", "--min-score", "0.001").output
     assert "1. Lamps  rrf 0.0" in holocron("search", "facts about miners' lamps").output
     nearest = holocron("search", "facts about miners' lamps", "--mode", "vector").output
