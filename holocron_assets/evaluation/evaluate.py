@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from holocron_assets.batching import batches
 from holocron_assets.clock import utc_now
 from holocron_assets.derived_spaces import open_space
-from holocron_assets.errors import NotReadyError
+from holocron_assets.errors import InputError, NotReadyError
 from holocron_assets.evaluation.collections import Collection
 from holocron_assets.evaluation.comparing import (
     Comparison,
@@ -98,8 +98,8 @@ def evaluate(
 
     `named` are the collections that say how searches in the space rank, the first of all; without any this one says
     nothing of that.
-    Raises `InputError` where a collection judges nothing that is there, `NotReadyError` where the space has no vectors,
-    and `SpaceMismatchError` where its model no longer serves it.
+    Raises `InputError` where a collection judges nothing that can be found, `NotReadyError` where the space has no
+    vectors, and `SpaceMismatchError` where its model no longer serves it.
     """
     store = around.store
     require_model_unmoved(store, around.providers, space, CanaryPolicy.of(around.settings), list)
@@ -113,6 +113,8 @@ def evaluate(
         judgements = read(searched, judge, collection)
         key = space.embedding_space_id
         chunk_count = read(searched, reembedding.count_current_embeddings, key, "", after=None)
+        if not chunk_count and collection.corpus is not None:
+            raise InputError(f"{collection.corpus}: no document has any text, so there is nothing to search")
         if not chunk_count:
             raise NotReadyError(f"{space.slug} has no vectors to search; materialise embeddings, then evaluate")
         vectors = _embedded(around, space, [one.text for one in judgements.queries])

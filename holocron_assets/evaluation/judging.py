@@ -28,7 +28,8 @@ class Judgements:
 def judge(session: Session, collection: Collection) -> Judgements:
     """Look up what the judgements are of: the documents of the collection, or sources or chunks of the store.
 
-    Raises `InputError` when nothing of it is there. All documents that a collection brings count, as others count them.
+    Raises `InputError` when nothing of it is there, or both kinds are. All documents that a collection brings count, as
+    others count them.
     """
     if collection.corpus is not None:
         gains = {
@@ -38,13 +39,18 @@ def judge(session: Session, collection: Collection) -> Judgements:
         return _judgements(collection, Judged.CORPUS, gains, unknown=0)
     named = sorted({document for judged in collection.judgements.values() for document in judged})
     sources, chunks = list_searchable_sources(session, named), list_searchable_chunks(session, named)
-    known = sources if len(sources) >= len(chunks) else chunks
+    if sources and chunks:
+        raise InputError(
+            f"the judgements of the collection {collection.name} name both sources and chunks ({len(sources):,} and "
+            f"{len(chunks):,} that are there, such as {min(sources)!r:.300} and {min(chunks)!r}). Judge either."
+        )
+    known = sources or chunks
     gains = {
         query_id: {document: gain for document, gain in judged.items() if document in known}
         for query_id, judged in collection.judgements.items()
     }
     unknown = sum(map(len, collection.judgements.values())) - sum(map(len, gains.values()))
-    found = _judgements(collection, Judged.SOURCES if known is sources else Judged.CHUNKS, gains, unknown=unknown)
+    found = _judgements(collection, Judged.CHUNKS if chunks else Judged.SOURCES, gains, unknown=unknown)
     if not found.queries:
         raise InputError(
             f"of the {len(named):,} sources or chunks that the collection {collection.name} judges, this store has no "

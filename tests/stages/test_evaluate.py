@@ -153,6 +153,20 @@ def test_a_collection_of_something_else_is_refused(world: World, space: Embeddin
     assert read(world.store, evaluations.list_evaluations) == []
 
 
+def test_judgements_of_two_kinds_are_refused(world: World, space: EmbeddingSpace, tmp_path: Path) -> None:
+    """Sources beside chunks: one of both would be left out in silence."""
+    ((chunk_id,), *_) = world.rows("select chunk_id from vector.chunk order by chunk_id")
+
+    with pytest.raises(InputError, match=r"name both sources and chunks \(1 and 1 that are there"):
+        evaluated(world, space, collection(tmp_path / "mixed", {"topic 2": {page(2): 1, chunk_id: 1}}))
+
+
+def test_documents_without_any_text_are_refused(world: World, space: EmbeddingSpace, tmp_path: Path) -> None:
+    """The message is of the documents: no run could embed them."""
+    with pytest.raises(InputError, match=r"corpus\.jsonl: no document has any text"):
+        evaluated(world, space, collection(tmp_path / "empty", {"topic 2": {"a": 1}}, {"a": "", "b": " "}))
+
+
 def test_a_space_without_vectors_is_not_evaluated(world: World, space: EmbeddingSpace, tmp_path: Path) -> None:
     """Nothing found in nothing would look like a bad model."""
     empty = derived(world, space, "binary")
