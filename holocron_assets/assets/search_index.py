@@ -196,7 +196,7 @@ def _refreshed(
         "retired": report.retired,
         "merged": report.merged,
         "seconds": round(report.seconds, 3),
-        "built anew because": report.rebuilt or "it was not",
+        **({"built anew because": report.rebuilt} if report.rebuilt else {}),
         "segments": len(manifest.segments),
         "bytes": manifest.size_bytes,
         "chunks without vector": manifest.chunks_not_embedded,

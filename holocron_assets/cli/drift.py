@@ -10,7 +10,7 @@ import click
 
 from holocron_assets.cli import FAILED
 from holocron_assets.cli.origin import command_origin
-from holocron_assets.cli.output import console, json_option, print_json, rows_table, say, show
+from holocron_assets.cli.output import json_option, print_json, rows_table, say, show
 from holocron_assets.comparisons import keeping
 from holocron_assets.comparisons.anchor_sets import AnchorSet, anchor_sets
 from holocron_assets.comparisons.content import Choice, compare_content
@@ -195,7 +195,7 @@ def _tell(report: DriftReport) -> None:
         say(f"  {one.why}\n  {one.next_step}")
     rows = [_metric_row(one) for one in report.metrics if one.verdict is not None]
     if rows:
-        console().print(rows_table("Figures", ["figure", "effect", "floor", "p", "verdict"], rows))
+        show(rows_table("Figures", ["figure", "effect", "floor", "p", "verdict"], rows))
 
 
 def _metric_row(one: Metric) -> list[object]:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from holocron_assets.cli.origin import command_origin
-from holocron_assets.cli.output import console, json_option, print_json, progress_bar, rows_table, say
+from holocron_assets.cli.output import counted, json_option, print_json, progress_bar, rows_table, say, show
 from holocron_assets.composition import command_store, installed_providers
 from holocron_assets.errors import ConfigurationError
 from holocron_assets.evaluation.collections import Collection, read_collection
@@ -80,13 +80,14 @@ def _collections(store: Store, settings: Settings, wanted: str | None) -> list[C
 
 def _show(report: EvaluationReport) -> None:
     of = report.winner or report.evaluated[0].evaluation
-    title = f"{report.space.slug} on {report.collection}: {of.query_count:,} queries, {of.chunk_count:,} chunks"
+    found_in = f"{counted(of.query_count, 'query', 'queries')}, {counted(of.chunk_count, 'chunk', 'chunks')}"
+    title = f"{report.space.slug} on {report.collection}: {found_in}"
     columns = ["method", *METRICS.values(), "since the last"]
-    console().print(rows_table(title, columns, [_row(one, report) for one in report.evaluated], prose="since the last"))
+    show(rows_table(title, columns, [_row(one, report) for one in report.evaluated], prose="since the last"))
     if of.skipped_count or of.unknown_count:
         say(
-            f"{of.skipped_count:,} queries were not asked, because nothing there is right for them; "
-            f"{of.unknown_count:,} judgements are of what this store does not hold.",
+            f"{counted(of.skipped_count, 'query was', 'queries were')} not asked, because nothing there is right; "
+            f"{counted(of.unknown_count, 'judgement is', 'judgements are')} of what this store does not hold.",
             "yellow",
         )
     _show_method(report)

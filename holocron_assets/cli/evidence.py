@@ -9,7 +9,7 @@ from typing import IO, Any
 import click
 from click.core import ParameterSource
 
-from holocron_assets.cli.output import json_option, print_json, say, write_file
+from holocron_assets.cli.output import counted, json_option, print_json, say, write_file
 from holocron_assets.composition import command_store, searcher
 from holocron_assets.evidence.bundle import EvidenceBundle, bundle_of
 from holocron_assets.handing_over import hand_over
@@ -86,8 +86,10 @@ def command(
 def _require_sense(
     context: click.Context, query: str | None, source: IO[bytes] | None, *, write: bool, run_id: uuid.UUID | None
 ) -> None:
-    if (query is None) == (source is None):
+    if query is None and source is None:
         raise click.UsageError("of what? Say either QUERY or --from.")
+    if query is not None and source is not None:
+        raise click.UsageError("QUERY is what to search for, and --from is a search that was made: say one of them.")
     if query is not None and not query.strip():
         raise click.BadParameter("it is empty; ask for something", param_hint="QUERY")
     searching = ("space", "alias", "top_k", "log")
@@ -104,17 +106,16 @@ def _show(bundle: EvidenceBundle, result: SearchResult) -> None:
         title = item.source_ref["title"] or item.source_ref["source_id"]
         rank, score = item.metadata["retrieval_rank"], item.metadata["retrieval_score"]
         redactions = len(item.metadata["redaction"]["redactions"])
-        said = [f"{item.byte_count:,} bytes", *(["cut"] if item.full_ref else [])]
-        said += [f"{redactions} redactions"] if redactions else []
-        say(f"{rank}. {title}  {result.ranked_by} {score:.3f}  {', '.join(said)}")
+        told = [f"{item.byte_count:,} bytes", *(["cut"] if item.full_ref else [])]
+        told += [counted(redactions, "redaction", "redactions")] if redactions else []
+        say(f"{rank}. {title}  {result.ranked_by} {score:.3f}  {', '.join(told)}")
     summary = bundle.summary
     left_out = summary["bundle_bounding"]["items_dropped"]
-    say(
-        f"Bundle {bundle.bundle_id}: {summary['item_count']} passages, {summary['total_bytes']:,} bytes, about "
-        f"{summary['approx_tokens']:,} tokens" + (f"; {left_out} left out by the limits." if left_out else "."),
-        "bold",
-    )
+    said = f"{counted(summary['item_count'], 'passage', 'passages')}, {summary['total_bytes']:,} bytes, about "
+    said += f"{summary['approx_tokens']:,} tokens" + (f"; {left_out} left out by the limits." if left_out else ".")
+    say(f"Bundle {bundle.bundle_id}: {said}", "bold")
     for note in result.notes:
         say(note, "yellow")
     if result.chunks_not_embedded:
-        say(f"{result.space} lacks {result.chunks_not_embedded:,} current chunks; they were not searched.", "yellow")
+        lacking = counted(result.chunks_not_embedded, "current chunk", "current chunks")
+        say(f"{result.space} lacks {lacking}, not searched.", "yellow")

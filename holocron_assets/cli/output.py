@@ -10,7 +10,7 @@ from typing import Any
 import click
 from rich import box
 from rich.cells import cell_len
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
@@ -43,14 +43,29 @@ def console() -> Console:
     return shown
 
 
-def show(table: Table) -> None:
-    """A table for people; where it does not fit, the terminal may break its lines: words in it may be copied."""
-    console().print(table, crop=False)
+def show(table: RenderableType, width: int | None = None) -> None:
+    """A table for people; where it does not fit, the terminal may break its lines: words in it may be copied.
+
+    What is piped on has no spaces at the ends of its lines.
+    """
+    shown = console()
+    if shown.is_terminal:
+        shown.print(table, crop=False, width=width)
+        return
+    with shown.capture() as captured:
+        shown.print(table, crop=False, width=width)
+    for line in captured.get().splitlines():
+        click.echo(line.rstrip())
 
 
 def say(text: str, style: str | None = None) -> None:
     """A line for people, never broken by us: a path or a number in it may be copied or searched for."""
     console().print(printable(text), style=style, markup=False, soft_wrap=True)
+
+
+def counted(count: int, one: str, several: str) -> str:
+    """How many there are of what, such as `1 query` and `2,000 queries`."""
+    return f"{count:,} {one if count == 1 else several}"
 
 
 def printable(text: str) -> str:

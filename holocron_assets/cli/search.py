@@ -8,12 +8,13 @@ from rich.padding import Padding
 from rich.text import Text
 
 from holocron_assets.cli.output import (
-    console,
+    counted,
     json_option,
     print_json,
     printable,
     progress_bar,
     say,
+    show,
     write_file,
 )
 from holocron_assets.composition import searcher
@@ -101,16 +102,18 @@ def _show(result: SearchResult, analyzer: Analyzer, *, explain: bool, full: bool
         say(f"{hit.rank}. {hit.title or hit.source_id}  {_scores(hit, result.ranked_by, every=explain)}", "bold")
         say(f"   {hit.url or hit.source_id}  chunk {hit.chunk_id[:12]}", "dim")
         found = snippet(hit.text, terms, analyzer.words, len(hit.text) if full else _SHOWN_CHARACTERS)
-        shown = Text(printable(found.text if full else found.text.replace("\n", " ")))
+        text = Text(printable(found.text if full else found.text.replace("\n", " ")))
         for start, end in found.spans:
-            shown.stylize("bold underline", start, end)
-        console().print(Padding(shown, (0, 0, 1, 3), expand=False), width=_LINE_CHARACTERS)
+            text.stylize("bold underline", start, end)
+        text = Text("…" if found.is_cut_before else "") + text + ("…" if found.is_cut_after else "")
+        show(Padding(text, (0, 0, 1, 3), expand=False), width=_LINE_CHARACTERS)
     if not result.hits:
         say(f"Nothing in {result.space} answers that.")
     for note in result.notes:
         say(note, "yellow")
     if result.chunks_not_embedded:
-        say(f"{result.space} lacks {result.chunks_not_embedded:,} current chunks; they were not searched.", "yellow")
+        lacking = counted(result.chunks_not_embedded, "current chunk", "current chunks")
+        say(f"{result.space} lacks {lacking}, not searched.", "yellow")
 
 
 def _scores(hit: Hit, ranked_by: str, *, every: bool) -> str:

@@ -13,11 +13,16 @@ Analyse = Callable[[str], Iterable[Word]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snippet:
-    """What stands in a passage from `start` on; `spans` are the matched words, as half-open ranges of `text`."""
+    """What stands in a passage from `start` on; `spans` are the matched words, as half-open ranges of `text`.
+
+    `is_cut_before` and `is_cut_after` say whether the passage has more than space there.
+    """
 
     text: str
     start: int
     spans: tuple[tuple[int, int], ...]
+    is_cut_before: bool = False
+    is_cut_after: bool = False
 
 
 def snippet(passage: str, wanted: Collection[str], analyse: Analyse, longest: int = 240) -> Snippet:
@@ -36,7 +41,13 @@ def snippet(passage: str, wanted: Collection[str], analyse: Analyse, longest: in
             spans[-1] = (spans[-1][0], max(stop, spans[-1][1]))
         elif begin < stop:
             spans.append((begin, stop))
-    return Snippet(text=passage[start:end], start=start, spans=tuple(spans))
+    return Snippet(
+        text=passage[start:end],
+        start=start,
+        spans=tuple(spans),
+        is_cut_before=bool(passage[:start].strip()),
+        is_cut_after=bool(passage[end:].strip()),
+    )
 
 
 def _densest(found: Sequence[Word], longest: int) -> tuple[int, int]:

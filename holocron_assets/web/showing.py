@@ -110,7 +110,11 @@ def _shown(hit: Hit, result: SearchResult, terms: set[str], analyzer: Analyzer, 
     return Shown(
         hit=hit,
         scores=_scores(hit.scores),
-        pieces=_pieces(found.text, found.spans),
+        pieces=(
+            *([Piece("…")] if found.is_cut_before else []),
+            *_pieces(found.text, found.spans),
+            *([Piece("…")] if found.is_cut_after else []),
+        ),
         url=url,
         site=urlsplit(url).hostname if url else None,
         context=address("/context", place) + "#hit",

@@ -350,6 +350,10 @@ def test_search_finds_and_explains(filled: World) -> None:
     assert {holocron("search", *one).exit_code for one in unasked} == {MISUSED}
     assert "rrf 0.0" in holocron("search", "lamps", "--fusion", "rrf", "--min-score", "0.001").output
     assert "1. Lamps  rrf 0.0" in holocron("search", "facts about miners' lamps").output
+    piped = holocron("search", "facts about miners' lamps").output
+    assert not [line for line in piped.splitlines() if line != line.rstrip()]
+    assert "…\n" in piped
+    assert "…" not in holocron("search", "facts about miners' lamps", "--full").output
     nearest = holocron("search", "facts about miners' lamps", "--mode", "vector").output
     assert "1. Lamps  cosine 0." in nearest
 
@@ -361,7 +365,7 @@ def test_search_says_what_it_could_not_search(filled: World) -> None:
     filled.chunk()
 
     assert parsed("search", "news")["chunks_not_embedded"] == 1
-    assert "lacks 1 current chunks" in holocron("search", "news").output
+    assert "lacks 1 current chunk, not searched" in holocron("search", "news").output
 
 
 @pytest.mark.parametrize(("space", "message"), [("nonsense", "no space is called 'nonsense'; there are: ngram-")])

@@ -29,7 +29,9 @@ def test_evaluate_says_what_was_found(judged: str) -> None:
     assert "on ours: 2 queries" in shown.output
     assert "nDCG@10" in shown.output
     assert "lexical *" in shown.output
-    assert "1 queries were not asked" in shown.output
+    assert "1 query was not asked" in shown.output
+    assert "1 judgement is of what" in shown.output
+    assert not [line for line in shown.output.splitlines() if line != line.rstrip()]
     assert (report["winner"], report["collection"]) == ("lexical", "ours")
     (evaluation,) = [one for one in report["evaluations"] if one["method"] == "lexical"]
     assert (evaluation["query_count"], evaluation["unknown_count"], evaluation["is_new"]) == (2, 1, False)

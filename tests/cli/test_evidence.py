@@ -165,7 +165,7 @@ def test_without_the_runtime_nothing_is_written(filled: World, folder: Path) -> 
     ("arguments", "message"),
     [
         ([], "Say either QUERY or --from"),
-        (["q", "--from", "found.json"], "Say either QUERY or --from"),
+        (["q", "--from", "found.json"], "say one of them"),
         ([" "], "it is empty; ask for something"),
         (["--from", "found.json", "-k", "3"], "--from is one that was made"),
         (["--from", "found.json", "--space", "x"], "--from is one that was made"),

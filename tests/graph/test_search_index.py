@@ -68,7 +68,8 @@ def test_a_partition_is_the_index_of_a_space(embedded: Graph) -> None:
     assert len(built["sample"].records) == chunks
 
     again = figures(embedded.materialize("search_index", partition=slug))
-    assert (again["added"], again["retired"], again["merged"], again["built anew because"]) == (0, 0, 0, "it was not")
+    assert (again["added"], again["retired"], again["merged"]) == (0, 0, 0)
+    assert "built anew because" not in again
 
     world = embedded.world
     world.add(page_row("Page 1", 1, prose("another", 2500), revision=2, fetched_at=world.next_day()))

@@ -61,6 +61,8 @@ def test_the_window(passage: str, query: str, longest: int, expected: str) -> No
 
     assert marked(found) == expected
     assert passage[found.start : found.start + len(found.text)] == found.text
+    assert found.is_cut_before == bool(passage[: found.start].split())
+    assert found.is_cut_after == bool(passage[found.start + len(found.text) :].split())
 
 
 texts = st.text(alphabet="ab  \n.\u0301漢ש", max_size=120)
