@@ -194,7 +194,7 @@ def _nothing_came(
                 subject=Subject.CONTENT,
                 verdict=Verdict.OK,
                 why=f"Nothing came that {reference.window.label} does not hold: there is nothing to compare.",
-                next_step="Nothing.",
+                next_step="Nothing needs to be done.",
             )
         ],
         metrics=(),
@@ -239,7 +239,7 @@ def _judgement(metrics: Sequence[Metric], measured: ContentDrift, titles: Mappin
             verdict=verdict,
             why="The texts that came are like those that were there, as far as a report of this size can tell: it "
             f"would find a new topic from {measured.detectable_topic:.1%} of the texts on.",
-            next_step="Nothing.",
+            next_step="Nothing needs to be done.",
         )
     about = _about(measured.grown, titles)
     names = ", ".join(one.name.replace("_", " ") for one in grave)

@@ -38,8 +38,8 @@ STAGE = "model drift"
 _BLOCK = 4096
 
 _WORDS = {
-    ModelChange.IDENTICAL: (Verdict.OK, "every answer is the same, bit by bit", "Nothing."),
-    ModelChange.NOISE: (Verdict.OK, "the answers differ by no more than rounding", "Nothing."),
+    ModelChange.IDENTICAL: (Verdict.OK, "every answer is the same, bit by bit", "Nothing needs to be done."),
+    ModelChange.NOISE: (Verdict.OK, "the answers differ by no more than rounding", "Nothing needs to be done."),
     ModelChange.QUANTISED: (
         Verdict.WATCH,
         "the answers are a little off, as when weights are stored in fewer bits; most neighbours stay",

@@ -126,7 +126,7 @@ def judgement(effects: Sequence[Effect], metrics: Sequence[Metric]) -> Judgement
             verdict=Verdict.OK,
             why=f"The judged queries find no less than before: nDCG@10 {worst.current:.3f}, and it was "
             f"{worst.reference:.3f} on {name}.",
-            next_step="Nothing.",
+            next_step="Nothing needs to be done.",
         )
     return Judgement(
         subject=Subject.RETRIEVAL,
