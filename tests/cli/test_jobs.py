@@ -37,11 +37,12 @@ def test_a_job_is_enqueued_once(filled: World) -> None:
     ("arguments", "code", "said"),
     [
         (
-            ["DRIFT_TEST"],
+            ["BAKE_CAKE"],
             1,
-            "no asset does DRIFT_TEST jobs in this version; it does CHUNK_SOURCE, EMBED_CHUNKS, REEMBED",
+            "no asset does BAKE_CAKE jobs in this version; it does CHUNK_SOURCE, EMBED_CHUNKS, REEMBED",
         ),
-        (["BAKE_CAKE"], 1, "no asset does BAKE_CAKE jobs"),
+        (["DRIFT_TEST", "--space", "nobody"], 2, "no space is called 'nobody'; there are: ngram"),
+        (["RETRIEVE_TEST"], 1, "a RETRIEVE_TEST job names a space"),
         (["EMBED_CHUNKS", "--space", "nobody"], 2, "no space is called 'nobody'; there are: ngram"),
         (["REEMBED_SPACE"], 1, "a REEMBED_SPACE job names a space"),
         (["EMBED_CHUNKS", "--source", "x"], 1, "is about no source"),
@@ -132,13 +133,13 @@ def test_a_job_that_waits_is_cancelled_and_requeued(filled: World) -> None:
 def test_what_can_never_be_done_is_not_requeued_with_the_others(filled: World) -> None:
     """`--all-dead` leaves what would be refused at once, and says how many and why; FAILED jobs are found too."""
     with filled.store.session() as session:
-        for number, job_type in enumerate(("DRIFT_TEST", "DRIFT_TEST", "EMBED_CHUNKS")):
+        for number, job_type in enumerate(("RETRIEVE_TEST", "RETRIEVE_TEST", "EMBED_CHUNKS")):
             queue.enqueue_job(session, job_type, {"dedupe_key": str(number)}, utc_now())
-        raw(session, "update vector.job set status = 'DEADLETTER', last_error = 'no' where job_type = 'DRIFT_TEST'")
+        raw(session, "update vector.job set status = 'DEADLETTER', last_error = 'no' where job_type = 'RETRIEVE_TEST'")
         raw(session, "update vector.job set status = 'FAILED' where job_type = 'EMBED_CHUNKS'")
 
     assert [job["job_type"] for job in parsed("jobs", "list", "--status", "FAILED")["jobs"]] == ["EMBED_CHUNKS"]
     said = holocron("jobs", "requeue", "--all-dead").output
-    assert said.startswith("1 requeued.\n  2 left, because no asset does DRIFT_TEST jobs in this version")
+    assert said.startswith("1 requeued.\n  2 left, because a RETRIEVE_TEST job names a space")
     statuses = {(one.job_type, one.status) for one in read(filled.store, dispatch.count_jobs)}
-    assert statuses == {("DRIFT_TEST", "DEADLETTER"), ("EMBED_CHUNKS", "NEW")}
+    assert statuses == {("RETRIEVE_TEST", "DEADLETTER"), ("EMBED_CHUNKS", "NEW")}

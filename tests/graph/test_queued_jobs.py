@@ -308,7 +308,7 @@ def test_a_thousand_jobs_are_a_handful_of_runs(daemon: Daemon) -> None:
             add("SUCCEEDED", "REEMBED_SPACE", {"dedupe_key": f"{n}", "space": slug})
         for n in range(80):
             add("DEADLETTER", "CHUNK_SOURCE", {"dedupe_key": f"no {n}", "source_id": f"nobody's {n}"})
-            add("DEADLETTER", "DRIFT_TEST", {})
+            add("DEADLETTER", "DRIFT_TEST", {"space": "nobody"})
             add("DEADLETTER", "RETRIEVE_TEST", {"top_k": 3})
             add("DEADLETTER", "EMBED_CHUNKS", {"space": "nobody"})
         for n in range(80):

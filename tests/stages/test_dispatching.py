@@ -283,7 +283,8 @@ def test_a_cancelled_run_is_not_tried_again(runner: Runner) -> None:
 @pytest.mark.parametrize(
     ("job_type", "job_input", "columns", "said"),
     [
-        ("DRIFT_TEST", {}, {}, "no asset does DRIFT_TEST jobs in this version"),
+        ("DRIFT_TEST", {"space": "nobody"}, {}, "no space is called 'nobody'"),
+        ("DRIFT_TEST", {"source_id": "x"}, {}, "says `source_id`, and DRIFT_TEST reads none of these"),
         ("RETRIEVE_TEST", {}, {}, "a RETRIEVE_TEST job names a space"),
         ("EMBED_CHUNKS", "chunk 7", {}, "its input_json is no JSON object"),
         ("EMBED_CHUNKS", {"space": "nobody"}, {}, "no space is called 'nobody'"),
@@ -490,7 +491,10 @@ def test_locks_are_renewed_when_a_third_of_the_time_has_passed(runner: Runner) -
 
 STEPS = st.lists(
     st.one_of(
-        st.tuples(st.just("enqueue"), st.sampled_from(["CHUNK_SOURCE", "EMBED_CHUNKS", "DRIFT_TEST", "garbage"])),
+        st.tuples(
+            st.just("enqueue"),
+            st.sampled_from(["CHUNK_SOURCE", "EMBED_CHUNKS", "DRIFT_TEST", "RETRIEVE_TEST", "garbage"]),
+        ),
         st.tuples(st.sampled_from(["turn", "killed", "wipe", "forget"]), st.sampled_from([0, 1])),
         st.tuples(st.just("end"), st.sampled_from(list(RunState)[1:])),
         st.tuples(st.just("wait"), st.sampled_from([30, 90, 1000, -500])),
