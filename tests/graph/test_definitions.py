@@ -8,12 +8,14 @@ from tests.graph.conftest import Graph
 
 ASSETS = {
     "chunks": {"extracted_texts"},
+    "drift_reports": {"space_embeddings"},
     "embedding_spaces": set[str](),
     "embeddings": {"chunks", "embedding_spaces"},
     "extracted_texts": {"ingest_records"},
     "ingest_records": set[str](),
     "retrieval_evaluation": {"search_index"},
     "search_index": {"space_embeddings"},
+    "space_comparison": {"embeddings"},
     "space_embeddings": {"chunks", "embedding_spaces"},
     "store_verification": {"embeddings"},
 }
@@ -47,6 +49,7 @@ TABLES = {
     "embeddings": ("vector", "embedding", schemas.EMBEDDINGS),
     "embedding_spaces": ("vector", "embedding_space", schemas.EMBEDDING_SPACES),
     "retrieval_evaluation": ("vector", "retrieval_evaluation", schemas.EVALUATIONS),
+    "drift_reports": ("vector", "drift_report", schemas.DRIFT_REPORTS),
 }
 
 

@@ -514,9 +514,16 @@ def test_schedules_follow_the_settings(graph: Graph) -> None:
         "nightly": ("0 2 * * *", "UTC"),
         "verification": ("0 3 * * *", "UTC"),
         "evaluation": ("0 4 * * *", "UTC"),
+        "drift": ("0 5 * * *", "UTC"),
     }
-    assert schedule_names(graph, nightly=None, verification=None, evaluation=None) == {}
-    times = {"verification": None, "evaluation": None, "ingest": "*/20 * * * *", "time_zone": "Europe/Berlin"}
+    assert schedule_names(graph, nightly=None, verification=None, evaluation=None, drift=None) == {}
+    times = {
+        "verification": None,
+        "evaluation": None,
+        "drift": None,
+        "ingest": "*/20 * * * *",
+        "time_zone": "Europe/Berlin",
+    }
     assert schedule_names(graph, **times) == {
         "nightly": ("0 2 * * *", "Europe/Berlin"),
         "ingest": ("*/20 * * * *", "Europe/Berlin"),
