@@ -65,7 +65,10 @@ def snapshot(name: str, *, space: str | None, as_json: bool) -> None:
 @command.command("list")
 @json_option
 def list_(*, as_json: bool) -> None:
-    """Show the snapshots, and the reports from the newest on."""
+    """Show what is kept: snapshots, the oldest first, and reports with their verdicts, the newest first.
+
+    `holocron drift show` tells what is in a report.
+    """
     store = command_store(load_settings())
     snapshots = read(store, drift_windows.list_snapshots)
     reports = read(store, keeping.list_reports)

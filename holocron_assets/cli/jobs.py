@@ -48,7 +48,7 @@ def enqueue(
 ) -> None:
     """Enqueue a job of TYPE, or, with --missing, all that is needed.
 
-    TYPE is CHUNK_SOURCE, EMBED_CHUNKS, REEMBED_SPACE or RETRIEVE_TEST.
+    TYPE is CHUNK_SOURCE, EMBED_CHUNKS, REEMBED_SPACE, RETRIEVE_TEST or DRIFT_TEST.
 
     A job that asks for the same and waits already is answered instead; one that runs may have looked already. What
     nothing could do is refused.
