@@ -8,8 +8,8 @@ import random
 import re
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from holocron_assets.records import Disk
 from holocron_assets.settings import Settings
 from resources.queries import Query, load_queries
 from resources.stores.base import SqlStore
+from resources.stores.duckdb_errors import named_errors
 from resources.stores.duckdb_file import Answers, KeptFile, StoreFile
 
 _HOLDER = re.compile(r"\(PID (\d+)\)")
@@ -53,6 +54,7 @@ class DuckDBSession:
         self._answers = answers
         self._reads_only = reads_only
         self._queries = load_queries("duckdb")
+        self._streams: list[Generator[pa.RecordBatch]] = []
 
     def rows(self, query: str, **parameters: Any) -> list[dict[str, Any]]:
         """See `holocron_assets.ports.Session`."""
@@ -71,14 +73,28 @@ class DuckDBSession:
 
     def stream(self, query: str, **parameters: Any) -> Iterator[pa.RecordBatch]:
         """See `holocron_assets.ports.Session`."""
-        statement = self._queries[query]
-        # As many rows as DuckDB hands on at once: larger batches gather megabytes of text for nothing.
-        yield from self._connection.sql(
-            statement.statements[0], params=_bound(statement, 0, parameters)
-        ).to_arrow_reader(batch_size=2048)
+        return self._until_closed(self._stream(self._queries[query], parameters))
 
     def stream_user_query(self, text: str) -> Iterator[pa.RecordBatch]:
         """See `holocron_assets.ports.Session`."""
+        return self._until_closed(self._stream_user_query(text))
+
+    def close(self) -> None:
+        """End what was not read to its end: whoever keeps an error that came meanwhile would keep the file open."""
+        for one in self._streams:
+            one.close()
+
+    def _until_closed(self, stream: Generator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        self._streams.append(stream)
+        return stream
+
+    def _stream(self, query: Query, parameters: dict[str, Any]) -> Generator[pa.RecordBatch]:
+        # As many rows as DuckDB hands on at once: larger batches gather megabytes of text for nothing.
+        yield from self._connection.sql(query.statements[0], params=_bound(query, 0, parameters)).to_arrow_reader(
+            batch_size=2048
+        )
+
+    def _stream_user_query(self, text: str) -> Generator[pa.RecordBatch]:
         if not self._reads_only:
             raise StoreError("a user's query is run in a session that was opened to read, and this one writes")
         if [statement.type for statement in self._connection.extract_statements(text)] != [duckdb.StatementType.SELECT]:
@@ -175,11 +191,14 @@ class DuckDBStore(SqlStore):
         if not self._one_at_a_time.acquire(timeout=max(self._wait_seconds, _THREADS_WAIT_SECONDS)):
             raise StoreBusyError(f"{self.name} is held by another thread of this process")
         try:
-            with _named_errors(self.name):
+            with named_errors(self.name):
                 self._kept.take(partial(self._open, deadline, read_only=not write), write=write)
                 try:
-                    with _transaction(self._file, write=write) as connection:
-                        yield DuckDBSession(connection, self._kept.answers, reads_only=not write)
+                    with (
+                        _transaction(self._file, write=write) as connection,
+                        closing(DuckDBSession(connection, self._kept.answers, reads_only=not write)) as session,
+                    ):
+                        yield session
                 except BaseException:
                     self._kept.let_go()
                     raise
@@ -268,33 +287,3 @@ def _holder(error: duckdb.Error) -> str:
         return f"process {pid} ({' '.join(psutil.Process(pid).cmdline())[:120]})"
     except psutil.Error:
         return f"process {pid}"
-
-
-@contextmanager
-def _named_errors(name: str) -> Iterator[None]:
-    """Turn the driver's errors into ours, with the next step."""
-    try:
-        yield
-    except duckdb.Error as error:
-        text = str(error).strip()
-        for sign, hint in _HINTS.items():
-            if sign in text:
-                raise StoreError(f"{name}: {hint} ({text.splitlines()[0]})") from error
-        raise StoreError(f"{name}: {text}") from error
-
-
-_HINTS = {
-    "Catalog Error: Table with name": "a table is missing. If it is one that this project makes, run `holocron ensure`",
-    "not a valid DuckDB database file": "this is not a DuckDB file. Restore it from a backup, or move it away and "
-    "run again: everything in it but the ingest records can be made anew",
-    "Corrupt": "the file is damaged. Restore it from a backup",
-    "checksum": "the file is damaged. Restore it from a backup",
-    "No space left": "the disk is full; nothing of this batch was written. Free some space and run again",
-    "Permission denied": "no permission to write there. Mend the permissions, or set HOLOCRON_STORE_URL",
-    "Read-only file system": "the file system is read-only. Set HOLOCRON_STORE_URL to a place that can be written",
-    "read-only mode": "the file can only be read. Mend its permissions",
-    "Out of Memory": "DuckDB needs more memory than `duckdb.memory_limit` in holocron.yaml allows. Raise it",
-    "memory_limit": "DuckDB needs more memory than `duckdb.memory_limit` in holocron.yaml allows. Raise it",
-    "could not allocate block": "DuckDB needs more memory than `duckdb.memory_limit` allows. Raise it",
-    "newer version": "it was written by a newer DuckDB. Upgrade the duckdb package",
-}

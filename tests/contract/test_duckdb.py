@@ -86,6 +86,30 @@ def test_a_run_that_writes_makes_way_for_others(store: SqlStore, monkeypatch: py
                 overview.get_counts(session)
 
 
+def test_an_error_that_is_kept_does_not_keep_the_file(settings: Settings) -> None:
+    """Rows that were not read to their end when an error came are let go of: the next session may write."""
+    store = open_store(settings, wait_seconds=0)
+    store.migrate()
+    with store.session() as session:
+        ingest_records.insert_ingest_records(
+            session, [record_of(json_row("a", {}, source_system="sql", resource_type="row")).record]
+        )
+    kept = []
+    for stream in (
+        lambda session: session.stream_user_query("select ingest_id from ingest.IngestRecords"),
+        lambda session: session.stream("list_newest_row_hashes", source_name="notes"),
+    ):
+        with store.kept_open():
+            try:
+                with store.session(write=False) as session:
+                    next(rows := stream(session))
+                    raise KeyError(rows)
+            except KeyError as error:
+                kept.append(error)
+            with store.session() as session:
+                assert overview.get_counts(session).records == 1
+
+
 def test_a_file_that_is_no_store_is_named(settings: Settings, tmp_path: Path) -> None:
     """Garbage where the store should be is an error that says what to do."""
     (tmp_path / "store.duckdb").write_bytes(b"garbage" * 1000)
