@@ -65,6 +65,6 @@ def _schedule(job_name: str, cron: str, time_zone: str, *, of_spaces: bool) -> d
         partitions = sorted(context.instance.get_dynamic_partitions(str(SPACES.name)))
         if not partitions:
             return dg.SkipReason("no space is active yet")
-        return [dg.RunRequest(partition_key=one) for one in partitions]
+        return [dg.RunRequest(run_key=one, partition_key=one) for one in partitions]
 
     return schedule

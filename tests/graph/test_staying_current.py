@@ -544,17 +544,24 @@ def test_a_night_that_lasts_is_not_doubled(graph: Graph) -> None:
     assert run.run_id in str(answer.skip_message)
 
 
-def test_every_space_is_evaluated_at_night(graph: Graph) -> None:
-    """One run for each space that has a partition, as the active ones have."""
-    schedule = graph.defs.get_repository_def().get_schedule_def("evaluation")
-    resources = {"sensor_store": graph.world.store}
-    with dg.instance_for_test() as instance, dg.build_schedule_context(instance, resources=resources) as context:
-        assert isinstance(schedule(context), dg.SkipReason)
+@pytest.mark.parametrize("name", ["evaluation", "drift"])
+def test_every_space_has_its_run_at_night(graph: Graph, name: str) -> None:
+    """One run for each space that has a partition, as the active ones have, and each of a key that Dagster asks for."""
+    code = graph.defs.get_repository_def()
+    schedule = code.get_schedule_def(name)
+    with (
+        dg.instance_for_test() as instance,
+        dg.partition_loading_context(dynamic_partitions_store=instance),
+        dg.build_schedule_context(
+            instance, resources={"sensor_store": graph.world.store}, repository_def=code
+        ) as context,
+    ):
+        assert schedule.evaluate_tick(context).skip_message == "no space is active yet"
         instance.add_dynamic_partitions("embedding_spaces", ["b", "a"])
 
-        requests = schedule(context)
+        requests = schedule.evaluate_tick(context).run_requests or []
 
-    assert [one.partition_key for one in requests] == ["a", "b"]
+    assert [(one.partition_key, one.run_key) for one in requests] == [("a", "a"), ("b", "b")]
 
 
 @pytest.mark.parametrize(
