@@ -70,7 +70,7 @@ def drift_reports(
         # A result would mark every partition of the run as reported on.
         for slug, metadata in done.items():
             context.log_event(dg.AssetMaterialization("drift_reports", partition=slug, metadata=metadata))
-    fail_with(failures, {"reported on": len(done)})
+    fail_with(failures, {"reported on": len(done)}, "has no whole report")
     for slug, metadata in done.items():
         context.add_asset_metadata(metadata, partition_key=slug)
     return dg.MaterializeResult()
@@ -106,7 +106,7 @@ def space_comparison(
             except HolocronError as error:
                 failures[space.slug] = error
         metadata = _metadata(around, reports)
-    fail_with(failures, {"compared": len(reports)})
+    fail_with(failures, {"compared": len(reports)}, "was not compared")
     return dg.MaterializeResult(metadata=metadata)
 
 

@@ -141,13 +141,15 @@ def complete_sources(store: Store) -> tuple[int, dict[UUID, int]]:
     return write(store, embeddings.mark_indexed_sources, utc_now()), totals
 
 
-def fail_with(failures: Mapping[str, HolocronError], figures: Mapping[str, Any]) -> None:
-    """End the step in failure, naming every space that is not up to date; `figures` say what was done before."""
+def fail_with(
+    failures: Mapping[str, HolocronError], figures: Mapping[str, Any], said: str = "is not up to date"
+) -> None:
+    """End the step in failure, naming every space of which this is `said`; `figures` say what was done before."""
     if failures:
         if not any(isinstance(error, TransientError) for error in failures.values()):
             mark_permanent()
         raise dg.Failure(
-            description="; ".join(f"{slug} is not up to date: {why}" for slug, why in failures.items()),
+            description="; ".join(f"{slug} {said}: {why}" for slug, why in failures.items()),
             metadata=figures,
             allow_retries=False,
         )
