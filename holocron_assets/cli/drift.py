@@ -17,7 +17,8 @@ from holocron_assets.comparisons.content import Choice, compare_content
 from holocron_assets.comparisons.model import compare_model
 from holocron_assets.comparisons.spaces import compare_two_spaces
 from holocron_assets.composition import command_store, installed_providers
-from holocron_assets.drift.report import DriftReport, Metric, Verdict
+from holocron_assets.drift.page.wording import headline
+from holocron_assets.drift.report import DriftReport, Kind, Metric, Verdict
 from holocron_assets.errors import ConfigurationError
 from holocron_assets.evaluation.evaluate import Surroundings
 from holocron_assets.ports import Session
@@ -76,22 +77,24 @@ def list_(*, as_json: bool) -> None:
         print_json({"snapshots": snapshots, "reports": [_plain(one) for one in reports]})
         return
     slugs = {one.embedding_space_id: one.slug for one in read(store, spaces.list_spaces)}
-    columns = ["snapshot", "space", "documents", "chunks", "taken"]
-    show(
-        rows_table(
-            "Snapshots",
-            columns,
-            [
-                (one.name, slugs[one.embedding_space_id], one.document_count, one.chunk_count, one.created_utc)
-                for one in snapshots
-            ],
-        )
-    )
-    columns = ["report", "kind", "verdict", "made", "space"]
-    rows = [
-        (str(one.report_id)[:8], one.kind.value, one.verdict.value, one.created_utc, _spaces_of(one)) for one in reports
-    ]
-    show(rows_table("Reports", columns, rows, prose="space"))
+    if snapshots:
+        columns = ["snapshot", "space", "documents", "chunks", "taken"]
+        rows: list[list[object]] = [
+            [one.name, slugs[one.embedding_space_id], one.document_count, one.chunk_count, one.created_utc]
+            for one in snapshots
+        ]
+        show(rows_table("Snapshots", columns, rows))
+    else:
+        say("No snapshot yet: `holocron drift snapshot NAME` takes one.")
+    if reports:
+        columns = ["report", "kind", "verdict", "made", "space"]
+        rows = [
+            [str(one.report_id)[:8], one.kind.value, one.verdict.value, one.created_utc, _spaces_of(one)]
+            for one in reports
+        ]
+        show(rows_table("Reports", columns, rows, prose="space"))
+    else:
+        say("No report yet: `holocron drift compare` makes one.")
 
 
 @command.command()
@@ -188,17 +191,16 @@ def _chosen(session: Session, space: str | None) -> EmbeddingSpace:
 
 
 def _tell(report: DriftReport) -> None:
-    sides = [
-        f"{one.label}: {one.documents:,} documents, {one.chunks:,} chunks" for one in (report.reference, report.current)
-    ]
-    say(f"{_spaces_of(report)}, {report.kind.value} drift", "bold")
-    say(f"  {sides[0]}\n  {sides[1]}")
+    say(headline(report), "bold")
+    for side in (report.reference, report.current):
+        has = f"{side.documents:,} documents, {side.chunks:,} chunks"
+        say(f"  {side.label}: {f'{side.documents:,} anchors' if report.kind is Kind.MODEL else has}")
     for one in report.judgements:
         say(f"{one.subject.value}: {one.verdict.value}", _STYLES[one.verdict])
-        say(f"  {one.why}\n  {one.next_step}")
+        say(f"  {one.why}\n  Next: {one.next_step}")
     rows = [_metric_row(one) for one in report.metrics if one.verdict is not None]
     if rows:
-        show(rows_table("Figures", ["figure", "effect", "floor", "p", "verdict"], rows))
+        show(rows_table("Figures", ["figure", "effect", "watch / alert from", "p", "verdict"], rows))
 
 
 def _metric_row(one: Metric) -> list[object]:
@@ -206,7 +208,7 @@ def _metric_row(one: Metric) -> list[object]:
     return [
         one.name,
         f"{one.effect:.4g}",
-        "" if one.floor is None else f"{one.floor.watch:.3g}",
+        "" if one.floor is None else f"{one.floor.watch:.3g} / {one.floor.alert:.3g}",
         "" if p is None else f"{p:.3f}",
         "" if one.verdict is None else one.verdict.value,
     ]

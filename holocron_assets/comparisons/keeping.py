@@ -6,7 +6,7 @@ from pathlib import Path
 
 from holocron_assets.drift.page import render
 from holocron_assets.drift.report import DriftReport, HistoryPoint, Kind
-from holocron_assets.errors import UnknownItemError
+from holocron_assets.errors import ConfigurationError, UnknownItemError
 from holocron_assets.ports import Session, Store
 from holocron_assets.settings import Settings
 from holocron_assets.tables import drift_reports, spaces
@@ -19,11 +19,20 @@ def keep(store: Store, report: DriftReport) -> None:
 
 
 def write_page(store: Store, settings: Settings, report: DriftReport, file: Path | None = None) -> Path:
-    """Write the page of a report, with the history of its figures; by default in the folder of the settings."""
+    """Write the page of a report, with the history of its figures; by default in the folder of the settings.
+
+    Raises `ConfigurationError` where it cannot be written.
+    """
     place = file or settings.path(settings.drift.folder) / report.space / f"{report.kind}-{report.report_id}.html"
-    place.parent.mkdir(parents=True, exist_ok=True)
-    history = read(store, history_of, report)
-    place.write_text(render(report, history), encoding="utf-8")
+    page = render(report, read(store, history_of, report))
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot write {place}: {error.strerror}. Name another file, or another folder as drift.folder; the report "
+            f"is kept: `holocron drift show {str(report.report_id)[:8]} --html FILE`."
+        ) from error
     return place
 
 
