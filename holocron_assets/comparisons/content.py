@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from holocron_assets.clock import utc_now
-from holocron_assets.comparisons.figures import metrics_of
+from holocron_assets.comparisons.figures import OF_VECTORS, metrics_of
 from holocron_assets.comparisons.keeping import keep
 from holocron_assets.drift import pictures
 from holocron_assets.drift.content.measuring import ContentDrift, measure
@@ -241,17 +241,19 @@ def _judgement(metrics: Sequence[Metric], measured: ContentDrift, titles: Mappin
             f"would find a new topic from {measured.detectable_topic:.1%} of the texts on.",
             next_step="Nothing needs to be done.",
         )
-    about = _about(measured.grown, titles)
+    is_about_meaning = any(one.name in OF_VECTORS for one in grave)
+    about = _about(measured.grown, titles) if is_about_meaning else ""
     names = ", ".join(one.name.replace("_", " ") for one in grave)
+    look = f"Look at {'the topics that grew' if is_about_meaning else 'where these texts come from'}"
     return Judgement(
         subject=Subject.CONTENT,
         verdict=verdict,
-        why=f"The texts that came are other ones than those that were there, by {names}: more than chance explains and "
-        f"more than the reference differs from itself.{f' What grew most is {about}.' if about else ''}",
-        next_step="Look at the topics that grew. Evaluate with queries about them: `holocron evaluate`. If this is how "
-        "it is from now on, take a snapshot as the new reference: `holocron drift snapshot NAME`."
+        why=f"The texts that came differ from those that were there, by {names}: more than chance explains, and more "
+        f"than is worth a look.{f' What grew most is {about}.' if about else ''}",
+        next_step=f"{look}. Evaluate with queries about them: `holocron evaluate`. If this is how it is from now on, "
+        "take a snapshot as the new reference: `holocron drift snapshot NAME`."
         if verdict is Verdict.ALERT
-        else "Look at the topics that grew, and at the next report.",
+        else f"{look}, and at the next report.",
     )
 
 
@@ -266,12 +268,17 @@ def _told(measured: ContentDrift, titles: Mapping[int, str]) -> list[dict[str, o
     return [
         {
             "cluster": one.number,
-            "reference_share": one.reference_share,
-            "current_share": one.current_share,
+            "reference_share": _share(one.reference_share),
+            "current_share": _share(one.current_share),
             "examples": [titles[row] for row in one.exemplars if row in titles],
         }
         for one in (*measured.grown, *measured.shrunk)
     ]
+
+
+def _share(share: float) -> float:
+    """Without what the sums' rounding leaves of a cluster that has nothing."""
+    return round(share, 12)
 
 
 def _pictures(measured: ContentDrift, titles: Mapping[int, str]) -> list[Picture]:
@@ -282,8 +289,8 @@ def _pictures(measured: ContentDrift, titles: Mapping[int, str]) -> list[Picture
             [
                 pictures.Cluster(
                     examples=[titles[row] for row in one.exemplars if row in titles] or [f"cluster {one.number}"],
-                    reference=one.reference_share,
-                    current=one.current_share,
+                    reference=_share(one.reference_share),
+                    current=_share(one.current_share),
                 )
                 for one in (*measured.grown, *measured.shrunk)
             ],

@@ -61,6 +61,9 @@ _FIGURES = {
     ),
 }
 
+#: The figures that say that texts mean something else; the others are about what texts are like.
+OF_VECTORS = frozenset({"mean_shift", "mmd", "occupancy", "novelty", "classifier"})
+
 
 def metrics_of(drift: ContentDrift) -> list[Metric]:
     """What was tested, with floors, and then what is context; not judged yet."""
