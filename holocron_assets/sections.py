@@ -171,12 +171,12 @@ class DriftSettings(Section):
     """What is compared with what, and where reports go.
 
     `reference` names a snapshot; without one the reference is all that was fetched before the last `window_days` that
-    brought something.
+    brought something. With fewer `permutations` no single figure of the ten that are tested could be significant.
     """
 
     reference: Annotated[str, Field(min_length=1)] | None = None
     window_days: PositiveInt = 7
-    permutations: Annotated[int, Field(ge=99, le=9999)] = 499
+    permutations: Annotated[int, Field(ge=199, le=9999)] = 499
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
     folder: Annotated[str, Field(min_length=1)] = ".holocron/drift"
 
