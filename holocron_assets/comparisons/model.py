@@ -2,36 +2,44 @@
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from holocron_assets.clock import utc_now
-from holocron_assets.comparisons import retrieval
 from holocron_assets.comparisons.anchor_sets import anchor_sets
 from holocron_assets.comparisons.keeping import keep
+from holocron_assets.comparisons.model_figures import Asked, Found, metrics_of
+from holocron_assets.comparisons.retrieval import Effects, judgement, of_model
 from holocron_assets.derived_spaces import model_space
 from holocron_assets.drift import pictures
 from holocron_assets.drift.paired.classes import (
-    NOISE_DISTANCE,
-    QUANTISED_MEAN_COSINE,
     QUANTISED_OVERLAP,
-    ROTATED_OVERLAP,
     ModelChange,
 )
-from holocron_assets.drift.paired.measure import PairedDrift, measure
+from holocron_assets.drift.paired.measure import measure
 from holocron_assets.drift.paired.neighbours import DEPTH, NeighbourChange, compare_lists, nearest_lists
-from holocron_assets.drift.report import DriftReport, Floor, Judgement, Kind, Metric, Picture, Side, Subject, Verdict
+from holocron_assets.drift.paired.pairs import LEAST_PAIRS
+from holocron_assets.drift.report import (
+    DriftReport,
+    Judgement,
+    Kind,
+    Metric,
+    Picture,
+    Side,
+    Subject,
+    Verdict,
+    gravest,
+)
 from holocron_assets.drift.verdicts import judged
 from holocron_assets.errors import NotReadyError
 from holocron_assets.evaluation.evaluate import Surroundings
 from holocron_assets.ports import EmbeddingProvider
 from holocron_assets.records import EmbeddingSpace, JobType
 from holocron_assets.runs import Origin, recorded_run
-from holocron_assets.stages.canary import AskedAgain, CanaryPolicy, ask_again
+from holocron_assets.stages.canary import CanaryPolicy, ask_again
 from holocron_assets.stages.model_guard import unsettled
 from holocron_assets.stages.windows import Window, gathered
+from holocron_assets.vectors import relative_distances
 
 STAGE = "model drift"
 
@@ -59,20 +67,11 @@ _WORDS = {
         "{space} --replace`; or register what answers now as a space of its own.",
     ),
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Asked:
-    """What was answered to anchors then and now, without those that are rejected now."""
-
-    space: EmbeddingSpace
-    again: AskedAgain
-    then: NDArray[np.float32]
-    now: NDArray[np.float32]
-
-    @property
-    def rejected(self) -> int:
-        return len(self.again.then) - len(self.then)
+#: What to do about a model that moved by more than is embedded beyond.
+_REFUSED = (
+    "Bring the old runtime back; or, if the difference is of no account, set `canary.tolerance` in holocron.yaml, or "
+    "replace the vectors: `holocron spaces reembed {space} --replace`."
+)
 
 
 def compare_model(around: Surroundings, space: EmbeddingSpace, origin: Origin) -> DriftReport:
@@ -82,20 +81,31 @@ def compare_model(around: Surroundings, space: EmbeddingSpace, origin: Origin) -
     too few, and as the provider does.
     """
     model = model_space(around.store, space)
+    provider = around.providers.reopen(model)
     options = {"space": model.slug, "anchors": "of its newest canary"}
     with recorded_run(around.store, origin, JobType.DRIFT_TEST, stage=STAGE, options=options, space=model) as run:
-        provider = around.providers.reopen(model)
         asked = _asked(around, model, provider)
-        paired = measure(asked.then, asked.now, seed=around.settings.drift.seed)
-        in_corpus = _in_corpus(around, asked)
-        effects = retrieval.of_model(around, model, provider)
+        is_hopeless = asked.rejected and len(asked.then) < LEAST_PAIRS
+        found = Found() if is_hopeless else _compared(around, asked, provider)
         run.count(anchors_embedded=len(asked.again.anchors))
-        report = _report(around, asked, paired, in_corpus, effects, run.run_id)
+        report = _report(around, asked, found, run.run_id)
         keep(around.store, report)
     return report
 
 
-def _asked(around: Surroundings, space: EmbeddingSpace, provider: EmbeddingProvider) -> _Asked:
+def _compared(around: Surroundings, asked: Asked, provider: EmbeddingProvider) -> Found:
+    paired = measure(asked.then, asked.now, seed=around.settings.drift.seed)
+    in_corpus = _in_corpus(around, asked)
+    change = paired.change
+    if change is ModelChange.QUANTISED and in_corpus is not None:
+        kept = float(in_corpus.overlap[DEPTH].mean())
+        change = change if kept >= QUANTISED_OVERLAP else ModelChange.DIFFERENT
+    # Of an identical model there is nothing to ask: what is found depends on its answers and on the stored vectors.
+    effects = Effects() if change is ModelChange.IDENTICAL else of_model(around, asked.space, provider)
+    return Found(paired=paired, in_corpus=in_corpus, change=change, effects=effects)
+
+
+def _asked(around: Surroundings, space: EmbeddingSpace, provider: EmbeddingProvider) -> Asked:
     again = ask_again(around.store, provider, space)
     if again is None:
         raise NotReadyError(
@@ -104,10 +114,10 @@ def _asked(around: Surroundings, space: EmbeddingSpace, provider: EmbeddingProvi
     if not again.canary.is_complete:
         raise unsettled(space)
     answered = np.isfinite(again.now).all(axis=1)
-    return _Asked(space=space, again=again, then=again.then[answered], now=again.now[answered])
+    return Asked(space=space, again=again, then=again.then[answered], now=again.now[answered])
 
 
-def _in_corpus(around: Surroundings, asked: _Asked) -> NeighbourChange | None:
+def _in_corpus(around: Surroundings, asked: Asked) -> NeighbourChange | None:
     """What of the neighbours that anchors have among the stored vectors is kept; None where these are too few."""
     settings = around.settings
     window = Window(label="all", as_of=utc_now())
@@ -118,20 +128,11 @@ def _in_corpus(around: Surroundings, asked: _Asked) -> NeighbourChange | None:
         return compare_lists(then, now, choices=members.keys.num_rows)
 
 
-def _report(
-    around: Surroundings,
-    asked: _Asked,
-    paired: PairedDrift,
-    in_corpus: NeighbourChange | None,
-    effects: Sequence[retrieval.Effect],
-    run_id: uuid.UUID,
-) -> DriftReport:
+def _report(around: Surroundings, asked: Asked, found: Found, run_id: uuid.UUID) -> DriftReport:
     space, canary = asked.space, asked.again.canary
-    metrics = judged([*_metrics(asked, paired, in_corpus, around), *(one.metric for one in effects)])
-    of_retrieval = [one for one in metrics if one.name.startswith("ndcg_loss:")]
-    judgements = [_judgement(asked, paired), retrieval.judgement(effects, of_retrieval)]
+    metrics = judged([*metrics_of(asked, found, CanaryPolicy.of(around.settings)), *found.effects.metrics])
+    judgements = [_judgement(around, asked, found, metrics), judgement(metrics, of_model=True)]
     count = len(asked.again.anchors)
-    runtime = {"then": dict(canary.runtime), "now": dict(asked.again.runtime)}
     return DriftReport(
         report_id=uuid.uuid4(),
         run_id=run_id,
@@ -145,16 +146,16 @@ def _report(
         parameters=_anchors_changed(around, space)
         | {
             "canary_id": str(canary.canary_id),
-            "change": paired.change.value,
+            "change": found.change.value if found.change else "rejected",
             "anchors": count,
             "rejected_anchors": asked.rejected,
-            "runtime": runtime,
+            "runtime": {"then": dict(canary.runtime), "now": dict(asked.again.runtime)},
             "repeatability": canary.repeatability,
             "neighbours": DEPTH,
         },
         seed=around.settings.drift.seed,
         created_utc=utc_now(),
-        pictures=_pictures(paired, in_corpus, effects),
+        pictures=_pictures(found),
     )
 
 
@@ -172,89 +173,48 @@ def _side(label: str, anchors: int, looked_at: int) -> Side:
     return Side(label=label, documents=anchors, chunks=anchors, sampled_documents=looked_at, sampled_chunks=looked_at)
 
 
-def _judgement(asked: _Asked, paired: PairedDrift) -> Judgement:
-    verdict, what, next_step = _WORDS[paired.change]
-    if asked.rejected:
-        verdict, what = Verdict.ALERT, f"{asked.rejected} of the anchors are rejected now; of the others, {what}"
+def _judgement(around: Surroundings, asked: Asked, found: Found, metrics: Sequence[Metric]) -> Judgement:
+    """By the kind of change, and no milder than any figure of the answers."""
+    if found.change is None:
+        verdict, what, next_step = Verdict.ALERT, "nearly all are rejected now", _WORDS[ModelChange.DIFFERENT][2]
+    else:
+        verdict, what, next_step = _WORDS[found.change]
+        what = f"{what} ({found.change.value})"
+        if asked.rejected:
+            what = f"{asked.rejected} are rejected now; of the others, {what}"
+        if found.change is ModelChange.NOISE and (refused := _refusal(around, asked)):
+            verdict, what, next_step = Verdict.WATCH, f"{what}, but {refused}", _REFUSED
+    of_answers = [one.verdict for one in metrics if one.verdict and not one.name.startswith("ndcg_loss:")]
+    graver = gravest([verdict, *of_answers])
+    if graver is not verdict:
+        worst = next(one for one in metrics if one.verdict is graver)
+        what, next_step = f"{what}, and by {worst.name.replace('_', ' ')} it is more", _WORDS[ModelChange.DIFFERENT][2]
     then, now = asked.again.canary.runtime, asked.again.runtime
     changed = [name for name in sorted({*then, *now}) if then.get(name) != now.get(name)]
     told = "; ".join(f"{name} was {then.get(name)} and is {now.get(name)}" for name in changed)
     return Judgement(
         subject=Subject.MODEL,
-        verdict=verdict,
-        why=f"Of {len(asked.again.anchors)} anchors, {what} ({paired.change.value})."
-        + (f" The runtime says: {told}." if told else ""),
+        verdict=graver,
+        why=f"Of {len(asked.again.anchors)} anchors, {what}." + (f" The runtime says: {told}." if told else ""),
         next_step=next_step.format(space=asked.space.slug),
     )
 
 
-def _metrics(
-    asked: _Asked, paired: PairedDrift, in_corpus: NeighbourChange | None, around: Surroundings
-) -> list[Metric]:
-    agreement, kept = paired.agreement, paired.neighbours
-    # The distance of two unit vectors is the square root of 2 - 2 cos.
-    noise = CanaryPolicy.of(around.settings).tolerance_of(asked.again.canary.repeatability) ** 2 / 2
-    metrics = [
-        Metric(
-            name="cosine_distance",
-            effect=1 - agreement.mean_cosine,
-            floor=Floor(watch=max(noise, NOISE_DISTANCE), alert=1 - QUANTISED_MEAN_COSINE, is_calibrated=True),
-            explanation="1 less the cosine of the old and the new answer to each anchor, on average. The floor is what "
-            "the model's answers differed by among themselves on the first day.",
-            details={
-                "largest": 1 - agreement.least_cosine,
-                "hundredth": 1 - agreement.cosine_quantile(0.01),
-                "bitwise_equal": agreement.bitwise_equal,
-                "largest_difference": agreement.largest_difference,
-            },
-        ),
-        _neighbour_loss("neighbour_loss_anchors", kept, "the other anchors"),
-    ]
-    if in_corpus is not None:
-        metrics.append(_neighbour_loss("neighbour_loss_corpus", in_corpus, "the stored chunks"))
-    if paired.procrustes is not None:
-        metrics.append(
-            Metric(
-                name="procrustes_residual",
-                effect=paired.procrustes.after,
-                reference=paired.procrustes.before,
-                explanation="What is left of the difference when the new answers are turned onto the old ones, as a "
-                "share of their spread; before turning it is the value of the reference. 0 after and much before is a "
-                "rotation.",
-            )
-        )
-    if paired.alignment is not None:
-        metrics.append(
-            Metric(
-                name="cka_distance",
-                effect=1 - paired.alignment.debiased,
-                explanation="1 less the debiased linear CKA. Context only: it forgives a loss of one neighbour in ten.",
-                details={"biased": paired.alignment.biased},
-            )
-        )
-    return metrics
+def _refusal(around: Surroundings, asked: Asked) -> str:
+    """What to say where the model moved so little that no vector suffers, and too far for more to be embedded."""
+    tolerance = CanaryPolicy.of(around.settings).tolerance_of(asked.again.canary.repeatability)
+    farthest = float(relative_distances(asked.then, asked.now).max())
+    if farthest <= tolerance:
+        return ""
+    return f"up to {farthest:.2g} of a vector's length, and nothing is embedded beyond {tolerance:.2g}"
 
 
-def _neighbour_loss(name: str, change: NeighbourChange, among: str) -> Metric:
-    overlap = change.overlap[DEPTH]
-    return Metric(
-        name=name,
-        effect=1 - float(overlap.mean()),
-        floor=Floor(watch=1 - ROTATED_OVERLAP, alert=1 - QUANTISED_OVERLAP, is_calibrated=False),
-        explanation=f"The share of an anchor's {DEPTH} nearest neighbours among {among} that are others now. Unrelated "
-        f"spaces would share {change.chance(DEPTH):.2%}.",
-        details={
-            "worst_twentieth": 1 - float(np.quantile(overlap, 0.05)),
-            "rbo": float(change.rbo.mean()),
-            "jaccard": float(change.jaccard.mean()),
-        },
-    )
-
-
-def _pictures(
-    paired: PairedDrift, in_corpus: NeighbourChange | None, effects: Sequence[retrieval.Effect]
-) -> list[Picture]:
-    change = in_corpus or paired.neighbours
+def _pictures(found: Found) -> list[Picture]:
+    if found.paired is None:
+        return []
+    change = found.in_corpus or found.paired.neighbours
+    cosines = found.paired.agreement.cosines
+    edges = np.linspace(min(float(cosines.min()), 0.999), 1.0, 21)
     shown = [
         pictures.overlap(
             "Neighbours kept",
@@ -262,11 +222,7 @@ def _pictures(
             change.overlap[DEPTH],
             k=DEPTH,
             chance=change.chance(DEPTH),
-        )
-    ]
-    cosines = paired.agreement.cosines
-    edges = np.linspace(min(float(cosines.min()), 0.999), 1.0, 21)
-    shown.append(
+        ),
         pictures.histograms(
             "Cosine of old and new answer",
             "Anchors by the cosine of the two; 1 is the same direction.",
@@ -274,14 +230,14 @@ def _pictures(
             np.zeros(20),
             np.histogram(cosines, edges)[0],
             unit="cosine",
-        )
-    )
-    if effects:
+        ),
+    ]
+    if found.effects.found:
         shown.append(
             pictures.intervals(
                 "Change of nDCG@10",
                 "On each collection of judged queries, with 95 % confidence.",
-                [one.interval for one in effects],
+                found.effects.intervals,
             )
         )
     return shown

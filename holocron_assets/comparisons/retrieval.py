@@ -1,62 +1,61 @@
 """What a change of a model or of a space does to searches, by the judged queries that the settings name."""
 
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
-from holocron_assets.batching import batches
 from holocron_assets.drift.pictures import Interval
 from holocron_assets.drift.report import Floor, Judgement, Metric, Subject, Verdict
+from holocron_assets.errors import HolocronError, StoreError
+from holocron_assets.evaluation.asking import ask, query_vectors
 from holocron_assets.evaluation.collections import Collection
-from holocron_assets.evaluation.comparing import compare_evaluations
+from holocron_assets.evaluation.comparing import Comparison, newest
 from holocron_assets.evaluation.evaluate import Surroundings
-from holocron_assets.evaluation.judging import Judgements, judge
-from holocron_assets.evaluation.metrics import QueryMetrics, measure
+from holocron_assets.evaluation.judging import judge
 from holocron_assets.evaluation.named import named_collections
-from holocron_assets.evaluation.ranking import rank_documents
 from holocron_assets.evaluation.statistics import Difference, compare
-from holocron_assets.ports import EmbeddingProvider, Purpose, Session
+from holocron_assets.ports import EmbeddingProvider, Session
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.retrieval.hits import Method, Mode
 from holocron_assets.stages.indexing import IndexPlace, current_index
-from holocron_assets.tables import evaluations
+from holocron_assets.tables import evaluations, reembedding
 from holocron_assets.tables.evaluations import Evaluation
 from holocron_assets.transactions import read
-from holocron_assets.vectors import require_valid
 
 #: A loss of nDCG@10 that a person may notice, and one that everybody does. Quantised weights lost .004 on the Cranfield
 #: collection, which is within chance; another model lost .073.
 FLOOR = Floor(watch=0.01, alert=0.03, is_calibrated=False)
 _VECTORS = Method(mode=Mode.VECTOR)
+_PREFIX = "ndcg_loss:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:
-    """How nDCG@10 by vectors changed on the queries of a collection."""
+    """How nDCG@10 by vectors changed on the queries of a collection, and the evaluations that say so."""
 
     collection: str
     difference: Difference
     reference: float
     current: float
+    evaluation_ids: Sequence[uuid.UUID]
 
     @property
     def metric(self) -> Metric:
         """As a figure of a report; its effect is the loss."""
         by = self.difference
         return Metric(
-            name=f"ndcg_loss:{self.collection}"[:100],
+            name=_name(self.collection),
             effect=-by.mean,
             statistic=by.mean,
             p=by.p,
             floor=FLOOR,
             reference=self.reference,
             current=self.current,
-            explanation=f"nDCG@10 by vectors on {by.queries} judged queries of {self.collection}; with 95 % "
-            f"confidence the change is between {by.low:+.3f} and {by.high:+.3f}.",
-            details={"low": by.low, "high": by.high, "queries": by.queries},
+            explanation=f"The loss of nDCG@10 by vectors on {by.queries} judged queries of {self.collection}; with "
+            f"95 % confidence it is between {-by.high:+.3f} and {-by.low:+.3f}.",
+            details={"queries": by.queries, "evaluations": [str(one) for one in self.evaluation_ids]},
         )
 
     @property
@@ -66,109 +65,151 @@ class Effect:
         return Interval(label=self.collection, mean=by.mean, low=by.low, high=by.high)
 
 
-def of_model(around: Surroundings, space: EmbeddingSpace, provider: EmbeddingProvider) -> list[Effect]:
-    """What the model finds now in the vectors that are stored, beside what it found when the space was last evaluated.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effects:
+    """What could be compared, and for every other collection why it could not."""
 
-    On the collections that judge texts of the store and were evaluated by vectors; those of others need a store.
+    found: Sequence[Effect] = ()
+    missing: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """As figures of a report, not judged yet."""
+        lacking = [
+            Metric(
+                name=_name(collection),
+                effect=None,
+                missing=why,
+                explanation=f"The loss of nDCG@10 by vectors on the judged queries of {collection}.",
+            )
+            for collection, why in self.missing.items()
+        ]
+        return [*(one.metric for one in self.found), *lacking]
+
+    @property
+    def intervals(self) -> list[Interval]:
+        """For a picture."""
+        return [one.interval for one in self.found]
+
+
+def of_model(around: Surroundings, space: EmbeddingSpace, provider: EmbeddingProvider) -> Effects:
+    """What the model finds now among the stored vectors, beside what it found when the space was last evaluated.
+
+    Only where the store holds the same chunks as then: among others, a difference would not be the model's. On the
+    collections that judge texts of the store; those that bring their own are not filled into a store for this.
     """
-    effects = []
-    for collection in named_collections(around.store, around.settings):
-        if collection.corpus is not None:
-            continue
-        before = read(around.store, _evaluated, space, collection)
-        if before is None:
-            continue
-        judgements = read(around.store, judge, collection)
-        vectors = _embedded(provider, space, [one.text for one in judgements.queries])
-        index = current_index(around.store, space, IndexPlace.of(around.settings))
-        rankings = rank_documents(
-            index,
-            [one.text for one in judgements.queries],
-            vectors,
-            _VECTORS,
-            of_chunks=before[0].judged is evaluations.Judged.CHUNKS,
-        )
-        effects.append(_effect(collection.name, before[1], _measured(judgements, rankings)))
-    return effects
+    found, missing = [], dict[str, str]()
+    try:
+        collections = [one for one in named_collections(around.store, around.settings) if one.corpus is None]
+    except StoreError:
+        raise
+    except HolocronError as error:
+        return Effects(missing={"the settings' collections": str(error)})
+    for collection in collections:
+        try:
+            outcome = _asked_again(around, space, provider, collection)
+        except StoreError:
+            raise
+        except HolocronError as error:
+            outcome = str(error)
+        if isinstance(outcome, Effect):
+            found.append(outcome)
+        else:
+            missing[collection.name] = outcome
+    return Effects(found=found, missing=missing)
 
 
-def of_spaces(session: Session, old: EmbeddingSpace, new: EmbeddingSpace) -> list[Effect]:
+def of_spaces(around: Surroundings, old: EmbeddingSpace, new: EmbeddingSpace) -> Effects:
     """What is found in one space by vectors beside what is in another, on the collections both were evaluated on."""
-    newest: dict[tuple[uuid.UUID, str], Evaluation] = {}
-    for one in evaluations.list_evaluations(session):
-        if one.method == str(_VECTORS):
-            newest.setdefault((one.embedding_space_id, one.collection_sha256), one)
-    compared = [
-        compare_evaluations(session, before, after)
-        for (space_id, sha256), before in newest.items()
-        if space_id == old.embedding_space_id and (after := newest.get((new.embedding_space_id, sha256)))
-    ]
-    return [
-        Effect(
-            collection=one.new.collection,
-            difference=one.difference,
-            reference=one.old.metrics.ndcg_at_10,
-            current=one.new.metrics.ndcg_at_10,
-        )
-        for one in compared
-    ]
+    before, after = (_newest_by_vectors(around, one) for one in (old, new))
+    found, missing = [], dict[str, str]()
+    for sha256 in before.keys() & after.keys():
+        effect = _compared(around, before[sha256], after[sha256])
+        pair = Comparison(old=before[sha256], new=after[sha256], difference=effect.difference)
+        if pair.is_like_with_like:
+            found.append(effect)
+        else:
+            missing[effect.collection] = (
+                f"the two were evaluated among {pair.old.chunk_count:,} and {pair.new.chunk_count:,} chunks: evaluate "
+                "both again"
+            )
+    return Effects(found=sorted(found, key=lambda one: one.collection), missing=missing)
 
 
-def judgement(effects: Sequence[Effect], metrics: Sequence[Metric]) -> Judgement | None:
-    """What the effects mean together; None where there are none. `metrics` are theirs, judged."""
-    if not effects:
+def judgement(metrics: Sequence[Metric], *, of_model: bool) -> Judgement | None:
+    """What the losses among judged figures mean together; None where none could be had."""
+    losses = [one for one in metrics if one.name.startswith(_PREFIX) and one.effect is not None]
+    if not losses:
         return None
-    worst = max(metrics, key=lambda one: (list(Verdict).index(one.verdict or Verdict.OK), one.effect))
-    name = worst.name.removeprefix("ndcg_loss:")
-    if worst.verdict is Verdict.OK:
+    worst = max(losses, key=lambda one: (list(Verdict).index(one.verdict or Verdict.OK), one.effect or 0.0))
+    name, verdict = worst.name.removeprefix(_PREFIX), worst.verdict or Verdict.OK
+    figures = f"nDCG@10 is {worst.current:.3f}, and {'was' if of_model else 'is'} {worst.reference:.3f}"
+    if verdict is Verdict.OK:
         return Judgement(
             subject=Subject.RETRIEVAL,
-            verdict=Verdict.OK,
-            why=f"The judged queries find no less than before: nDCG@10 {worst.current:.3f}, and it was "
-            f"{worst.reference:.3f} on {name}.",
+            verdict=verdict,
+            why=f"The judged queries find no less, as far as they can tell: on {name} {figures}.",
             next_step="Nothing needs to be done.",
         )
     return Judgement(
         subject=Subject.RETRIEVAL,
-        verdict=worst.verdict or Verdict.WATCH,
-        why=f"The judged queries of {name} find less than before: nDCG@10 {worst.current:.3f} instead of "
-        f"{worst.reference:.3f}, more than chance explains.",
-        next_step="Look at the queries that lost most with `holocron evaluate`; do not switch to what finds less.",
+        verdict=verdict,
+        why=f"The judged queries find less, by more than chance explains: on {name} {figures}.",
+        next_step="Look at the queries that lose with `holocron evaluate`, and bring the old model back."
+        if of_model
+        else "Do not promote what finds less; `holocron evaluate` says on which queries.",
     )
 
 
-def _evaluated(
-    session: Session, space: EmbeddingSpace, collection: Collection
-) -> tuple[Evaluation, list[QueryMetrics]] | None:
-    for one in evaluations.list_evaluations(session, collection.name):
-        is_same = one.embedding_space_id == space.embedding_space_id and one.method == str(_VECTORS)
-        if is_same and one.collection_sha256 == collection.sha256:
-            return one, evaluations.list_evaluation_queries(session, one.evaluation_id)
-    return None
+def _name(collection: str) -> str:
+    return f"{_PREFIX}{collection}"[:100]
 
 
-def _embedded(provider: EmbeddingProvider, space: EmbeddingSpace, texts: Sequence[str]) -> NDArray[np.float32]:
-    parts = []
-    for batch in batches(texts, len, size=provider.batch_characters, count=provider.batch_size):
-        parts.append(provider.embed(batch, Purpose.QUERY).values)
-        require_valid(parts[-1], space, len(batch))
-    return np.concatenate(parts)
+def _asked_again(
+    around: Surroundings, space: EmbeddingSpace, provider: EmbeddingProvider, collection: Collection
+) -> Effect | str:
+    """The effect, or why there is none."""
+    evaluation = _newest_by_vectors(around, space).get(collection.sha256)
+    if evaluation is None:
+        return "it was not evaluated by vectors yet: `holocron evaluate`"
+    if read(around.store, _is_among_others, space, evaluation):
+        return "chunks came or went since it was evaluated: `holocron evaluate`, and compare again"
+    judgements = read(around.store, judge, collection)
+    vectors = query_vectors(provider, space, judgements)
+    index = current_index(around.store, space, IndexPlace.of(around.settings))
+    now = {one.query_id: one.metrics.ndcg_at_10 for one in ask(index, judgements, vectors, _VECTORS)}
+    return _effect(collection.name, _values(around, evaluation), now, [evaluation.evaluation_id])
 
 
-def _measured(judgements: Judgements, rankings: Sequence[Sequence[str]]) -> dict[str, float]:
-    return {
-        query.query_id: metrics.ndcg_at_10
-        for query, ranking in zip(judgements.queries, rankings, strict=True)
-        if (metrics := measure(ranking, judgements.gains[query.query_id]))
-    }
+def _is_among_others(session: Session, space: EmbeddingSpace, evaluation: Evaluation) -> bool:
+    held = reembedding.count_current_embeddings(session, space.embedding_space_id, "", after=None)
+    return held != evaluation.chunk_count or evaluations.count_chunk_changes(session, space.embedding_space_id) > 0
 
 
-def _effect(collection: str, before: Sequence[QueryMetrics], now: dict[str, float]) -> Effect:
-    pairs = [(one.metrics.ndcg_at_10, now[one.query_id]) for one in before if one.query_id in now]
-    old, new = ([pair[side] for pair in pairs] for side in (0, 1))
+def _newest_by_vectors(around: Surroundings, space: EmbeddingSpace) -> dict[str, Evaluation]:
+    """By the digest of the collection."""
+    history = read(around.store, evaluations.list_evaluations)
+    by_vectors = [one for one in newest(history, space.embedding_space_id) if one.method == str(_VECTORS)]
+    return {one.collection_sha256: one for one in by_vectors}
+
+
+def _compared(around: Surroundings, old: Evaluation, new: Evaluation) -> Effect:
+    ids = [old.evaluation_id, new.evaluation_id]
+    return _effect(new.collection, _values(around, old), _values(around, new), ids)
+
+
+def _values(around: Surroundings, evaluation: Evaluation) -> dict[str, float]:
+    measured = read(around.store, evaluations.list_evaluation_queries, evaluation.evaluation_id)
+    return {one.query_id: one.metrics.ndcg_at_10 for one in measured}
+
+
+def _effect(collection: str, before: Mapping[str, float], now: Mapping[str, float], ids: Sequence[uuid.UUID]) -> Effect:
+    both = [query_id for query_id in before if query_id in now]
+    old, new = [before[one] for one in both], [now[one] for one in both]
     return Effect(
         collection=collection,
         difference=compare(old, new),
         reference=float(np.mean(old)) if old else 0.0,
         current=float(np.mean(new)) if new else 0.0,
+        evaluation_ids=ids,
     )

@@ -1,6 +1,5 @@
 """The figures of a comparison of two spaces in words."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from holocron_assets.comparisons import retrieval
@@ -28,7 +27,7 @@ class SpaceDrift:
     queries: int
     bridge: BridgeRecall | None
     milliseconds: tuple[float, float]
-    effects: Sequence[retrieval.Effect]
+    effects: retrieval.Effects
 
 
 def metrics_of(measured: SpaceDrift, reference: EmbeddingSpace, current: EmbeddingSpace) -> list[Metric]:

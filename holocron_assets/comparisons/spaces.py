@@ -123,8 +123,7 @@ def _measure(around: Surroundings, reference: EmbeddingSpace, current: Embedding
         bridge = measure_bridge(*common.pair(bridged), common.documents[bridged], seed=seed)
     except NotReadyError:
         bridge = None
-    with around.store.session(write=False) as session:
-        effects = retrieval.of_spaces(session, reference, current)
+    effects = retrieval.of_spaces(around, reference, current)
     return SpaceDrift(
         paired=paired,
         searched=compare_lists(*lists, choices=searched.size - 1),
@@ -159,12 +158,10 @@ def _report(
     measured: SpaceDrift,
     run_id: uuid.UUID,
 ) -> DriftReport:
-    metrics = judged([*metrics_of(measured, reference, current), *(one.metric for one in measured.effects)])
-    of_retrieval = [one for one in metrics if one.name.startswith("ndcg_loss:")]
-    judgements = [
-        _judgement(reference, current, next(one for one in metrics if one.name == "neighbour_loss")),
-        retrieval.judgement(measured.effects, of_retrieval),
-    ]
+    metrics = judged([*metrics_of(measured, reference, current), *measured.effects.metrics])
+    of_retrieval = retrieval.judgement(metrics, of_model=False)
+    loss = next(one for one in metrics if one.name == "neighbour_loss")
+    judgements = [_judgement(reference, current, loss, of_retrieval), of_retrieval]
     return DriftReport(
         report_id=uuid.uuid4(),
         run_id=run_id,
@@ -200,10 +197,17 @@ def _side(space: EmbeddingSpace, members: Members, common: _Common) -> Side:
     )
 
 
-def _judgement(reference: EmbeddingSpace, current: EmbeddingSpace, loss: Metric) -> Judgement:
+def _judgement(
+    reference: EmbeddingSpace, current: EmbeddingSpace, loss: Metric, of_retrieval: Judgement | None
+) -> Judgement:
     kept = f"{1 - (loss.effect or 0.0):.0%} of the nearest {DEPTH} chunks are the same in both"
     told = {
-        Verdict.OK: (f"The two agree: {kept}.", "Either may be searched; take the cheaper one."),
+        Verdict.OK: (
+            f"The two agree: {kept}.",
+            "Either may be searched; take the cheaper one."
+            if of_retrieval is None or of_retrieval.verdict is Verdict.OK
+            else "Keep the one that finds more.",
+        ),
         Verdict.WATCH: (
             f"The two differ noticeably: {kept}.",
             f"Switch from {reference.slug} to {current.slug} only with an evaluation: `holocron evaluate`.",
@@ -228,12 +232,12 @@ def _pictures(measured: SpaceDrift) -> list[Picture]:
             chance=change.chance(DEPTH),
         )
     ]
-    if measured.effects:
+    if measured.effects.found:
         shown.append(
             pictures.intervals(
                 "Change of nDCG@10",
                 "From the reference to the other space by vectors, on each collection that both were evaluated on.",
-                [one.interval for one in measured.effects],
+                measured.effects.intervals,
             )
         )
     return shown

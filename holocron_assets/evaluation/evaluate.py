@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from holocron_assets.batching import batches
 from holocron_assets.clock import utc_now
 from holocron_assets.derived_spaces import open_space
 from holocron_assets.errors import InputError, NotReadyError
+from holocron_assets.evaluation.asking import ask, query_vectors
 from holocron_assets.evaluation.collections import Collection
 from holocron_assets.evaluation.comparing import (
     Comparison,
@@ -25,9 +25,8 @@ from holocron_assets.evaluation.comparing import (
 )
 from holocron_assets.evaluation.corpora import OpenStore, corpus_settings, fill_corpus_store
 from holocron_assets.evaluation.judging import Judgements, judge
-from holocron_assets.evaluation.metrics import DEPTH, QueryMetrics, mean, measure
-from holocron_assets.evaluation.ranking import Ranker, rank_documents
-from holocron_assets.ports import Progress, ProviderCatalog, Purpose, Session, Store
+from holocron_assets.evaluation.metrics import DEPTH, QueryMetrics, mean
+from holocron_assets.ports import Progress, ProviderCatalog, Session, Store
 from holocron_assets.records import EmbeddingSpace, JobType
 from holocron_assets.retrieval.hits import Method
 from holocron_assets.runs import Origin, recorded_run
@@ -37,9 +36,8 @@ from holocron_assets.stages.canary import CanaryPolicy
 from holocron_assets.stages.indexing import IndexPlace, current_index
 from holocron_assets.stages.model_guard import require_model_unmoved
 from holocron_assets.tables import evaluations, reembedding, spaces
-from holocron_assets.tables.evaluations import Evaluation, Judged
+from holocron_assets.tables.evaluations import Evaluation
 from holocron_assets.transactions import read, write
-from holocron_assets.vectors import require_valid
 
 STAGE = "evaluate"
 
@@ -117,11 +115,11 @@ def evaluate(
             raise InputError(f"{collection.corpus}: no document has any text, so there is nothing to search")
         if not chunk_count:
             raise NotReadyError(f"{space.slug} has no vectors to search; materialise embeddings, then evaluate")
-        vectors = _embedded(around, space, [one.text for one in judgements.queries])
+        vectors = _embedded(around, space, judgements)
         index = current_index(searched, space, IndexPlace.of(settings))
         found = []
         for number, method in enumerate(methods, start=1):
-            measured = _measured(index, judgements, vectors, method)
+            values = ask(index, judgements, vectors, method)
             evaluation = Evaluation(
                 evaluation_id=uuid.uuid4(),
                 embedding_space_id=key,
@@ -131,14 +129,14 @@ def evaluate(
                 judged=judgements.judged,
                 method=str(method),
                 top_k=DEPTH,
-                query_count=len(measured),
+                query_count=len(values),
                 skipped_count=judgements.skipped,
                 unknown_count=judgements.unknown,
                 chunk_count=chunk_count,
-                metrics=mean(measured),
+                metrics=mean(values),
                 evaluated_utc=utc_now(),
             )
-            found.append((evaluation, measured))
+            found.append((evaluation, values))
             progress(number, len(methods))
         kept = write(store, _keep, found)
         # Comparing takes a while where queries are many: not in the transaction that writes.
@@ -151,30 +149,14 @@ def evaluate(
     return read(store, _report, space, collection, kept)
 
 
-def _measured(
-    ranker: Ranker, judgements: Judgements, vectors: NDArray[np.float32], method: Method
-) -> list[QueryMetrics]:
-    texts = [one.text for one in judgements.queries]
-    of_chunks = judgements.judged is Judged.CHUNKS
-    rankings = rank_documents(ranker, texts, vectors, method, of_chunks=of_chunks)
-    return [
-        QueryMetrics(query_id=query.query_id, metrics=metrics)
-        for query, ranking in zip(judgements.queries, rankings, strict=True)
-        if (metrics := measure(ranking, judgements.gains[query.query_id]))
-    ]
-
-
-def _embedded(around: Surroundings, space: EmbeddingSpace, texts: Sequence[str]) -> NDArray[np.float32]:
-    """The vectors of queries, shape (len(texts), dimensions)."""
+def _embedded(around: Surroundings, space: EmbeddingSpace, judgements: Judgements) -> NDArray[np.float32]:
+    """The vectors of queries, shape (queries, dimensions)."""
     provider = open_space(around.store, around.providers, space)
     require_same_space(space, provider.describe())
-    parts = []
-    for batch in batches(texts, len, size=provider.batch_characters, count=provider.batch_size):
-        parts.append(provider.embed(batch, Purpose.QUERY).values)
-        require_valid(parts[-1], space, len(batch))
+    vectors = query_vectors(provider, space, judgements)
     # The name may have come to mean another model since it was looked at.
     require_same_space(space, provider.describe())
-    return np.concatenate(parts)
+    return vectors
 
 
 def _keep(session: Session, found: Sequence[tuple[Evaluation, Sequence[QueryMetrics]]]) -> dict[uuid.UUID, bool]:

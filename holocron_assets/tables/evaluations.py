@@ -98,6 +98,11 @@ def list_searchable_chunks(session: Session, chunk_ids: Sequence[str]) -> set[st
     return {row["chunk_id"] for row in session.rows("list_searchable_chunks", chunk_ids=list(chunk_ids))}
 
 
+def count_chunk_changes(session: Session, space_id: uuid.UUID) -> int:
+    """How many chunks came, changed or went since a space was evaluated last: it was among others."""
+    return int(session.rows("count_chunk_changes", embedding_space_id=space_id)[0]["n"])
+
+
 def _evaluation(row: dict[str, Any]) -> Evaluation:
     rest = {name: value for name, value in row.items() if name not in METRICS}
     return Evaluation(**(rest | {"judged": Judged(row["judged"]), "metrics": _metrics(row)}))

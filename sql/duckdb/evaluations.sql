@@ -59,3 +59,16 @@ where retired_utc is null and source_id in (select unnest(:source_ids));
 select chunk_id
 from vector.chunk
 where retired_utc is null and chunk_id in (select unnest(:chunk_ids));
+
+-- name: count_chunk_changes
+-- Chunks that came, changed or went since a space was evaluated last.
+with evaluated as (
+    select max(r.started_utc) as began
+    from vector.run r
+    join vector.job j on j.job_id = r.job_id
+    where j.job_type = 'RETRIEVE_TEST' and r.status = 'SUCCEEDED' and r.embedding_space_id = :embedding_space_id
+)
+select count(*) as n
+from vector.chunk_version v
+cross join evaluated e
+where v.valid_from_utc > e.began or v.valid_to_utc > e.began;

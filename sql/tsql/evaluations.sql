@@ -63,3 +63,16 @@ from vector.chunk
 where retired_utc is null and chunk_id in (
     select value from openjson(cast(:chunk_ids as nvarchar(max))) with (value nvarchar(128) '$')
 );
+
+-- name: count_chunk_changes
+-- Chunks that came, changed or went since a space was evaluated last.
+with evaluated as (
+    select max(r.started_utc) as began
+    from vector.run as r
+    join vector.job as j on j.job_id = r.job_id
+    where j.job_type = N'RETRIEVE_TEST' and r.status = N'SUCCEEDED' and r.embedding_space_id = :embedding_space_id
+)
+select count_big(*) as n
+from vector.chunk_version as v
+cross join evaluated as e
+where v.valid_from_utc > e.began or v.valid_to_utc > e.began;

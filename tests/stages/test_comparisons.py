@@ -1,5 +1,6 @@
 """Comparisons over a store, and the reports that are kept of them."""
 
+import json
 import re
 from datetime import timedelta
 
@@ -13,16 +14,19 @@ from holocron_assets.comparisons.spaces import compare_two_spaces
 from holocron_assets.composition import command_store
 from holocron_assets.drift.report import DriftReport, Kind, Subject, Verdict
 from holocron_assets.errors import ConfigurationError, NotReadyError, UnknownItemError, VectorError
-from holocron_assets.evaluation.evaluate import Surroundings
+from holocron_assets.evaluation.collections import read_collection
+from holocron_assets.evaluation.comparing import METHODS
+from holocron_assets.evaluation.evaluate import Surroundings, evaluate
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.registry import list_states
+from holocron_assets.sections import EvaluationSettings
 from holocron_assets.spaces import space_of
 from holocron_assets.stages.snapshots import take_snapshot
 from holocron_assets.transactions import read
 from resources.providers import open_provider
 from tests.conftest import Templates
 from tests.moving import Catalog, Moving
-from tests.world import ORIGIN, START, World, json_row, prose
+from tests.world import ORIGIN, START, World, json_row, prose, silent
 
 LATER = START + timedelta(days=30)
 
@@ -167,6 +171,7 @@ def test_a_model_that_is_the_same_is_identical(world: World, space: EmbeddingSpa
     ("moved", "change", "verdict"),
     [
         ({"noise": 1e-6}, "numeric noise", Verdict.OK),
+        ({"noise": 1e-4}, "numeric noise", Verdict.WATCH),
         ({"noise": 0.01}, "quantisation-like", Verdict.WATCH),
         ({"noise": 0.3}, "different", Verdict.ALERT),
     ],
@@ -184,6 +189,67 @@ def test_a_model_that_moved_is_classed(
     assert report.parameters["change"] == change
     assert judgement.verdict is verdict
     assert world.rows("select chunk_id, vector_sha256 from vector.embedding order by chunk_id") == before
+
+
+def test_what_is_too_far_for_more_to_be_embedded_is_told(world: World, space: EmbeddingSpace) -> None:
+    """A model whose noise stops the embedding is no matter for the vectors, and worth a look all the same."""
+    world.providers = Catalog(Moving(noise=1e-4))
+
+    (judgement,) = compare_model(around(world), space, ORIGIN).judgements
+
+    assert "nothing is embedded beyond 1e-05" in judgement.why
+    assert "canary.tolerance" in judgement.next_step
+
+
+def test_a_model_that_rejects_nearly_everything_is_an_alert(world: World, space: EmbeddingSpace) -> None:
+    """Too few answers to compare are no reason to say nothing."""
+    world.providers = Catalog(Moving(rejected="r"))
+
+    report = compare_model(around(world), space, ORIGIN)
+
+    assert report.verdict is Verdict.ALERT
+    assert "nearly all are rejected now" in report.judgements[0].why
+    assert report.parameters["rejected_anchors"] > 32
+    assert read(world.store, keeping.whole_report, str(report.report_id)) == report
+
+
+def test_retrieval_is_compared_among_the_same_chunks_only(world: World, space: EmbeddingSpace) -> None:
+    """A loss of the model's is one, and what came to the store meanwhile is not blamed on it."""
+    folder = world.settings.path("judged")
+    folder.mkdir()
+    known = [source_id for (source_id,) in world.rows("select source_id from vector.source_registry order by 1")]
+    texts = world.texts()
+    asked = [{"_id": f"q{n}", "text": texts[one][:60]} for n, one in enumerate(known[::4])]
+    (folder / "queries.jsonl").write_text("\n".join(json.dumps(one) for one in asked))
+    lines = ["query-id\tcorpus-id\tscore", *(f"q{n}\t{one}\t1" for n, one in enumerate(known[::4]))]
+    (folder / "qrels.tsv").write_text("\n".join(lines))
+    world.settings = world.settings.model_copy(update={"evaluation": EvaluationSettings(collections=(str(folder),))})
+    collection = read_collection(folder)
+    assert {"ndcg_loss:judged"} == missing(compare_model(around(moved(world)), space, ORIGIN))
+    world.providers = Catalog(Moving())
+    evaluate(around(world), space, collection, METHODS, ORIGIN, silent)
+
+    assert len(compare_model(around(world), space, ORIGIN).judgements) == 1
+    report = compare_model(around(moved(world)), space, ORIGIN)
+    (judged,) = [one for one in report.judgements if one.subject is Subject.RETRIEVAL]
+    assert judged.verdict is Verdict.ALERT
+    assert not missing(report)
+
+    world.providers = Catalog(Moving())
+    world.add(*notes("the sea again", 5, fetched_at=LATER))
+    world.run()
+    assert missing(compare_model(around(moved(world)), space, ORIGIN)) == {"ndcg_loss:judged"}
+
+
+def moved(world: World) -> World:
+    """The same with a model that answers otherwise."""
+    world.providers = Catalog(Moving(noise=0.3))
+    return world
+
+
+def missing(report: DriftReport) -> set[str]:
+    """The figures that could not be had, for want of an evaluation among the same chunks."""
+    return {one.name for one in report.metrics if "evaluate" in one.missing}
 
 
 def test_a_changed_runtime_and_a_rejected_anchor_are_told(world: World, space: EmbeddingSpace) -> None:
