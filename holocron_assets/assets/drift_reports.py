@@ -1,6 +1,7 @@
 """The assets `drift_reports` and `space_comparison`: whether contents, models and spaces moved, and how much."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -60,7 +61,10 @@ def drift_reports(
             try:
                 if slug not in registered:
                     raise ConfigurationError("no such space is registered in the store")
-                done[slug] = _metadata(around, _reports_on(context, around, registered[slug]))
+                reports, failure = _reports_on(context, around, registered[slug])
+                done[slug] = _metadata(around, reports)
+                if failure is not None:
+                    raise failure
             except StoreError:
                 raise
             except HolocronError as error:
@@ -69,8 +73,9 @@ def drift_reports(
     if failures:
         # A result would mark every partition of the run as reported on.
         for slug, metadata in done.items():
-            context.log_event(dg.AssetMaterialization("drift_reports", partition=slug, metadata=metadata))
-    fail_with(failures, {"reported on": len(done)}, "has no whole report")
+            event = dg.AssetObservation if slug in failures else dg.AssetMaterialization
+            context.log_event(event("drift_reports", partition=slug, metadata=metadata))
+    fail_with(failures, {"reported on": len(done.keys() - failures.keys())}, "has no whole report")
     for slug, metadata in done.items():
         context.add_asset_metadata(metadata, partition_key=slug)
     return dg.MaterializeResult()
@@ -106,6 +111,8 @@ def space_comparison(
             except HolocronError as error:
                 failures[space.slug] = error
         metadata = _metadata(around, reports)
+    if failures and reports:
+        context.log_event(dg.AssetMaterialization("space_comparison", metadata=metadata))
     fail_with(failures, {"compared": len(reports)}, "was not compared")
     return dg.MaterializeResult(metadata=metadata)
 
@@ -151,31 +158,47 @@ def _finding(claim: str, session: Session, wanted: Sequence[EmbeddingSpace], kin
     return Finding(
         claim=claim,
         holds=not grave,
-        explanation=" ".join(f"{report.space}: {one.why} {one.next_step}" for report, one in grave)
-        or f"{len(told)} of {len(wanted)} spaces have a report, and none gives a reason to look.",
+        explanation=" ".join(
+            f"{report.space} on {report.created_utc:%Y-%m-%d}: {one.why} {one.next_step}" for report, one in grave
+        )
+        or (
+            f"{len(told)} of {len(wanted)} spaces have a report on it, the oldest of "
+            f"{min(report.created_utc for report, _ in told):%Y-%m-%d}, and none gives a reason to look."
+            if told
+            else "Nothing is known: there is no report on it yet. The log of drift_reports says what it lacks."
+        ),
         blocks=any(one.verdict is Verdict.ALERT for _, one in grave),
         figures={"reports": len(told), "to look at": len(grave)},
         offenders=[f"{report.space}: {one.verdict.value}" for report, one in grave],
     )
 
 
-def _reports_on(context: dg.AssetExecutionContext, around: Surroundings, space: EmbeddingSpace) -> list[DriftReport]:
+def _reports_on(
+    context: dg.AssetExecutionContext, around: Surroundings, space: EmbeddingSpace
+) -> tuple[list[DriftReport], HolocronError | None]:
+    """What could be reported, and the error of what could not; neither report waits for the other."""
     # See `space_comparison`.
     from holocron_assets.comparisons.content import Choice, compare_content  # noqa: PLC0415
     from holocron_assets.comparisons.model import compare_model  # noqa: PLC0415
 
-    reports = []
-    try:
-        reports.append(compare_content(around.store, around.settings, space, Choice(), origin_of(context)))
-    except NotReadyError as error:
-        context.log.warning(f"{space.slug}: no content report: {error}")
-    if space.transform_ref is not None:
-        return reports  # its model is that of the space that it is derived from
-    try:
-        reports.append(compare_model(around, space, origin_of(context)))
-    except NotReadyError as error:
-        context.log.warning(f"{space.slug}: no model report: {error}")
-    return reports
+    origin = origin_of(context)
+    wanted: list[Callable[[], DriftReport]] = [
+        partial(compare_content, around.store, around.settings, space, Choice(), origin)
+    ]
+    if space.transform_ref is None:  # else its model is that of the space that it is derived from
+        wanted.append(partial(compare_model, around, space, origin))
+    reports: list[DriftReport] = []
+    failure = None
+    for make in wanted:
+        try:
+            reports.append(make())
+        except StoreError:
+            raise
+        except NotReadyError as error:
+            context.log.warning(f"{space.slug}: a report is left out: {error}")
+        except HolocronError as error:
+            failure = failure or error
+    return reports, failure
 
 
 def _spaces(session: Session) -> tuple[EmbeddingSpace, list[EmbeddingSpace]]:
@@ -191,8 +214,9 @@ def _metadata(around: Surroundings, reports: Sequence[DriftReport]) -> dict[str,
         about = report.kind.value if report.other_space is None else report.other_space
         metadata |= {
             f"{about}: verdict": report.verdict.value,
-            f"{about}: in words": dg.MetadataValue.md(
-                "\n".join(f"- **{one.subject.value}: {one.verdict.value}.** {one.why}" for one in report.judgements)
+            # No Markdown: titles of pages are in it.
+            f"{about}: in words": dg.MetadataValue.text(
+                "\n".join(f"{one.subject.value}: {one.verdict.value}. {one.why}" for one in report.judgements)
             ),
             f"{about}: page": dg.MetadataValue.path(str(keeping.write_page(around.store, around.settings, report))),
             **{
