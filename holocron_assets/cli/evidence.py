@@ -102,13 +102,14 @@ def _require_sense(
 
 
 def _show(bundle: EvidenceBundle, result: SearchResult) -> None:
+    digits = 4 if result.ranked_by == "rrf" else 3
     for item in bundle.items:
         title = item.source_ref["title"] or item.source_ref["source_id"]
         rank, score = item.metadata["retrieval_rank"], item.metadata["retrieval_score"]
         redactions = len(item.metadata["redaction"]["redactions"])
         told = [f"{item.byte_count:,} bytes", *(["cut"] if item.full_ref else [])]
         told += [counted(redactions, "redaction", "redactions")] if redactions else []
-        say(f"{rank}. {title}  {result.ranked_by} {score:.3f}  {', '.join(told)}")
+        say(f"{rank}. {title}  {result.ranked_by} {score:.{digits}f}  {', '.join(told)}")
     summary = bundle.summary
     left_out = summary["bundle_bounding"]["items_dropped"]
     said = f"{counted(summary['item_count'], 'passage', 'passages')}, {summary['total_bytes']:,} bytes, about "

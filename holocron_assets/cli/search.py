@@ -30,6 +30,7 @@ from holocron_assets.settings import load_settings
 _SHOWN_CHARACTERS = 320
 _LINE_CHARACTERS = 76
 _NAMES = {"cosine_similarity": "cosine"}
+_TIME = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"])
 
 
 @click.command()
@@ -48,8 +49,8 @@ _NAMES = {"cosine_similarity": "cosine"}
 @click.option("--page-type", multiple=True, help="Only pages of this primary type, where pages are classified.")
 @click.option("--tag", multiple=True, help="Only sources with this tag, such as a category.")
 @click.option("--title", help="Only sources whose title holds this.")
-@click.option("--since", type=click.DateTime(), help="Only what was fetched at or after this time (UTC).")
-@click.option("--until", type=click.DateTime(), help="Only what was fetched before this time (UTC).")
+@click.option("--since", type=_TIME, help="Only what was fetched at or after this time (UTC).")
+@click.option("--until", type=_TIME, help="Only what was fetched before this time (UTC).")
 @click.option("--source", "source_id", multiple=True, help="Only the source with this id.")
 @click.option("--chunk", "chunk_id", multiple=True, help="Only the chunk with this id.")
 @click.option("--explain", is_flag=True, help="Show every score of each hit.")

@@ -350,6 +350,7 @@ def test_search_finds_and_explains(filled: World) -> None:
     assert {holocron("search", *one).exit_code for one in unasked} == {MISUSED}
     assert "rrf 0.0" in holocron("search", "lamps", "--fusion", "rrf", "--min-score", "0.001").output
     assert "1. Lamps  rrf 0.0" in holocron("search", "facts about miners' lamps").output
+    assert parsed("search", "lamps", "--since", "2020-01-31T12:00")["filters"] == {"since": "2020-01-31T12:00:00"}
     piped = holocron("search", "facts about miners' lamps").output
     assert not [line for line in piped.splitlines() if line != line.rstrip()]
     assert "…\n" in piped
