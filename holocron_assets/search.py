@@ -85,7 +85,8 @@ class _Compared:
 class Searcher:
     """Answers questions from the search indexes of a store. May be used by several threads at once.
 
-    What it opened stays open, and while nothing is committed to the store, it does not wait for whoever holds it.
+    What it opened stays open. While nothing is committed to the store, what it was asked before in a space, by vectors
+    or not, it answers without waiting for whoever holds it.
     """
 
     def __init__(

@@ -278,6 +278,24 @@ def test_a_passage_that_is_gone_is_told(page: Page, filled: World) -> None:
     assert page.get("/lineage", chunk="0").status_code == 400
 
 
+@pytest.mark.parametrize("wrong", [b"TIDES", b"\x8d\x8d\x8d\x8d\x8d"])
+def test_damaged_files_are_mended_while_it_answers(page: Page, filled: World, wrong: bytes) -> None:
+    """A text that somebody wrote over in the files is never shown, neither as a hit nor in its source."""
+    hit = page.get("/api/search", q="tides").json()["hits"][0]
+    parameters = {"space": filled.search("tides", top_k=1).space, "source": hit["source_id"], "chunk": hit["chunk_id"]}
+    for address, asked in (("/api/search", {"q": "tides", "top_k": 99}), ("/context", parameters)):
+        (path,) = filled.settings.path(filled.settings.search.folder).rglob("rows.arrow")
+        content = path.read_bytes()
+        assert b"tides" in content
+        path.write_bytes(content.replace(b"tides", wrong))
+
+        answer = page.get(address, **asked)
+
+        assert answer.status_code == 200
+        assert "TIDES" not in answer.text
+        assert "tides" in answer.text
+
+
 def test_lineage_is_what_the_command_prints(page: Page, filled: World) -> None:
     """The chain of a chunk: its records, texts, versions, vectors and runs."""
     (hit,) = filled.search("tides", top_k=1).hits
