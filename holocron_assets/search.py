@@ -185,8 +185,8 @@ class Searcher:
             return reading(refreshed.index)
         except IndexDamagedError as error:
             raise SearchIndexError(
-                f"{error}. The index is as it was built, so the store holds it so: `holocron verify` names what is "
-                "wrong there."
+                f"{error.__cause__ or error}. The index is as it was built, so the store holds it so: `holocron "
+                "verify` names what is wrong there."
             ) from error
 
     def _meant(self, space: str | None, alias: str) -> _Meaning:

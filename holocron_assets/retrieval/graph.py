@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holocron_assets.errors import IndexDamagedError, SearchIndexError
+from holocron_assets.retrieval.manifest import UNREADABLE
 
 GRAPH = "near.usearch"
 #: Fewer rows are compared as fast as they are looked up.
@@ -107,7 +108,7 @@ def read_recall(folder: Path) -> float | None:
         return None
     try:
         return float(np.load(folder / _RECALL))
-    except (OSError, ValueError, TypeError, EOFError) as error:
+    except UNREADABLE as error:
         raise IndexDamagedError(f"{folder / _RECALL} cannot be read: {error}") from error
 
 

@@ -5,9 +5,11 @@ import uuid
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from tokenize import TokenError
 from typing import Annotated
 
 import orjson
+import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from holocron_assets.errors import IndexDamagedError
@@ -15,6 +17,19 @@ from holocron_assets.errors import IndexDamagedError
 MANIFEST = "index.json"
 #: Counts up with every change of what the files hold; an index of another one is built anew.
 FORMAT = 4
+#: What numpy and Arrow raise for bytes that are not what they wrote.
+UNREADABLE = (
+    OSError,
+    EOFError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    MemoryError,
+    SyntaxError,
+    TokenError,
+    pa.ArrowException,
+)
 
 
 class FileEntry(BaseModel):

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from holocron_assets.errors import IndexDamagedError
 from holocron_assets.identity import text_sha256
 from holocron_assets.retrieval.hits import Hit, Scores
-from holocron_assets.retrieval.manifest import SegmentEntry
+from holocron_assets.retrieval.manifest import UNREADABLE, SegmentEntry
 from holocron_assets.retrieval.segment import Segment
 
 
@@ -22,8 +21,10 @@ def readable(place: Path) -> Iterator[None]:
     """Raise `IndexDamagedError` where what is read inside turns out to be no text, no number, or beyond its file."""
     try:
         yield
-    except (OSError, EOFError, ValueError, OverflowError, IndexError, pa.ArrowException) as error:
-        raise IndexDamagedError(f"{place} holds what was never written there: {error}") from error
+    except UNREADABLE as error:
+        raise IndexDamagedError(
+            f"{place} holds what was never written there: {error}. Materialise search_index, which builds it anew."
+        ) from error
 
 
 def hit_of(row: Mapping[str, Any], rank: int, scores: Scores) -> Hit:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from holocron_assets.errors import IndexDamagedError
 from holocron_assets.retrieval.graph import LEAST_RECALL, Graph, open_graph, read_recall
+from holocron_assets.retrieval.manifest import UNREADABLE
 from holocron_assets.retrieval.postings import Postings, merged, open_postings, postings_of
 from holocron_assets.retrieval.words import Analyzer
 
@@ -124,7 +125,7 @@ def open_segment(folder: Path, dimensions: int, *, approximate: bool = False) ->
         shape = (norms.size, dimensions)
         vectors = np.memmap(folder / _VECTORS, "<f4", "r", shape=shape) if norms.size else np.zeros(shape, np.float32)
         _require_sound(rows)
-    except (OSError, ValueError, EOFError, KeyError, TypeError, OverflowError, MemoryError, pa.ArrowException) as error:
+    except UNREADABLE as error:
         raise IndexDamagedError(f"{folder} cannot be read as a segment of a search index: {error}") from error
     if (norms.dtype, norms.shape) != (np.float64, (rows.num_rows,)) or postings.lengths.size != norms.size:
         raise IndexDamagedError(f"{folder}: its files do not belong together")

@@ -126,7 +126,7 @@ def test_a_file_that_is_written_to_is_noticed_by_whoever_has_it_open(filled: Wor
     opened = searcher.index(searcher.space())
     before = answers(filled, opened)
     path = opened.folder / opened.segments[0].name / name
-    for place in (-1, path.stat().st_size // 2, 300):
+    for place in (-1, path.stat().st_size // 2, 300, 63):
         path = searcher.index(searcher.space()).folder / searcher.index(searcher.space()).segments[0].name / name
         overwrite(path, place, b"\x7f")
 
