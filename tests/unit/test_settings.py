@@ -57,6 +57,7 @@ def test_lists_in_the_environment_are_json(monkeypatch: pytest.MonkeyPatch) -> N
         ("a: [", r"cannot read the settings in .*holocron.yaml"),
         ("schedules: {nightly: tonight}", r"schedules.nightly: String should match pattern"),
         ("schedules: {time_zone: Mars/Olympus}", r"Mars/Olympus is no time zone"),
+        ("drift: {permutations: 99}", r"drift.permutations: Input should be greater than or equal to 199"),
         ("evidence: {max_items: 0}", r"evidence: max_items is 0, and must be at least 1"),
         ("rerank: {depth: 0}", r"rerank.depth: Input should be greater than or equal to 1"),
         ("sensors: {interval_seconds: 0}", r"sensors.interval_seconds: Input should be greater than 0"),
