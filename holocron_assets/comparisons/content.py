@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from holocron_assets.clock import utc_now
-from holocron_assets.comparisons.figures import OF_VECTORS, metrics_of
+from holocron_assets.comparisons.content_words import judgement, pictures_of, told
+from holocron_assets.comparisons.figures import metrics_of
 from holocron_assets.comparisons.keeping import keep
-from holocron_assets.drift import pictures
 from holocron_assets.drift.content.measuring import ContentDrift, measure
-from holocron_assets.drift.content.topics import Cluster
 from holocron_assets.drift.content.windows import Attribute, Categorical, Numeric, Windows
-from holocron_assets.drift.report import DriftReport, Judgement, Kind, Metric, Picture, Side, Subject, Verdict, gravest
+from holocron_assets.drift.report import DriftReport, Judgement, Kind, Side, Subject, Verdict
 from holocron_assets.drift.verdicts import judged
 from holocron_assets.ports import Session, Store
 from holocron_assets.records import EmbeddingSpace, JobType
@@ -33,11 +32,6 @@ STAGE = "content drift"
 
 _BLOCK = 4096
 _TITLE_CHARACTERS = 80
-_PICTURES = {
-    "norm": ("Length of vectors", "length"),
-    "similarity_to_centre": ("Cosine to the common centre", "cosine"),
-    "squared_distance_to_centroid": ("Squared distance to the nearest topic", "squared distance"),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,12 +153,12 @@ def _report(
         space=space.slug,
         reference=_side(parts[0], measured),
         current=_side(parts[1], measured),
-        judgements=[_judgement(metrics, measured, titles)],
+        judgements=[judgement(metrics, measured, titles)],
         metrics=metrics,
-        parameters=_parameters(parts) | asdict(measured.method) | {"clusters_shown": _told(measured, titles)},
+        parameters=_parameters(parts) | asdict(measured.method) | {"clusters_shown": told(measured, titles)},
         seed=drift.seed,
         created_utc=utc_now(),
-        pictures=_pictures(measured, titles),
+        pictures=pictures_of(measured, titles),
     )
 
 
@@ -228,84 +222,3 @@ def _parameters(parts: tuple[Members, Members]) -> dict[str, object]:
         "membership_sha256": snapshot.membership_sha256,
         "vectors_missing": snapshot.chunk_count - parts[0].keys.num_rows,
     }
-
-
-def _judgement(metrics: Sequence[Metric], measured: ContentDrift, titles: Mapping[int, str]) -> Judgement:
-    verdict = gravest([one.verdict for one in metrics if one.verdict])
-    grave = [one for one in metrics if one.verdict is verdict]
-    if verdict is Verdict.OK:
-        return Judgement(
-            subject=Subject.CONTENT,
-            verdict=verdict,
-            why="The texts that came are like those that were there, as far as a report of this size can tell: it "
-            f"would find a new topic from {measured.detectable_topic:.1%} of the texts on.",
-            next_step="Nothing needs to be done.",
-        )
-    is_about_meaning = any(one.name in OF_VECTORS for one in grave)
-    about = _about(measured.grown, titles) if is_about_meaning else ""
-    names = ", ".join(one.name.replace("_", " ") for one in grave)
-    look = f"Look at {'the topics that grew' if is_about_meaning else 'where these texts come from'}"
-    return Judgement(
-        subject=Subject.CONTENT,
-        verdict=verdict,
-        why=f"The texts that came differ from those that were there, by {names}: more than chance explains, and more "
-        f"than is worth a look.{f' What grew most is {about}.' if about else ''}",
-        next_step=f"{look}. Evaluate with queries about them: `holocron evaluate`. If this is how it is from now on, "
-        "take a snapshot as the new reference: `holocron drift snapshot NAME`."
-        if verdict is Verdict.ALERT
-        else f"{look}, and at the next report.",
-    )
-
-
-def _about(grown: Sequence[Cluster], titles: Mapping[int, str]) -> str:
-    """The cluster that grew most, by its examples."""
-    if not grown:
-        return ""
-    return ", ".join(dict.fromkeys(f"“{titles[row]}”" for row in grown[0].exemplars if row in titles))
-
-
-def _told(measured: ContentDrift, titles: Mapping[int, str]) -> list[dict[str, object]]:
-    return [
-        {
-            "cluster": one.number,
-            "reference_share": _share(one.reference_share),
-            "current_share": _share(one.current_share),
-            "examples": [titles[row] for row in one.exemplars if row in titles],
-        }
-        for one in (*measured.grown, *measured.shrunk)
-    ]
-
-
-def _share(share: float) -> float:
-    """Without what the sums' rounding leaves of a cluster that has nothing."""
-    return round(share, 12)
-
-
-def _pictures(measured: ContentDrift, titles: Mapping[int, str]) -> list[Picture]:
-    shown = [
-        pictures.occupancy(
-            "Topics that grew and shrank",
-            "The share of each window's chunks in a cluster of similar chunks, which is named by typical ones.",
-            [
-                pictures.Cluster(
-                    examples=[titles[row] for row in one.exemplars if row in titles] or [f"cluster {one.number}"],
-                    reference=_share(one.reference_share),
-                    current=_share(one.current_share),
-                )
-                for one in (*measured.grown, *measured.shrunk)
-            ],
-        ),
-        pictures.projection(
-            "Both windows from above",
-            "A sample of chunks in the two directions in which both windows together vary most.",
-            measured.projection.reference,
-            measured.projection.current,
-            explained=measured.projection.explained,
-        ),
-    ]
-    for one in measured.histograms:
-        title, unit = _PICTURES[one.name]
-        shown.append(
-            pictures.histograms(title, "All chunks of both windows.", one.edges, one.reference, one.current, unit=unit)
-        )
-    return shown

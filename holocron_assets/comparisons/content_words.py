@@ -1,0 +1,99 @@
+"""Content drift in words and pictures."""
+
+from collections.abc import Mapping, Sequence
+
+from holocron_assets.comparisons.figures import OF_VECTORS
+from holocron_assets.drift import pictures
+from holocron_assets.drift.content.measuring import ContentDrift
+from holocron_assets.drift.content.topics import Cluster
+from holocron_assets.drift.report import Judgement, Metric, Picture, Subject, Verdict, gravest
+
+_PICTURES = {
+    "norm": ("Length of vectors", "length"),
+    "similarity_to_centre": ("Cosine to the common centre", "cosine"),
+    "squared_distance_to_centroid": ("Squared distance to the nearest topic", "squared distance"),
+}
+
+
+def judgement(metrics: Sequence[Metric], measured: ContentDrift, titles: Mapping[int, str]) -> Judgement:
+    """What the figures mean together; `titles` are those of rows that clusters are shown by."""
+    verdict = gravest([one.verdict for one in metrics if one.verdict])
+    grave = [one for one in metrics if one.verdict is verdict]
+    if verdict is Verdict.OK:
+        return Judgement(
+            subject=Subject.CONTENT,
+            verdict=verdict,
+            why="The texts that came are like those that were there, as far as a report of this size can tell: it "
+            f"would find a new topic from {measured.detectable_topic:.1%} of the texts on.",
+            next_step="Nothing needs to be done.",
+        )
+    is_about_meaning = any(one.name in OF_VECTORS for one in grave)
+    about = _about(measured.grown, titles) if is_about_meaning else ""
+    names = ", ".join(one.name.replace("_", " ") for one in grave)
+    look = f"Look at {'the topics that grew' if is_about_meaning else 'where these texts come from'}"
+    return Judgement(
+        subject=Subject.CONTENT,
+        verdict=verdict,
+        why=f"The texts that came differ from those that were there, by {names}: more than chance explains, and more "
+        f"than is worth a look.{f' What grew most is {about}.' if about else ''}",
+        next_step=f"{look}. Evaluate with queries about them: `holocron evaluate`. If this is how it is from now on, "
+        "take a snapshot as the new reference: `holocron drift snapshot NAME`."
+        if verdict is Verdict.ALERT
+        else f"{look}, and at the next report.",
+    )
+
+
+def _about(grown: Sequence[Cluster], titles: Mapping[int, str]) -> str:
+    """The cluster that grew most, by its examples."""
+    if not grown:
+        return ""
+    return ", ".join(dict.fromkeys(f"“{titles[row]}”" for row in grown[0].exemplars if row in titles))
+
+
+def told(measured: ContentDrift, titles: Mapping[int, str]) -> list[dict[str, object]]:
+    """The clusters that grew and shrank, for the parameters of a report."""
+    return [
+        {
+            "cluster": one.number,
+            "reference_share": _share(one.reference_share),
+            "current_share": _share(one.current_share),
+            "examples": [titles[row] for row in one.exemplars if row in titles],
+        }
+        for one in (*measured.grown, *measured.shrunk)
+    ]
+
+
+def _share(share: float) -> float:
+    """Without what the sums' rounding leaves of a cluster that has nothing."""
+    return round(share, 12)
+
+
+def pictures_of(measured: ContentDrift, titles: Mapping[int, str]) -> list[Picture]:
+    """Topics, both windows in a plane, and how lengths and distances are spread."""
+    shown = [
+        pictures.occupancy(
+            "Topics that grew and shrank",
+            "The share of each window's chunks in a cluster of similar chunks, which is named by typical ones.",
+            [
+                pictures.Cluster(
+                    examples=[titles[row] for row in one.exemplars if row in titles] or [f"cluster {one.number}"],
+                    reference=_share(one.reference_share),
+                    current=_share(one.current_share),
+                )
+                for one in (*measured.grown, *measured.shrunk)
+            ],
+        ),
+        pictures.projection(
+            "Both windows from above",
+            "A sample of chunks in the two directions in which both windows together vary most.",
+            measured.projection.reference,
+            measured.projection.current,
+            explained=measured.projection.explained,
+        ),
+    ]
+    for one in measured.histograms:
+        title, unit = _PICTURES[one.name]
+        shown.append(
+            pictures.histograms(title, "All chunks of both windows.", one.edges, one.reference, one.current, unit=unit)
+        )
+    return shown
