@@ -55,17 +55,12 @@ def told(measured: ContentDrift, titles: Mapping[int, str]) -> list[dict[str, ob
     return [
         {
             "cluster": one.number,
-            "reference_share": _share(one.reference_share),
-            "current_share": _share(one.current_share),
+            "reference_share": one.reference_share,
+            "current_share": one.current_share,
             "examples": [titles[row] for row in one.exemplars if row in titles],
         }
         for one in (*measured.grown, *measured.shrunk)
     ]
-
-
-def _share(share: float) -> float:
-    """Without what the sums' rounding leaves of a cluster that has nothing."""
-    return round(share, 12)
 
 
 def pictures_of(measured: ContentDrift, titles: Mapping[int, str]) -> list[Picture]:
@@ -77,8 +72,8 @@ def pictures_of(measured: ContentDrift, titles: Mapping[int, str]) -> list[Pictu
             [
                 pictures.Cluster(
                     examples=[titles[row] for row in one.exemplars if row in titles] or [f"cluster {one.number}"],
-                    reference=_share(one.reference_share),
-                    current=_share(one.current_share),
+                    reference=one.reference_share,
+                    current=one.current_share,
                 )
                 for one in (*measured.grown, *measured.shrunk)
             ],
