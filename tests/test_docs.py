@@ -142,9 +142,9 @@ def test_examples_of_settings_are_accepted(tmp_path: Path) -> None:
 
 def test_examples_of_sql_run(store: SqlStore) -> None:
     """Every statement that the how-tos show runs on the schema as it is."""
-    statements = blocks("docs/operations.md", "sql")
+    statements = [*blocks("docs/operations.md", "sql"), *blocks("docs/drift.md", "sql")]
 
-    assert len(statements) > 5
+    assert len(statements) > 8
     for statement in statements:
         with store.session() as session:
             session.run_script(statement)
