@@ -40,7 +40,7 @@ BLOCKING = {
     },
     "embeddings": EMBEDDING_CHECKS,
     "space_embeddings": EMBEDDING_CHECKS,
-    "search_index": {"index_is_current", "index_recall"},
+    "search_index": {"index_files_are_whole", "index_is_current", "index_recall"},
 }
 TABLES = {
     "ingest_records": ("ingest", "IngestRecords", schemas.INGEST_RECORDS),
