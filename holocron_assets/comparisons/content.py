@@ -6,8 +6,6 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
@@ -15,8 +13,8 @@ from holocron_assets.clock import utc_now
 from holocron_assets.comparisons.content_words import judgement, pictures_of, told
 from holocron_assets.comparisons.figures import metrics_of
 from holocron_assets.comparisons.keeping import keep
+from holocron_assets.comparisons.pooling import pooled
 from holocron_assets.drift.content.measuring import ContentDrift, measure
-from holocron_assets.drift.content.windows import Attribute, Categorical, Numeric, Windows
 from holocron_assets.drift.report import DriftReport, Judgement, Kind, Side, Subject, Verdict
 from holocron_assets.drift.verdicts import judged
 from holocron_assets.ports import Session, Store
@@ -24,7 +22,7 @@ from holocron_assets.records import EmbeddingSpace, JobType
 from holocron_assets.runs import Origin, recorded_run
 from holocron_assets.sections import DriftSettings
 from holocron_assets.settings import Settings
-from holocron_assets.stages.windows import Members, Window, by_time, codes_of, gathered, since, since_snapshot
+from holocron_assets.stages.windows import Members, Window, by_time, gathered, since, since_snapshot
 from holocron_assets.tables import drift_windows
 from holocron_assets.transactions import read
 
@@ -81,7 +79,7 @@ def compare_content(
             # A thread of the matrix library that waits for another costs as much as one that works.
             with threadpool_limits(1):
                 measured = measure(
-                    _both(reference, current),
+                    pooled(reference, current),
                     _Vectors([reference, current]),
                     dimensions=space.dimensions,
                     seed=drift.seed,
@@ -101,30 +99,6 @@ def _windows(session: Session, space: EmbeddingSpace, choice: Choice, drift: Dri
     if name := choice.snapshot or drift.reference:
         return since_snapshot(session, space, name, now)
     return by_time(session, space, drift.window_days, now)
-
-
-def _both(reference: Members, current: Members) -> Windows:
-    parts = (reference, current)
-    first = int(reference.documents.max(initial=-1)) + 1
-    documents = np.concatenate([reference.documents, current.documents + first])
-    of_current = np.arange(int(documents.max(initial=-1)) + 1) >= first
-    keys = pa.concat_tables([part.keys for part in parts])
-    lengths = pc.fill_null(keys.column("byte_count"), 0)
-    attributes: dict[str, Attribute] = {
-        "log_length": Numeric(values=np.log1p(np.asarray(lengths).astype(np.float64))),
-        "duplicates": Numeric(values=np.concatenate([_repeats(part) for part in parts])),
-    }
-    for name in ("language", "origin"):
-        codes, names = codes_of(keys.column(name))
-        if len(names) > 1:
-            attributes[name] = Categorical(codes=codes, names=names)
-    return Windows(document_of_row=documents, is_current=of_current, attributes=attributes)
-
-
-def _repeats(members: Members) -> NDArray[np.float64]:
-    """1 for each chunk whose text another one of the window has too."""
-    codes, names = codes_of(members.keys.column("content_sha256"))
-    return np.asarray(np.bincount(codes, minlength=len(names))[codes] > 1, np.float64)
 
 
 def _titles(session: Session, parts: Sequence[Members], measured: ContentDrift) -> dict[int, str]:

@@ -54,7 +54,9 @@ _FIGURES = {
         watch=0.1, alert=0.3, says="How much longer or shorter chunks are: the difference of mean log bytes."
     ),
     "duplicates": _Figure(
-        watch=0.02, alert=0.1, says="By how much the share of chunks that repeat another one's text changed."
+        watch=0.02,
+        alert=0.1,
+        says="By how much the share of chunks changed whose text another one of either window has too.",
     ),
     "norm": _Figure(
         watch=0.01, alert=0.05, is_relative=True, says="How the mean length of vectors changed, as a share of it."

@@ -1,0 +1,38 @@
+"""The chunks of two windows as one set of rows, with what is known of each."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from holocron_assets.drift.content.windows import Attribute, Categorical, Numeric, Windows
+from holocron_assets.stages.windows import Members, codes_of
+
+
+def pooled(reference: Members, current: Members) -> Windows:
+    """The rows of the reference, then those of the current window.
+
+    Nothing that is said of a row depends on which window it is in, nor on how many others that holds: else permuting
+    the windows would tell nothing.
+    """
+    parts = (reference, current)
+    first = int(reference.documents.max(initial=-1)) + 1
+    documents = np.concatenate([reference.documents, current.documents + first])
+    keys = pa.concat_tables([part.keys for part in parts])
+    lengths = pc.fill_null(keys.column("byte_count"), 0)
+    attributes: dict[str, Attribute] = {
+        "log_length": Numeric(values=np.log1p(np.asarray(lengths).astype(np.float64))),
+        "duplicates": Numeric(values=_repeats(keys)),
+    }
+    for name in ("language", "origin"):
+        codes, names = codes_of(keys.column(name))
+        if len(names) > 1:
+            attributes[name] = Categorical(codes=codes, names=names)
+    is_current = np.arange(int(documents.max(initial=-1)) + 1) >= first
+    return Windows(document_of_row=documents, is_current=is_current, attributes=attributes)
+
+
+def _repeats(keys: pa.Table) -> NDArray[np.float64]:
+    """1 for each chunk whose text another one has too, in whichever window."""
+    codes, names = codes_of(keys.column("content_sha256"))
+    return np.asarray(np.bincount(codes, minlength=len(names))[codes] > 1, np.float64)
