@@ -1,5 +1,6 @@
 """The figures of content drift in words, with the floors that they are judged by."""
 
+import math
 from dataclasses import dataclass
 
 from holocron_assets.drift.content.measuring import Comparison, ContentDrift
@@ -11,13 +12,13 @@ from holocron_assets.drift.verdicts import floor_of
 class _Figure:
     """From what effect a figure is worth looking at and worth acting on, by default, and what it says.
 
-    A `zero` is its value where nothing differs. `is_relative`: the effect is a share of the reference's mean.
+    `most` is the largest value that it has. `is_relative`: the effect is a share of the reference's mean.
     """
 
     watch: float
     alert: float
     says: str
-    zero: float = 0.0
+    most: float = math.inf
     is_relative: bool = False
 
 
@@ -30,11 +31,13 @@ _FIGURES = {
     "mmd": _Figure(
         watch=0.002,
         alert=0.01,
+        most=2.0,
         says="Any difference of the two clouds of vectors (squared maximum mean discrepancy); 0 is none.",
     ),
     "occupancy": _Figure(
         watch=0.01,
         alert=0.05,
+        most=math.log(2),
         says="How the shares of topics changed: Jensen-Shannon divergence over clusters, from 0 to 0.69.",
     ),
     "novelty": _Figure(
@@ -45,17 +48,22 @@ _FIGURES = {
     "classifier": _Figure(
         watch=0.6,
         alert=0.7,
-        zero=0.5,
+        most=1.0,
         says="How often a classifier tells which window a document is from (area under the curve); 0.5 is guessing.",
     ),
-    "language": _Figure(watch=0.01, alert=0.05, says="How the mix of languages changed: Jensen-Shannon divergence."),
-    "origin": _Figure(watch=0.01, alert=0.05, says="How the mix of sources changed: Jensen-Shannon divergence."),
+    "language": _Figure(
+        watch=0.01, alert=0.05, most=math.log(2), says="How the mix of languages changed: Jensen-Shannon divergence."
+    ),
+    "origin": _Figure(
+        watch=0.01, alert=0.05, most=math.log(2), says="How the mix of sources changed: Jensen-Shannon divergence."
+    ),
     "log_length": _Figure(
         watch=0.1, alert=0.3, says="How much longer or shorter chunks are: the difference of mean log bytes."
     ),
     "duplicates": _Figure(
         watch=0.02,
         alert=0.1,
+        most=1.0,
         says="By how much the share of chunks changed whose text another one of either window has too.",
     ),
     "norm": _Figure(
@@ -83,7 +91,7 @@ def _tested(one: Comparison) -> Metric:
         effect=abs(one.effect) * scale,
         statistic=one.statistic,
         p=one.p,
-        floor=floor_of(default, one.floor * scale, zero=figure.zero),
+        floor=floor_of(default, one.floor * scale, most=figure.most),
         reference=one.reference,
         current=one.current,
         explanation=figure.says,

@@ -42,7 +42,7 @@ class Subject(StrEnum):
 class Floor:
     """From which effect on a figure is worth looking at, and from which on worth acting; the same unit as the effect.
 
-    `is_calibrated`: they come from comparing sub-windows of the reference, not from a default.
+    `is_calibrated`: they are above the default, since parts of the reference differ by so much among themselves.
     """
 
     watch: float

@@ -2,10 +2,11 @@
 
 At a million vectors every difference is significant, and among a few every difference is large. So a figure is worth
 looking at only when both hold: chance would seldom give as much, after correction for how many figures were tested,
-and it reaches a floor. Floors are the larger of a default and of what halves of the reference differ by among
+and it reaches a floor. Floors are the larger of a default and of what parts of the reference differ by among
 themselves.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -17,17 +18,17 @@ from holocron_assets.drift.report import Floor, Metric, Verdict
 FALSE_DISCOVERY_RATE = 0.05
 
 
-def floor_of(default: Floor, calibrated: float | None, *, zero: float = 0.0) -> Floor:
-    """The floor of a figure whose halves of the reference differ by `calibrated` in 99 of 100 comparisons.
+def floor_of(default: Floor, calibrated: float | None, *, most: float = math.inf) -> Floor:
+    """The floor of a figure whose parts of the reference differ by `calibrated` without drift.
 
-    None where they could not be compared. What is worth acting on stays as many times as far from `zero`, the value of
-    the figure where nothing differs, as with the default.
+    None where they could not be compared. What is worth acting on is as much above what is worth looking at as with the
+    default, and at most half the way from there to `most`, the largest value that the figure has: else a full change of
+    few documents would never be reached. The floor is calibrated only where that raised it.
     """
-    if calibrated is None:
+    if calibrated is None or calibrated <= default.watch:
         return default
-    watch = max(default.watch, calibrated)
-    times = (default.alert - zero) / (default.watch - zero)
-    return Floor(watch=watch, alert=zero + times * (watch - zero), is_calibrated=True)
+    alert = min(calibrated + default.alert - default.watch, (calibrated + max(most, calibrated)) / 2)
+    return Floor(watch=calibrated, alert=alert, is_calibrated=True)
 
 
 def judged(metrics: Sequence[Metric]) -> list[Metric]:

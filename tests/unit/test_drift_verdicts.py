@@ -1,6 +1,8 @@
 """Verdicts: what is significant and large enough, and nothing else."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from holocron_assets.drift.report import Floor, Metric, Verdict, gravest
 from holocron_assets.drift.verdicts import floor_of, judged
@@ -47,13 +49,21 @@ def test_many_tests_make_some_surprise_likely() -> None:
 
 
 def test_floors_rise_with_the_reference_and_never_fall() -> None:
-    """A reference that differs from itself raises the floor, and the alert with it; a quiet one leaves the default."""
+    """A reference that differs from itself raises both floors alike; a quiet one leaves the default, which it stays."""
     assert floor_of(FLOOR, None) is FLOOR
-    assert floor_of(FLOOR, 0.001) == Floor(watch=0.01, alert=0.05, is_calibrated=True)
+    assert floor_of(FLOOR, 0.001) is FLOOR
+    assert floor_of(FLOOR, 0.01) is FLOOR
     raised = floor_of(FLOOR, 0.02)
-    assert (raised.watch, raised.alert) == pytest.approx((0.02, 0.1))
-    of_auc = floor_of(Floor(watch=0.6, alert=0.7, is_calibrated=False), 0.7, zero=0.5)
-    assert (of_auc.watch, of_auc.alert) == pytest.approx((0.7, 0.9))
+    assert raised.is_calibrated
+    assert (raised.watch, raised.alert) == pytest.approx((0.02, 0.06))
+
+
+@given(st.floats(0, 0.99))
+def test_an_alert_can_be_reached(calibrated: float) -> None:
+    """However much the reference differs from itself, what is worth acting on is less than the most there can be."""
+    floor = floor_of(Floor(watch=0.6, alert=0.7, is_calibrated=False), calibrated, most=1.0)
+
+    assert calibrated <= floor.watch < floor.alert < 1
 
 
 def test_the_gravest_counts() -> None:
