@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from holocron_assets.comparisons.figures import OF_VECTORS
+from holocron_assets.comparisons.figures import OF_VECTORS, promise
 from holocron_assets.drift import pictures
 from holocron_assets.drift.content.measuring import ContentDrift
 from holocron_assets.drift.content.topics import Cluster
@@ -23,8 +23,8 @@ def judgement(metrics: Sequence[Metric], measured: ContentDrift, titles: Mapping
         return Judgement(
             subject=Subject.CONTENT,
             verdict=verdict,
-            why="The texts that came are like those that were there, as far as a report of this size can tell: it "
-            f"would find a new topic from {measured.detectable_topic:.1%} of the texts on.",
+            why="The texts that came are like those that were there, as far as a report of this size can tell: "
+            f"{promise(metrics)}.",
             next_step="Nothing needs to be done.",
         )
     is_about_meaning = any(one.name in OF_VECTORS for one in grave)

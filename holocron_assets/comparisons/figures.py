@@ -1,8 +1,10 @@
 """The figures of content drift in words, with the floors that they are judged by."""
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from holocron_assets.drift.content.detecting import Detection, least_growth, least_shift, least_topic
 from holocron_assets.drift.content.measuring import Comparison, ContentDrift
 from holocron_assets.drift.report import Floor, Metric
 from holocron_assets.drift.verdicts import floor_of
@@ -77,7 +79,25 @@ OF_VECTORS = frozenset({"mean_shift", "mmd", "occupancy", "novelty", "classifier
 
 def metrics_of(drift: ContentDrift) -> list[Metric]:
     """What was tested, with floors, and then what is context; not judged yet."""
-    return [*(_tested(one) for one in drift.comparisons.values()), *_context(drift)]
+    tested = [_tested(one) for one in drift.comparisons.values()]
+    floors = {one.name: one.floor.watch for one in tested if one.floor}
+    return [*tested, *_detectable(drift.detection, floors), *_context(drift)]
+
+
+def promise(metrics: Sequence[Metric]) -> str:
+    """What a content report would have noticed, had it been there, in words; from its figures."""
+    least = {one.name: one.effect for one in metrics if one.effect is not None and one.effect < 1}
+    if "detectable_topic" not in least:
+        return "it may miss any new topic, as there are too few texts beside those that were there"
+    more = (
+        f", and {least['detectable_similar_topic']:.1%} more on one that was there"
+        if "detectable_similar_topic" in least
+        else ""
+    )
+    return (
+        f"it would notice {least['detectable_topic']:.1%} of the texts on a topic unlike all others{more}, "
+        "in four of five cases"
+    )
 
 
 def _tested(one: Comparison) -> Metric:
@@ -98,24 +118,32 @@ def _tested(one: Comparison) -> Metric:
     )
 
 
-def _context(drift: ContentDrift) -> list[Metric]:
-    metrics = [
+def _detectable(seen: Detection, floors: Mapping[str, float]) -> list[Metric]:
+    """The least drift that leads to a verdict by these floors, by their figures' names."""
+    shift = least_shift(seen, floors["mean_shift"])
+    return [
         Metric(
             name="detectable_topic",
-            effect=drift.detectable_topic,
-            explanation="The least share of the current window on a new topic that a report of this size finds in four "
-            "of five cases.",
+            effect=least_topic(seen, floors["occupancy"], floors["mean_shift"]),
+            explanation="The least share of the current window on a topic unlike all others that is worth a look in "
+            "four of five cases; 1 where a whole window of them might not be.",
         ),
         Metric(
             name="detectable_similar_topic",
-            effect=drift.detectable_similar_topic,
-            explanation="The same of a topic that is not far from one that was there.",
+            effect=least_growth(seen, floors["occupancy"]),
+            explanation="The same of more texts on a topic that was there, or on one like it.",
         ),
         Metric(
             name="detectable_shift",
-            effect=drift.detectable_shift,
-            explanation="The least shift of the centre that a report of this size finds in four of five cases.",
+            effect=shift if math.isfinite(shift) else None,
+            missing="" if math.isfinite(shift) else "too few permutations for as many figures",
+            explanation="The least shift of the centre that is worth a look in four of five cases.",
         ),
+    ]
+
+
+def _context(drift: ContentDrift) -> list[Metric]:
+    metrics = [
         Metric(
             name="norm_distance",
             effect=drift.lengths.ks,

@@ -12,7 +12,6 @@ from scipy.stats import kstest, norm
 from holocron_assets.drift.content import measuring
 from holocron_assets.drift.content.measuring import ContentDrift
 from holocron_assets.drift.content.shapes import compare_lengths
-from holocron_assets.drift.content.statistics import triangular
 from holocron_assets.drift.content.windows import Windows
 from tests.drifting import measured, normal, windows_of
 
@@ -97,27 +96,6 @@ def test_drift_is_found_as_often_as_measured(drift: str, seen_by: str, often: in
     assert alarms(found)[seen_by] >= often
 
 
-def test_what_is_called_detectable_is_found_in_four_of_five_cases() -> None:
-    """A shift, and a new topic, of the least size that the report says would be seen; documents of several chunks."""
-    windows, documents = windows_of(80, 80, chunks=3)
-    is_current = windows.is_current[documents]
-    topics = 2 * np.random.default_rng(8).standard_normal((10, 8))
-    seen = Counter[str]()
-    for i in range(24):
-        random = np.random.default_rng([6, i])
-        vectors = normal(documents, random, correlation=0.3) + topics[random.integers(0, 9, 160)[documents]]
-        without = measured(windows, vectors, seed=i)
-        direction = random.standard_normal(8)
-        shift = without.detectable_shift * direction / np.linalg.norm(direction)
-        shifted = measured(windows, vectors + np.outer(is_current, shift), seed=i)
-        seen["shift"] += shifted.comparisons["mean_shift"].p <= 0.05
-        is_new = is_current & (random.random(160) < without.detectable_topic)[documents]
-        vectors[is_new] = 3 * topics[9] + normal(documents, random, correlation=0.3)[is_new]
-        seen["topic"] += measured(windows, vectors, seed=i).comparisons["occupancy"].p <= 0.05
-
-    assert all(14 <= seen[one] <= 23 for one in ("shift", "topic"))
-
-
 @pytest.mark.parametrize("shift", [0.5, 1.0])
 def test_effects_are_those_of_the_distributions(shift: float) -> None:
     """Of normal vectors that were shifted: the length of it, the discrepancy, the classifier's area."""
@@ -159,12 +137,3 @@ def test_lengths_differ_by_the_closed_forms(shift: float) -> None:
 
     assert found.ks == pytest.approx(2 * norm.cdf(shift / 2) - 1, abs=0.02)
     assert found.wasserstein == pytest.approx(shift, abs=0.04)
-
-
-@pytest.mark.parametrize("share", [0.01, 0.2, 1.0])
-def test_a_new_topic_adds_what_the_detectable_share_is_solved_from(share: float) -> None:
-    """2 f for the new cluster and 2 f^2 / (2 - f) for those that shrink."""
-    old = np.array([0.5, 0.3, 0.2, 0.0])
-    new = (1 - share) * old + share * np.eye(4)[3]
-
-    assert triangular(old, new) == pytest.approx(2 * share + 2 * share**2 / (2 - share))

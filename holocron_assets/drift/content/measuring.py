@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holocron_assets.drift.content.classifying import classify
-from holocron_assets.drift.content.detecting import detectable_shift, detectable_topic
-from holocron_assets.drift.content.fitting import fit
+from holocron_assets.drift.content.detecting import Detection
+from holocron_assets.drift.content.fitting import Fit, fit
 from holocron_assets.drift.content.grouping import group_documents
 from holocron_assets.drift.content.permuting import SPLITS, Permuted, floors, permute
 from holocron_assets.drift.content.pictures import Histogram, Projection, histogram, project
@@ -96,9 +96,7 @@ class Method:
 class ContentDrift:
     """What two windows differ by. `comparisons` are tested, by name, the classifier's area under the curve last.
 
-    `detectable_shift` and `detectable_topic` are the least length of a shift of the mean, and the least share of texts
-    on a new topic, that are seen in four of five cases: of a topic unlike all others, that gets a cluster of its own.
-    `detectable_similar_topic` is that of one that joins a cluster of the size that texts are in on average.
+    `detection` is what it takes to say how little would be noticed, which depends on the floors that one judges by.
     `shifted_dimensions` are those that moved most for their own spread. All else is context.
     """
 
@@ -107,9 +105,7 @@ class ContentDrift:
     comparisons: Mapping[str, Comparison]
     mixes: Mapping[str, Mix]
     shifted_dimensions: Sequence[ShiftedDimension]
-    detectable_shift: float
-    detectable_topic: float
-    detectable_similar_topic: float
+    detection: Detection
     grown: Sequence[Cluster]
     shrunk: Sequence[Cluster]
     lengths: Lengths
@@ -136,10 +132,10 @@ def measure(
     require_ready(windows)
     of_fit, of_sample, of_groups, of_labels, of_splits, of_halves, of_points = np.random.default_rng(seed).spawn(7)
     fitted_rows = sample_rows(windows, np.ones_like(windows.is_current), _SAMPLED_ROWS, of_fit)
-    fitted_documents = np.unique(windows.document_of_row[fitted_rows]).size
+    fitted_documents = np.unique(windows.document_of_row[fitted_rows])
     fitted = fit(
         _vectors(source, fitted_rows, dimensions),
-        fitted_documents,
+        fitted_documents.size,
         clusters=clusters,
         features=features,
         random=of_fit,
@@ -166,9 +162,6 @@ def measure(
     mixes = _mixes(windows, sums, of_sides)
     occupancy = mixes[OCCUPANCY]
     grown, shrunk = changed_clusters(windows, streamed, occupancy.reference, occupancy.current)
-    sizes = windows.rows_of_document[windows.is_current]
-    # Documents of unequal sizes are worth fewer: Kish, "Survey Sampling", 1965.
-    worth = float(np.square(sizes.sum()) / np.square(sizes).sum())
     numbers = (streamed.norms, streamed.similarities, streamed.distances)
     of_current = windows.is_current_row
     return ContentDrift(
@@ -177,10 +170,8 @@ def measure(
         comparisons=comparisons,
         mixes=mixes,
         shifted_dimensions=_shifted(permuted),
-        detectable_shift=detectable_shift(permuted.chance["mean_shift"]),
-        detectable_topic=detectable_topic(permuted.chance[OCCUPANCY], worth),
-        detectable_similar_topic=detectable_topic(
-            permuted.chance[OCCUPANCY], worth, joined=float(np.square(occupancy.reference).sum())
+        detection=_detection(
+            windows, fitted, permuted, occupancy, tests=len(comparisons), fitted_documents=fitted_documents
         ),
         grown=grown,
         shrunk=shrunk,
@@ -193,7 +184,7 @@ def measure(
             seed=seed,
             permutations=permutations,
             splits=SPLITS,
-            fitted_documents=fitted_documents,
+            fitted_documents=fitted_documents.size,
             fitted_rows=fitted_rows.size,
             bandwidth=fitted.bandwidth,
             clusters=len(fitted.centroids),
@@ -243,6 +234,31 @@ def _mixes(windows: Windows, sums: Sums, of_sides: NDArray[np.float64]) -> dict[
             stability_index=stability_index(old, new),
         )
     return found
+
+
+def _detection(
+    windows: Windows,
+    fitted: Fit,
+    permuted: Permuted,
+    occupancy: Mix,
+    *,
+    tests: int,
+    fitted_documents: NDArray[np.integer],
+) -> Detection:
+    sizes = windows.rows_of_document[windows.is_current]
+    clusters = len(fitted.centroids)
+    current = int(np.count_nonzero(windows.is_current[fitted_documents]))
+    return Detection(
+        tests=tests,
+        shifts=permuted.chance["mean_shift"],
+        occupancies=permuted.chance[OCCUPANCY],
+        divergences=permuted.chance_effects[OCCUPANCY],
+        # Documents of unequal sizes are worth fewer: Kish, "Survey Sampling", 1965.
+        documents=float(np.square(sizes.sum()) / np.square(sizes).sum()),
+        joined=float(np.square(occupancy.reference).sum()),
+        own_cluster=min(fitted_documents.size / (clusters * max(current, 1)), 1.0),
+        spread=float(np.sqrt(np.square(fitted.centroids).sum(axis=1) @ occupancy.reference)),
+    )
 
 
 def _shifted(permuted: Permuted) -> list[ShiftedDimension]:

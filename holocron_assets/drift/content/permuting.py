@@ -24,7 +24,8 @@ SPLITS = 199
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Permuted:
     """By name, `statistics` and `effects` of the windows as they are, `p`, how often chance alone gives as much, and
-    `chance`, the statistics of all permutations, of shape (permutations,).
+    `chance` and `chance_effects`, the statistics and the effects of all permutations, of shape (permutations,); these
+    effects are as `figures` has them, with what chance gives on average.
 
     `differences`, of shape (dimensions,), are those of the means, current less reference.
     `p_of_dimensions`, of shape (dimensions,), is for each dimension how often any one of them differs as much by
@@ -36,6 +37,7 @@ class Permuted:
     effects: Mapping[str, float]
     p: Mapping[str, float]
     chance: Mapping[str, NDArray[np.float64]]
+    chance_effects: Mapping[str, NDArray[np.float64]]
     differences: NDArray[np.float64]
     p_of_dimensions: NDArray[np.float64]
 
@@ -55,18 +57,18 @@ def permute(sums: Sums, groups: Groups, permutations: int, random: np.random.Gen
         ways.append(compared(labels))
         largest.append(_relative(ways[-1].differences, spread).max(axis=1))
     chance = {name: np.concatenate([some.statistics[name] for some in ways]) for name in observed.statistics}
+    chance_effects = {name: np.concatenate([some.effects[name] for some in ways]) for name in observed.effects}
     statistics = {name: float(values[0]) for name, values in observed.statistics.items()}
     most = np.concatenate(largest)
     return Permuted(
         statistics=statistics,
         effects={
-            name: float(
-                beyond_chance(sums.columns, name, value, np.concatenate([some.effects[name] for some in ways]))[0]
-            )
+            name: float(beyond_chance(sums.columns, name, value, chance_effects[name])[0])
             for name, value in observed.effects.items()
         },
         p={name: _p(value, chance[name], sums.negligible[name]) for name, value in statistics.items()},
         chance=chance,
+        chance_effects=chance_effects,
         differences=observed.differences[0],
         p_of_dimensions=np.array([_p(float(one), most, 0.0) for one in _relative(observed.differences, spread)[0]]),
     )
