@@ -3,9 +3,11 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from holocron_assets.drift.report import Floor, Metric, Verdict, gravest
 from holocron_assets.drift.verdicts import floor_of, judged
+from holocron_assets.sections import DriftSettings
 
 FLOOR = Floor(watch=0.01, alert=0.05, is_calibrated=False)
 
@@ -46,6 +48,18 @@ def test_many_tests_make_some_surprise_likely() -> None:
 
     all_of_them = judged([Metric(name=f"{n}", effect=0.5, p=0.04, floor=FLOOR) for n in range(10)])
     assert {metric.verdict for metric in all_of_them} == {Verdict.ALERT}
+
+
+def test_the_fewest_permutations_that_may_be_set_can_give_a_verdict() -> None:
+    """One figure of ten that moved more than in any permutation is a discovery."""
+    with pytest.raises(ValidationError, match="permutations"):
+        DriftSettings(permutations=198)
+    p = 1 / (DriftSettings(permutations=199).permutations + 1)
+    others = [Metric(name=f"other {n}", effect=0.5, p=1.0, floor=FLOOR) for n in range(9)]
+
+    one, *_ = judged([Metric(name="one", effect=0.5, p=p, floor=FLOOR), *others])
+
+    assert one.verdict is Verdict.ALERT
 
 
 def test_floors_rise_with_the_reference_and_never_fall() -> None:
