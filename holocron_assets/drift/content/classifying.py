@@ -27,8 +27,8 @@ class Classified:
     """`auc` is how often, of two documents, the current one is told from the other; .5 is guessing. `statistic` is the
     number of such pairs: Mann and Whitney's U, whose one-sided p this is.
 
-    `floor` is what 99 % of areas stay within where there is no drift. That needs no splits of the reference: of
-    documents that the classifier never saw, ranks are equally likely in any order, whatever it has learnt.
+    `floor` is what 99 % of areas stay within where there is nothing but chance. That needs no splits of the reference:
+    of documents that the classifier never saw, ranks are equally likely in any order, whatever it has learnt.
     """
 
     auc: float

@@ -23,12 +23,18 @@ class Groups:
     documents_each: int
 
 
-def group_documents(is_current: NDArray[np.bool_], most: int, random: np.random.Generator) -> Groups:
+def group_documents(
+    is_current: NDArray[np.bool_],
+    most: int,
+    random: np.random.Generator,
+    times: NDArray[np.floating] | None = None,
+) -> Groups:
     """At most about `most` groups; each document is its own where that suffices.
 
-    Documents are put together at random. Permuting groups of equally many documents, and leaving some documents where
-    they are, is a subgroup of all permutations of documents, and a test on any subgroup is as valid: Hemerik and
-    Goeman, "Exact testing with random permutations", TEST 2018. There are fewer of them, so p is a little coarser.
+    Documents are put together at random, or with those that came next to them where `times` are known. Permuting groups
+    of equally many documents, and leaving some documents where they are, is a subgroup of all permutations of
+    documents, and a test on any subgroup is as valid: Hemerik and Goeman, "Exact testing with random permutations",
+    TEST 2018. There are fewer of them, so p is a little coarser.
     """
     documents = is_current.size
     if documents <= most:
@@ -41,8 +47,8 @@ def group_documents(is_current: NDArray[np.bool_], most: int, random: np.random.
     left_over = [side.size > count * each for side, count in zip(sides, counts, strict=True)]
     of_document = np.empty(documents, np.intp)
     for side, count, first, fixed in zip(sides, counts, (0, counts[0]), (moved, moved + left_over[0]), strict=True):
-        shuffled = random.permutation(side)
-        of_document[shuffled] = np.where(
+        ordered = random.permutation(side) if times is None else side[np.argsort(times[side], kind="stable")]
+        of_document[ordered] = np.where(
             np.arange(side.size) < count * each, first + np.arange(side.size) // each, fixed
         )
     return Groups(
@@ -51,3 +57,10 @@ def group_documents(is_current: NDArray[np.bool_], most: int, random: np.random.
         moved=moved,
         documents_each=each,
     )
+
+
+def times_of(groups: Groups, times: NDArray[np.floating]) -> NDArray[np.floating]:
+    """When the first document of each group came, of shape (groups,)."""
+    found = np.full(groups.is_current.size, np.inf)
+    np.minimum.at(found, groups.of_document, times)
+    return found

@@ -9,15 +9,16 @@ from numpy.typing import NDArray
 from holocron_assets.drift.content.classifying import classify
 from holocron_assets.drift.content.detecting import Detection
 from holocron_assets.drift.content.fitting import Fit, fit
-from holocron_assets.drift.content.grouping import group_documents
+from holocron_assets.drift.content.grouping import group_documents, times_of
 from holocron_assets.drift.content.permuting import SPLITS, Permuted, floors, permute
 from holocron_assets.drift.content.pictures import Histogram, Projection, histogram, project
 from holocron_assets.drift.content.sampling import sample_rows
 from holocron_assets.drift.content.shapes import Lengths, Shape, compare_lengths, shape_of
+from holocron_assets.drift.content.slicing import told_apart
 from holocron_assets.drift.content.statistics import shares, stability_index
 from holocron_assets.drift.content.sums import OCCUPANCY, Sums, columns_of, sum_up
 from holocron_assets.drift.content.topics import Cluster, changed_clusters
-from holocron_assets.drift.content.windows import Categorical, VectorSource, Windows, require_ready, require_vectors
+from holocron_assets.drift.content.windows import Categorical, VectorSource, Windows, require_ready, vectors_of
 
 #: Rows that are fitted on, of both windows together; half as many of each are looked at closely.
 _SAMPLED_ROWS = 20_000
@@ -130,34 +131,37 @@ def measure(
     for too few documents, and `VectorError` for a vector that is not finite or has other dimensions.
     """
     require_ready(windows)
-    of_fit, of_sample, of_groups, of_labels, of_splits, of_halves, of_points = np.random.default_rng(seed).spawn(7)
+    of_fit, of_sample, of_groups, of_labels, of_splits, of_halves, of_points, of_slices = np.random.default_rng(
+        seed
+    ).spawn(8)
     fitted_rows = sample_rows(windows, np.ones_like(windows.is_current), _SAMPLED_ROWS, of_fit)
     fitted_documents = np.unique(windows.document_of_row[fitted_rows])
     fitted = fit(
-        _vectors(source, fitted_rows, dimensions),
+        vectors_of(source, fitted_rows, dimensions),
         fitted_documents.size,
         clusters=clusters,
         features=features,
         random=of_fit,
     )
     columns = columns_of(windows, dimensions, features, len(fitted.centroids))
-    groups = group_documents(windows.is_current, _MOST_BYTES // (8 * columns.width), of_groups)
+    groups = group_documents(windows.is_current, _MOST_BYTES // (8 * columns.width), of_groups, windows.times)
     sums, streamed = sum_up(windows, source, fitted, groups.of_document, columns)
     permuted = permute(sums, groups, permutations, of_labels)
 
     sides = [windows.is_current == side for side in (False, True)]
     rows = np.sort(np.concatenate([sample_rows(windows, side, _SAMPLED_ROWS // 2, of_sample) for side in sides]))
-    vectors = _vectors(source, rows, dimensions)
+    vectors = vectors_of(source, rows, dimensions)
     documents, is_current = windows.document_of_row[rows].astype(np.intp), windows.is_current_row[rows]
     classified = classify(vectors, documents, is_current, of_halves)
     of_sides = np.stack([~groups.is_current, groups.is_current]).astype(np.float64) @ sums.matrix
-    comparisons = _comparisons(sums, of_sides, permuted, floors(sums, groups, of_splits))
+    times = None if windows.times is None else times_of(groups, windows.times)
+    comparisons = _comparisons(sums, of_sides, permuted, floors(sums, groups, of_splits, times))
     comparisons["classifier"] = Comparison(
         name="classifier",
         statistic=classified.statistic,
         p=classified.p,
         effect=classified.auc,
-        floor=classified.floor,
+        floor=max(classified.floor, told_apart(windows, source, dimensions, of_slices)),
     )
     mixes = _mixes(windows, sums, of_sides)
     occupancy = mixes[OCCUPANCY]
@@ -193,12 +197,6 @@ def measure(
             fixed_documents=int(np.count_nonzero(groups.of_document >= groups.moved)),
         ),
     )
-
-
-def _vectors(source: VectorSource, rows: NDArray[np.intp], dimensions: int) -> NDArray[np.float32]:
-    vectors = source.rows(rows)
-    require_vectors(vectors, rows, dimensions)
-    return vectors
 
 
 def _comparisons(

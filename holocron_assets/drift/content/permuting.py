@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holocron_assets.drift.content.grouping import Groups
+from holocron_assets.drift.content.slicing import slices_of
 from holocron_assets.drift.content.statistics import Figures, beyond_chance, figures, is_squared
 from holocron_assets.drift.content.sums import Sums
 
@@ -16,7 +17,7 @@ Matrix = NDArray[np.float64]
 _WAYS_AT_ONCE = 64
 #: Sums of the same numbers in another order are the same all the same.
 _ROUNDING = 1e-9
-#: Of the effects between random halves of the reference, the one that so many do not exceed is the floor.
+#: Of the effects between parts of the reference, the one that so many do not exceed is the floor.
 _FLOOR = 0.99
 SPLITS = 199
 
@@ -74,12 +75,17 @@ def permute(sums: Sums, groups: Groups, permutations: int, random: np.random.Gen
     )
 
 
-def floors(sums: Sums, groups: Groups, random: np.random.Generator) -> Mapping[str, float]:
-    """By name, what 99 % of effects stay within, between halves of the reference that differ by chance only.
+def floors(
+    sums: Sums, groups: Groups, random: np.random.Generator, times: NDArray[np.floating] | None = None
+) -> Mapping[str, float]:
+    """By name, what 99 % of effects stay within, between parts of the reference: random halves, and slices in time.
 
     Each half has as many groups as the current window, or as half of the reference has, whichever is less. Chance does
     more among fewer documents, so what was found is taken to the sizes of the windows: squared effects go by
     1 / n + 1 / m for windows of n and m groups, others by its root.
+
+    Neighbouring slices (see `slicing`) are of as many groups as the current window, where `times` are those of groups.
+    They raise a floor by what is more than random halves of their size differ by.
     """
     reference = np.flatnonzero(~groups.is_current[: groups.moved])
     size = min(groups.moved - reference.size, reference.size // 2)
@@ -91,13 +97,25 @@ def floors(sums: Sums, groups: Groups, random: np.random.Generator) -> Mapping[s
             sides[0, way, drawn[:size]] = sides[1, way, drawn[size : 2 * size]] = 1
         for name, values in figures(sums, sides[0] @ sums.matrix, sides[1] @ sums.matrix).effects.items():
             found.setdefault(name, []).append(values)
-    shrinks = (1 / reference.size + 1 / (groups.moved - reference.size)) / (2 / size)
     effects = {name: np.concatenate(values) for name, values in found.items()}
-    return {
-        name: float(np.quantile(np.abs(beyond_chance(sums.columns, name, values, values)), _FLOOR, method="higher"))
-        * shrinks ** (1.0 if is_squared(sums.columns, name) else 0.5)
-        for name, values in effects.items()
+    halves = {name: _largest(sums, name, values, values) for name, values in effects.items()}
+    shrinks = (1 / reference.size + 1 / (groups.moved - reference.size)) / (2 / size)
+    raised = {
+        name: value * shrinks ** (1.0 if is_squared(sums.columns, name) else 0.5) for name, value in halves.items()
     }
+    slices = [] if times is None else slices_of(reference, times, size)
+    if slices:
+        of_slices = np.stack([sums.matrix[some].sum(axis=0) for some in slices])
+        for name, values in figures(sums, of_slices[:-1], of_slices[1:]).effects.items():
+            largest = _largest(sums, name, values, effects[name])
+            if largest > halves[name]:
+                raised[name] = max(raised[name], largest)
+    return raised
+
+
+def _largest(sums: Sums, name: str, effects: NDArray[np.float64], chance: NDArray[np.float64]) -> float:
+    """What 99 % of effects stay within, whatever their sign."""
+    return float(np.quantile(np.abs(beyond_chance(sums.columns, name, effects, chance)), _FLOOR, method="higher"))
 
 
 def _labels(groups: Groups, permutations: int, random: np.random.Generator) -> Iterator[Matrix]:

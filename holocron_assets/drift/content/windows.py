@@ -37,12 +37,14 @@ class Windows:
     """Which rows there are, in the order of `chunk_id` as bytes. A document is in one window; each has a row.
 
     `document_of_row`, of shape (rows,), numbers documents from 0; `is_current`, of shape (documents,), is false for
-    those of the reference.
+    those of the reference. `times`, of shape (documents,) where they are known, say when each came, in any unit: floors
+    are then of what the reference differed by from one time to another.
     """
 
     document_of_row: NDArray[np.integer]
     is_current: NDArray[np.bool_]
     attributes: Mapping[str, Attribute]
+    times: NDArray[np.floating] | None = None
 
     @property
     def is_current_row(self) -> NDArray[np.bool_]:
@@ -79,6 +81,8 @@ def require_ready(windows: Windows) -> None:
             )
     if windows.rows_of_document.size > windows.is_current.size or not windows.rows_of_document.all():
         raise ValueError("every row must belong to a document, and every document must have a row")
+    if windows.times is not None and windows.times.shape != windows.is_current.shape:
+        raise ValueError(f"there are {windows.times.size} times, and {windows.is_current.size} documents")
     for name, attribute in windows.attributes.items():
         values = attribute.codes if isinstance(attribute, Categorical) else attribute.values
         if values.shape != windows.document_of_row.shape:
@@ -87,6 +91,13 @@ def require_ready(windows: Windows) -> None:
             raise ValueError(f"{name!r} has codes beyond its {len(attribute.names)} names")
         if not np.isfinite(values).all():
             raise ValueError(f"{name!r} is not finite in row {int(np.argmin(np.isfinite(values)))}")
+
+
+def vectors_of(source: VectorSource, rows: NDArray[np.intp], dimensions: int) -> NDArray[np.float32]:
+    """Some rows of a source, of shape (rows, dimensions); raises `VectorError` for what `require_vectors` refuses."""
+    vectors = source.rows(rows)
+    require_vectors(vectors, rows, dimensions)
+    return vectors
 
 
 def require_vectors(vectors: NDArray[np.float32], numbers: NDArray[np.intp], dimensions: int) -> None:
