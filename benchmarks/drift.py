@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks.measure import cost_of, environment
+from holocron_assets.clock import utc_now
 from holocron_assets.comparisons.content import Choice, compare_content
 from holocron_assets.composition import installed_providers, step_store
 from holocron_assets.records import EmbeddingSpace
@@ -126,7 +127,7 @@ def _floor(folder: Path) -> None:
     columns = np.random.default_rng(1).standard_normal((_DIMENSIONS, _DIMENSIONS))
     settings = _settings(folder)
     with step_store(settings).session(write=False) as session:
-        for batch in drift_windows.list_space_vectors(session, _space(settings).embedding_space_id):
+        for batch in drift_windows.list_space_vectors(session, _space(settings).embedding_space_id, utc_now()):
             rows_of(batch.column("vector"), _DIMENSIONS).astype(np.float64) @ columns
 
 

@@ -103,6 +103,11 @@ def list_(*, as_json: bool) -> None:
 @click.option("--with", "other", metavar="SPACE", help="Compare with another space.")
 @click.option("--reference", metavar="NAME", help="Compare what came since with a snapshot.")
 @click.option("--since", type=click.DateTime(), help="Compare what was fetched since then with what was before, UTC.")
+@click.option(
+    "--as-of",
+    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S.%f"]),
+    help="Compare what the space held then, UTC, as a report names it; without, what it holds now.",
+)
 @html_option
 @json_option
 def compare(
@@ -112,6 +117,7 @@ def compare(
     other: str | None,
     reference: str | None,
     since: datetime | None,
+    as_of: datetime | None,
     html: Path | None,
     as_json: bool,
 ) -> None:
@@ -121,6 +127,8 @@ def compare(
     """
     if sum((model, other is not None, reference is not None, since is not None)) > 1:
         raise ConfigurationError("--model, --with, --reference and --since are different questions: ask one at a time")
+    if as_of is not None and (model or other is not None):
+        raise ConfigurationError("--as-of is about the texts of a space; --model and --with compare what is there now")
     settings = load_settings()
     store = command_store(settings)
     prepare(store, settings)
@@ -135,7 +143,8 @@ def compare(
         rival = named_space(read(store, spaces.list_spaces), other)
         report = compare_two_spaces(around, chosen, rival, origin)
     else:
-        report = compare_content(store, settings, chosen, Choice(snapshot=reference, since=since), origin)
+        choice = Choice(snapshot=reference, since=since, as_of=as_of)
+        report = compare_content(store, settings, chosen, choice, origin)
     page = keeping.write_page(store, settings, report, html)
     if as_json:
         print_json(_plain(report) | {"page": str(page)})

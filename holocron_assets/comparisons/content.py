@@ -2,42 +2,40 @@
 
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import asdict, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from holocron_assets.clock import utc_now
+from holocron_assets.comparisons.content_windows import Asked, Choice, ask
 from holocron_assets.comparisons.content_words import judgement, pictures_of, told
 from holocron_assets.comparisons.figures import metrics_of
 from holocron_assets.comparisons.keeping import keep
 from holocron_assets.comparisons.pooling import pooled
+from holocron_assets.comparisons.vanished import Vanished
+from holocron_assets.derived_spaces import model_space
 from holocron_assets.drift.content.measuring import ContentDrift, measure
-from holocron_assets.drift.report import DriftReport, Judgement, Kind, Side, Subject, Verdict
+from holocron_assets.drift.content.measuring import Window as MeasuredWindow
+from holocron_assets.drift.report import DriftReport, Kind, Side, Verdict
 from holocron_assets.drift.verdicts import judged
 from holocron_assets.ports import Session, Store
 from holocron_assets.records import EmbeddingSpace, JobType
 from holocron_assets.runs import Origin, recorded_run
 from holocron_assets.sections import DriftSettings
 from holocron_assets.settings import Settings
-from holocron_assets.stages.windows import Members, Window, by_time, gathered, since, since_snapshot
+from holocron_assets.stages.model_guard import require_settled
+from holocron_assets.stages.windows import Listed, Members, filled
 from holocron_assets.tables import drift_windows
 from holocron_assets.transactions import read
+
+__all__ = ["STAGE", "Choice", "compare_content"]
 
 STAGE = "content drift"
 
 _BLOCK = 4096
 _TITLE_CHARACTERS = 80
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
-    """What is compared: with a snapshot, with all that was fetched before a time, or as the settings say."""
-
-    snapshot: str | None = None
-    since: datetime | None = None
 
 
 class _Vectors:
@@ -64,41 +62,36 @@ def compare_content(
 ) -> DriftReport:
     """Compare what a space holds of a current window with a reference, and keep the report.
 
-    Raises `NotReadyError` where a window has too few documents, and says how many are needed.
+    Raises `NotReadyError` where a window has too few documents, and says how many are needed; where too much of a
+    snapshot has no vectors any more; and while the vectors of the space are being replaced.
     """
     drift = settings.drift
-    windows = read(store, _windows, space, choice, drift)
-    options = {"reference": windows[0].label, "current": windows[1].label, "seed": drift.seed}
-    with (
-        recorded_run(store, origin, JobType.DRIFT_TEST, stage=STAGE, options=options, space=space) as run,
-        gathered(store, space, windows, settings.path(drift.folder)) as (reference, current),
-    ):
-        if reference.keys.num_rows and not current.keys.num_rows and windows[0].snapshot:
-            report = _nothing_came(space, reference, current, drift, run.run_id)
+    canary_id = require_settled(store, model_space(store, space))
+    asked = read(store, ask, space, choice, drift, canary_id)
+    reference, current = asked.chosen
+    options = {"reference": reference.window.label, "current": current.window.label, "seed": drift.seed}
+    if not asked.is_told_without:
+        asked.require_fit()  # before a run is recorded: that too little came is no failure of one
+    with recorded_run(store, origin, JobType.DRIFT_TEST, stage=STAGE, options=options, space=space) as run:
+        if asked.vanished is not None and asked.is_told_without:
+            report = _unmeasured(space, asked, asked.vanished, drift, run.run_id)
         else:
-            # A thread of the matrix library that waits for another costs as much as one that works.
-            with threadpool_limits(1):
-                measured = measure(
-                    pooled(reference, current),
-                    _Vectors([reference, current]),
-                    dimensions=space.dimensions,
-                    seed=drift.seed,
-                    permutations=drift.permutations,
-                )
-            titles = read(store, _titles, [reference, current], measured)
-            report = _report(space, (reference, current), measured, titles, drift, run.run_id)
+            with filled(store, space, asked.chosen, settings.path(drift.folder)) as (before, after):
+                # A thread of the matrix library that waits for another costs as much as one that works.
+                with threadpool_limits(1):
+                    measured = measure(
+                        pooled(before, after),
+                        _Vectors([before, after]),
+                        dimensions=space.dimensions,
+                        seed=drift.seed,
+                        permutations=drift.permutations,
+                    )
+                titles = read(store, _titles, [before, after], measured)
+            lost = before.lost + after.lost
+            report = _report(space, asked, measured, titles, drift, run.run_id, lost)
         run.count(chunks_compared=reference.keys.num_rows + current.keys.num_rows)
         keep(store, report)
     return report
-
-
-def _windows(session: Session, space: EmbeddingSpace, choice: Choice, drift: DriftSettings) -> tuple[Window, Window]:
-    now = utc_now()
-    if choice.since is not None:
-        return since(choice.since, now)
-    if name := choice.snapshot or drift.reference:
-        return since_snapshot(session, space, name, now)
-    return by_time(session, space, drift.window_days, now)
 
 
 def _titles(session: Session, parts: Sequence[Members], measured: ContentDrift) -> dict[int, str]:
@@ -112,43 +105,55 @@ def _titles(session: Session, parts: Sequence[Members], measured: ContentDrift) 
 
 def _report(
     space: EmbeddingSpace,
-    parts: tuple[Members, Members],
+    asked: Asked,
     measured: ContentDrift,
     titles: Mapping[int, str],
     drift: DriftSettings,
     run_id: uuid.UUID,
+    lost: int,
 ) -> DriftReport:
     metrics = judged(metrics_of(measured))
+    judgements = [asked.with_warning(judgement(metrics, measured, titles)), asked.thinned]
+    if asked.vanished is not None:
+        metrics.append(asked.vanished.metric)
+        if asked.vanished.verdict is not Verdict.OK:
+            judgements.append(asked.vanished.judgement())
     return DriftReport(
         report_id=uuid.uuid4(),
         run_id=run_id,
         kind=Kind.CONTENT,
         space_id=space.embedding_space_id,
         space=space.slug,
-        reference=_side(parts[0], measured),
-        current=_side(parts[1], measured),
-        judgements=[judgement(metrics, measured, titles)],
+        reference=_side(asked.chosen[0], measured.reference),
+        current=_side(asked.chosen[1], measured.current),
+        judgements=[one for one in judgements if one is not None],
         metrics=metrics,
-        parameters=_parameters(parts) | asdict(measured.method) | {"clusters_shown": told(measured, titles)},
+        parameters=asked.parameters
+        | asdict(measured.method)
+        | {"vectors_lost_meanwhile": lost, "clusters_shown": told(measured, titles)},
         seed=drift.seed,
         created_utc=utc_now(),
         pictures=pictures_of(measured, titles),
     )
 
 
-def _nothing_came(
-    space: EmbeddingSpace, reference: Members, current: Members, drift: DriftSettings, run_id: uuid.UUID
+def _unmeasured(
+    space: EmbeddingSpace, asked: Asked, vanished: Vanished, drift: DriftSettings, run_id: uuid.UUID
 ) -> DriftReport:
+    """Of what vanished, where too little came to be compared."""
     sides = [
         Side(
-            label=part.window.label,
-            documents=int(part.documents.max(initial=-1)) + 1,
-            chunks=part.keys.num_rows,
+            label=one.window.label,
+            documents=one.document_count,
+            chunks=one.keys.num_rows,
             sampled_documents=0,
             sampled_chunks=0,
         )
-        for part in (reference, current)
+        for one in asked.chosen
     ]
+    came = "Too little came" if sides[1].chunks else "Nothing came"
+    of_vanished = vanished.judgement()
+    came = f"{came} that {sides[0].label} does not hold: there is nothing to compare."
     return DriftReport(
         report_id=uuid.uuid4(),
         run_id=run_id,
@@ -158,41 +163,21 @@ def _nothing_came(
         reference=sides[0],
         current=sides[1],
         judgements=[
-            Judgement(
-                subject=Subject.CONTENT,
-                verdict=Verdict.OK,
-                why=f"Nothing came that {reference.window.label} does not hold: there is nothing to compare.",
-                next_step="Nothing needs to be done.",
-            )
+            replace(of_vanished, why=f"{came} {of_vanished.why}" if vanished.documents else came),
+            *([asked.thinned] if asked.thinned else []),
         ],
-        metrics=(),
-        parameters=_parameters((reference, current)),
+        metrics=[vanished.metric],
+        parameters=asked.parameters,
         seed=drift.seed,
         created_utc=utc_now(),
     )
 
 
-def _side(members: Members, measured: ContentDrift) -> Side:
-    window = measured.reference if members.window.without is None and members.window.since.year == 1 else None
-    of = window or measured.current
+def _side(one: Listed, of: MeasuredWindow) -> Side:
     return Side(
-        label=members.window.label,
+        label=one.window.label,
         documents=of.documents,
         chunks=of.rows,
         sampled_documents=of.sampled_documents,
         sampled_chunks=of.sampled_rows,
     )
-
-
-def _parameters(parts: tuple[Members, Members]) -> dict[str, object]:
-    """What is needed to find the same chunks again."""
-    told: dict[str, object] = {"as_of": parts[0].window.as_of.isoformat()}
-    snapshot = parts[0].window.snapshot
-    if snapshot is None:
-        return told | {"split": parts[0].window.until.isoformat()}
-    return told | {
-        "snapshot": snapshot.name,
-        "snapshot_id": str(snapshot.snapshot_id),
-        "membership_sha256": snapshot.membership_sha256,
-        "vectors_missing": snapshot.chunk_count - parts[0].keys.num_rows,
-    }

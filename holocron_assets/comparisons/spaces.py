@@ -16,6 +16,7 @@ from holocron_assets.clock import utc_now
 from holocron_assets.comparisons import retrieval
 from holocron_assets.comparisons.keeping import keep
 from holocron_assets.comparisons.space_figures import SpaceDrift, metrics_of
+from holocron_assets.derived_spaces import model_space
 from holocron_assets.drift import pictures
 from holocron_assets.drift.paired.bridge import measure_bridge
 from holocron_assets.drift.paired.measure import measure
@@ -28,6 +29,7 @@ from holocron_assets.records import EmbeddingSpace, JobType
 from holocron_assets.retrieval.hits import Method, Mode
 from holocron_assets.runs import Origin, recorded_run
 from holocron_assets.stages.indexing import IndexPlace, current_index
+from holocron_assets.stages.model_guard import require_settled
 from holocron_assets.stages.windows import Members, Window, codes_of, gathered
 
 STAGE = "space comparison"
@@ -72,10 +74,13 @@ def compare_two_spaces(
 ) -> DriftReport:
     """Compare `current` with `reference`, on the chunks that both hold with the same content.
 
-    Raises `NotReadyError` where they share too few, and `ConfigurationError` for one space twice.
+    Raises `NotReadyError` where they share too few, and while the vectors of one are being replaced, and
+    `ConfigurationError` for one space twice.
     """
     if reference == current:
         raise ConfigurationError(f"{reference.slug} cannot be compared with itself")
+    for space in (reference, current):
+        require_settled(around.store, model_space(around.store, space))
     options = {"reference": reference.slug, "current": current.slug}
     with recorded_run(around.store, origin, JobType.DRIFT_TEST, stage=STAGE, options=options, space=current) as run:
         settings = around.settings

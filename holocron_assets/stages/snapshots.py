@@ -3,55 +3,87 @@
 import hashlib
 import re
 import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from holocron_assets.clock import utc_now
 from holocron_assets.errors import ConfigurationError, NotReadyError
 from holocron_assets.ports import Session, Store
 from holocron_assets.records import EmbeddingSpace
+from holocron_assets.stages.windows import find_snapshot
 from holocron_assets.tables import drift_windows
 from holocron_assets.tables.drift_windows import Snapshot
-from holocron_assets.transactions import write
+from holocron_assets.transactions import read, write
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 def take_snapshot(store: Store, space: EmbeddingSpace, name: str) -> Snapshot:
-    """Keep under `name` which chunks the space holds, in one transaction.
+    """Keep under `name` which chunks the space holds.
 
-    Raises `ConfigurationError` for a name that is taken or cannot be one, and `NotReadyError` where the space is empty.
+    Raises `ConfigurationError` for a name that is taken or cannot be one, and `NotReadyError` where the space is empty,
+    or another run changed it meanwhile.
     """
     if not _NAME.fullmatch(name):
         raise ConfigurationError(
             f"{name!r} cannot name a snapshot: letters, digits, dots, - and _, at most 100 of them"
         )
-    return write(store, _take, space, name, uuid.uuid4())
-
-
-def _take(session: Session, space: EmbeddingSpace, name: str, snapshot_id: uuid.UUID) -> Snapshot:
-    for one in drift_windows.list_snapshots(session):
-        if (one.embedding_space_id, one.name) == (space.embedding_space_id, name):
-            if one.snapshot_id == snapshot_id:
-                return one  # the answer to an earlier commit was lost
-            raise ConfigurationError(
-                f"space {space.slug} has a snapshot {name} of {one.created_utc:%Y-%m-%d %H:%M}, and it stays what it "
-                "is. Take another name."
-            )
-    if not drift_windows.insert_snapshot_chunks(session, snapshot_id, space.embedding_space_id):
-        raise NotReadyError(f"space {space.slug} holds nothing to take a snapshot of; fill it first")
-    digest, chunks, documents = hashlib.sha256(), 0, set[str | None]()
-    for batch in drift_windows.list_snapshot_chunks(session, snapshot_id):
-        ids, contents = batch.column("chunk_id").to_pylist(), batch.column("content_sha256").to_pylist()
-        digest.update("".join(f"{one}:{content}\n" for one, content in zip(ids, contents, strict=True)).encode())
-        documents.update(batch.column("source_id").to_pylist())
-        chunks += batch.num_rows
+    members = read(store, _members, space, name)
     snapshot = Snapshot(
-        snapshot_id=snapshot_id,
+        snapshot_id=uuid.uuid4(),
         embedding_space_id=space.embedding_space_id,
         name=name,
-        document_count=len(documents),
-        chunk_count=chunks,
-        membership_sha256=digest.hexdigest(),
-        created_utc=utc_now(),
+        document_count=members.documents,
+        chunk_count=members.chunks,
+        membership_sha256=members.sha256,
+        created_utc=members.as_of,
     )
-    drift_windows.insert_snapshot(session, snapshot)
+    return write(store, keep_snapshot, space, snapshot)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Members:
+    as_of: datetime
+    documents: int
+    chunks: int
+    sha256: str
+
+
+def _members(session: Session, space: EmbeddingSpace, name: str) -> _Members:
+    """What the space holds, counted and digested by a session that keeps nobody from writing."""
+    if one := find_snapshot(session, space, name):
+        raise ConfigurationError(
+            f"space {space.slug} has a snapshot {one.name} of {one.created_utc:%Y-%m-%d %H:%M}, and it stays what it "
+            "is. Take another name."
+        )
+    as_of, digest, chunks = utc_now(), hashlib.sha256(), 0
+    documents: list[pa.Array] = []
+    for batch in drift_windows.list_window_chunks(session, space.embedding_space_id, as_of):
+        ids, contents = (batch.column(name).cast(pa.string()) for name in ("chunk_id", "content_sha256"))
+        lines = pc.binary_join_element_wise(pc.binary_join_element_wise(ids, contents, ":"), "\n", "")
+        digest.update("".join(lines.to_pylist()).encode())
+        documents.append(pc.unique(batch.column("source_id")))
+        chunks += batch.num_rows
+    if not chunks:
+        raise NotReadyError(f"space {space.slug} holds nothing to take a snapshot of; fill it first")
+    count = pc.count_distinct(pa.chunked_array(documents), mode="all").as_py()
+    return _Members(as_of=as_of, documents=count, chunks=chunks, sha256=digest.hexdigest())
+
+
+def keep_snapshot(session: Session, space: EmbeddingSpace, snapshot: Snapshot) -> Snapshot:
+    """Write a snapshot and its chunks, in one transaction; raises as `take_snapshot`."""
+    if snapshot.snapshot_id in {one.snapshot_id for one in drift_windows.list_snapshots(session)}:
+        return snapshot  # the answer to an earlier commit was lost
+    if not drift_windows.insert_snapshot(session, snapshot):
+        raise ConfigurationError(f"space {space.slug} has a snapshot {snapshot.name} by now. Take another name.")
+    written = drift_windows.insert_snapshot_chunks(session, snapshot)
+    if written != snapshot.chunk_count:
+        # What was written goes with the transaction.
+        raise NotReadyError(
+            f"space {space.slug} had {snapshot.chunk_count} chunks when they were counted, and {written} when they "
+            "were kept: another run writes to it. Take the snapshot again."
+        )
     return snapshot

@@ -4,7 +4,7 @@ The vectors of all windows are read in one session and put aside, so that nobody
 compared, and so that they can be looked at more than once without being in memory.
 """
 
-import tempfile
+import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,13 +16,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from holocron_assets.errors import ConfigurationError, VectorError
+from holocron_assets.drift.content.windows import MIN_DOCUMENTS
+from holocron_assets.errors import ConfigurationError
 from holocron_assets.ports import Session, Store
 from holocron_assets.records import EmbeddingSpace
+from holocron_assets.stages.vector_files import working_folder, write_vectors
 from holocron_assets.tables import drift_windows
 from holocron_assets.tables.drift_windows import EARLIEST, LATEST, Snapshot
 from holocron_assets.transactions import read
-from holocron_assets.vectors import rows_of
 
 _KEYS = pa.schema(
     {
@@ -31,15 +32,14 @@ _KEYS = pa.schema(
         **dict.fromkeys(("language", "origin"), pa.large_string()),
     }
 )
-#: What is looked up in is made ready each time.
-_PLACED_AT_ONCE = 65_536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
     """Which chunks: what a snapshot holds, or what was current `as_of` of texts fetched from `since` to `until`.
 
-    `without` leaves out what a snapshot holds.
+    Of either, only what had a vector by then.
+    `besides` names the snapshot in the window before, which this one is compared with: see `listed`.
     """
 
     label: str
@@ -47,17 +47,42 @@ class Window:
     snapshot: Snapshot | None = None
     since: datetime = EARLIEST
     until: datetime = LATEST
-    without: Snapshot | None = None
+    besides: Snapshot | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Members:
-    """The chunks of a window by chunk id: a table of keys, and each one's vector in `file`, one after the other."""
+class Listed:
+    """The chunks of a window by chunk id, as a table of keys.
+
+    `found` is how many chunks there were before documents were put on one side each, and `drawn` how many documents
+    were put there by lot.
+    """
 
     window: Window
     keys: pa.Table
+    found: int
+    drawn: int = 0
+
+    @property
+    def documents(self) -> NDArray[np.int32]:
+        """The number of each chunk's document within the window, from 0; shape (chunks,)."""
+        return codes_of(self.keys.column("source_id"))[0]
+
+    @property
+    def document_count(self) -> int:
+        return int(self.documents.max(initial=-1)) + 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Members(Listed):
+    """The same with the vector of each, one after the other in `file`.
+
+    `lost` is how many chunks are left out, whose vectors were gone when they were read.
+    """
+
     file: Path
     dimensions: int
+    lost: int
 
     @property
     def vectors(self) -> NDArray[np.float32]:
@@ -68,18 +93,14 @@ class Members:
     def blocks(self, rows: int) -> Iterator[NDArray[np.float32]]:
         """All vectors in their order, so many at once; none of them stays in memory, as what is mapped may."""
         with self.file.open("rb") as source:
-            while content := source.read(4 * self.dimensions * rows):
+            for first in range(0, self.keys.num_rows, rows):
+                content = source.read(4 * self.dimensions * min(rows, self.keys.num_rows - first))
                 yield np.frombuffer(content, np.float32).reshape(-1, self.dimensions)
-
-    @property
-    def documents(self) -> NDArray[np.int32]:
-        """The number of each chunk's document within the window, from 0; shape (chunks,)."""
-        return codes_of(self.keys.column("source_id"))[0]
 
 
 def by_time(session: Session, space: EmbeddingSpace, days: int, as_of: datetime) -> tuple[Window, Window]:
-    """What came in the last `days` until the newest fetch, beside everything before it."""
-    newest = drift_windows.get_newest_fetch(session, space.embedding_space_id)
+    """What came in the last `days` until the newest text, beside everything before it."""
+    newest = drift_windows.get_newest_fetch(session, space.embedding_space_id, as_of)
     split = as_of if newest is None else newest - timedelta(days=days)
     return since(split, as_of)
 
@@ -93,30 +114,63 @@ def since(split: datetime, as_of: datetime) -> tuple[Window, Window]:
     )
 
 
+def find_snapshot(session: Session, space: EmbeddingSpace, name: str) -> Snapshot | None:
+    """The snapshot of a space that has this name, in capitals or small letters."""
+    return next((one for one in _snapshots(session, space) if one.name.casefold() == name.casefold()), None)
+
+
 def since_snapshot(session: Session, space: EmbeddingSpace, name: str, as_of: datetime) -> tuple[Window, Window]:
     """What a snapshot holds, and what came since; raises `ConfigurationError` for a name that the space has not."""
-    of_space = [
-        one for one in drift_windows.list_snapshots(session) if one.embedding_space_id == space.embedding_space_id
+    one = find_snapshot(session, space, name)
+    if one is None:
+        known = ", ".join(one.name for one in _snapshots(session, space))
+        raise ConfigurationError(
+            f"space {space.slug} has no snapshot {name!r}; there are: "
+            f"{known or 'none yet; `holocron drift snapshot NAME` takes one'}"
+        )
+    return (
+        Window(label=f"snapshot {one.name}", as_of=as_of, snapshot=one),
+        Window(label=f"not in snapshot {one.name}", as_of=as_of, besides=one),
+    )
+
+
+def _snapshots(session: Session, space: EmbeddingSpace) -> list[Snapshot]:
+    known = drift_windows.list_snapshots(session)
+    return [one for one in known if one.embedding_space_id == space.embedding_space_id]
+
+
+def listed(session: Session, space: EmbeddingSpace, windows: Sequence[Window]) -> list[Listed]:
+    """The chunks of each window that have a vector.
+
+    Beside a snapshot, a document is on one side with all its chunks: on the current one if any chunk of it is not in
+    the snapshot. Where that leaves too few documents to the reference, half of those that are in both go back, with
+    what they were: which ones is drawn by a hash, so that neither side is of other texts than the other.
+    """
+    found = [pa.Table.from_batches(_chunks(session, space, window), _KEYS).combine_chunks() for window in windows]
+    keys, drawn = _apart(*found) if windows[-1].besides else (found, 0)
+    return [
+        Listed(window=window, keys=apart, found=whole.num_rows, drawn=drawn)
+        for window, apart, whole in zip(windows, keys, found, strict=True)
     ]
-    for one in of_space:
-        if one.name == name:
-            return (
-                Window(label=f"snapshot {name}", as_of=as_of, snapshot=one),
-                Window(label=f"not in snapshot {name}", as_of=as_of, without=one),
-            )
-    known = ", ".join(one.name for one in of_space) or "none yet; `holocron drift snapshot NAME` takes one"
-    raise ConfigurationError(f"space {space.slug} has no snapshot {name!r}; there are: {known}")
+
+
+@contextmanager
+def filled(store: Store, space: EmbeddingSpace, chosen: Sequence[Listed], folder: Path) -> Iterator[list[Members]]:
+    """The same chunks with their vectors; the files with them go when this ends.
+
+    Chunks of which the vector is gone by now are left out: between two sessions, or on a server between two queries of
+    one, others may take vectors away.
+    Raises `VectorError` that names the first chunk whose vector has not the space's dimensions, or is not finite.
+    """
+    with working_folder(folder) as temporary:
+        yield read(store, _fill, space, chosen, temporary)
 
 
 @contextmanager
 def gathered(store: Store, space: EmbeddingSpace, windows: Sequence[Window], folder: Path) -> Iterator[list[Members]]:
-    """The members of each window, read at one moment; the files with their vectors go when this ends.
-
-    Raises `VectorError` that names the first chunk whose vector has not the space's dimensions, or is not finite.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="vectors-", dir=folder) as temporary:
-        yield read(store, _read_all, space, windows, Path(temporary))
+    """The members of each window; see `listed` and `filled`."""
+    with filled(store, space, read(store, listed, space, windows), folder) as members:
+        yield members
 
 
 def codes_of(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], list[str]]:
@@ -125,27 +179,29 @@ def codes_of(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], list[str]]:
     return np.asarray(encoded.indices).astype(np.int32), encoded.dictionary.to_pylist()
 
 
-def _read_all(session: Session, space: EmbeddingSpace, windows: Sequence[Window], folder: Path) -> list[Members]:
-    members = []
-    for number, window in enumerate(windows):
-        keys = pa.Table.from_batches(_chunks(session, space, window), _KEYS).combine_chunks()
-        file = folder / f"{number}.float32"
-        members.append(Members(window=window, keys=keys, file=file, dimensions=space.dimensions))
-    targets = [_target(one) for one in members]
-    waiting: list[pa.RecordBatch] = []
-    for batch in drift_windows.list_space_vectors(session, space.embedding_space_id):
-        waiting.append(batch)
-        if sum(one.num_rows for one in waiting) >= _PLACED_AT_ONCE:
-            _place(members, targets, pa.Table.from_batches(waiting), space)
-            waiting.clear()
-    if waiting:
-        _place(members, targets, pa.Table.from_batches(waiting), space)
-    return members
+def _fill(session: Session, space: EmbeddingSpace, chosen: Sequence[Listed], folder: Path) -> list[Members]:
+    files = [folder / f"{number}.float32" for number in range(len(chosen))]
+    as_of = max(one.window.as_of for one in chosen)
+    snapshot = next((one.window.snapshot.snapshot_id for one in chosen if one.window.snapshot), None)
+    batches = drift_windows.list_space_vectors(session, space.embedding_space_id, as_of, snapshot)
+    has_vector = write_vectors(space, batches, [one.keys for one in chosen], files)
+    return [
+        Members(
+            window=one.window,
+            keys=one.keys if has.all() else one.keys.filter(pa.array(has)).combine_chunks(),
+            found=one.found,
+            drawn=one.drawn,
+            file=file,
+            dimensions=space.dimensions,
+            lost=int(np.count_nonzero(~has)),
+        )
+        for one, file, has in zip(chosen, files, has_vector, strict=True)
+    ]
 
 
 def _chunks(session: Session, space: EmbeddingSpace, window: Window) -> list[pa.RecordBatch]:
     if window.snapshot is not None:
-        batches = drift_windows.list_snapshot_window(session, window.snapshot)
+        batches = drift_windows.list_snapshot_window(session, window.snapshot, window.as_of)
     else:
         batches = drift_windows.list_window_chunks(
             session,
@@ -153,51 +209,27 @@ def _chunks(session: Session, space: EmbeddingSpace, window: Window) -> list[pa.
             window.as_of,
             since=window.since,
             until=window.until,
-            without=window.without.snapshot_id if window.without else None,
         )
     return [batch.cast(_KEYS) for batch in batches]
 
 
-def _target(members: Members) -> NDArray[np.float32]:
-    """Where vectors are written to, of shape (chunks, dimensions)."""
-    shape = (members.keys.num_rows, members.dimensions)
-    members.file.touch()
-    return np.memmap(members.file, np.float32, "w+", shape=shape) if shape[0] else np.empty(shape, np.float32)
+def _apart(reference: pa.Table, current: pa.Table) -> tuple[list[pa.Table], int]:
+    """The keys of a snapshot and of what is current with each document on one side, and how many were drawn."""
+    sources = [pc.fill_null(one.column("source_id"), "").combine_chunks() for one in (reference, current)]
+    changed = pc.unique(sources[1].filter(pc.invert(_held(current, reference))))
+    kept = sources[0].filter(pc.invert(pc.is_in(sources[0], changed)))
+    drawn: list[str] = []
+    if pc.count_distinct(kept).as_py() < MIN_DOCUMENTS:
+        both = pc.unique(changed.filter(pc.is_in(changed, sources[0]))).to_pylist()
+        drawn = sorted(both, key=lambda one: hashlib.sha256(one.encode()).digest())
+    back = pa.array(drawn[: len(drawn) // 2], pa.large_string())
+    of_current = pc.and_(pc.is_in(sources[1], changed), pc.invert(pc.is_in(sources[1], back)))
+    of_reference = pc.or_(pc.invert(pc.is_in(sources[0], changed)), pc.is_in(sources[0], back))
+    return [reference.filter(of_reference).combine_chunks(), current.filter(of_current).combine_chunks()], len(drawn)
 
 
-def _place(
-    members: Sequence[Members], targets: Sequence[NDArray[np.float32]], found: pa.Table, space: EmbeddingSpace
-) -> None:
-    """Write vectors to where their chunks are, in those windows that hold them with this content."""
-    ids, contents = (
-        found.column(name).cast(pa.large_string()).combine_chunks() for name in ("chunk_id", "content_sha256")
-    )
-    for one, target in zip(members, targets, strict=True):
-        known = one.keys.column("chunk_id").combine_chunks()
-        places = pc.index_in(ids, value_set=known)
-        rows = np.flatnonzero(np.asarray(pc.is_valid(places)))
-        at = np.asarray(pc.drop_null(places)).astype(np.int64)
-        wanted = one.keys.column("content_sha256").take(pa.array(at))
-        same = np.asarray(pc.equal(wanted.combine_chunks(), contents.take(pa.array(rows)))).astype(bool)
-        if same.any():
-            target[at[same]] = _usable(found.take(pa.array(rows[same])).combine_chunks(), space)
-
-
-def _usable(found: pa.Table, space: EmbeddingSpace) -> NDArray[np.float32]:
-    vectors, ids = found.column("vector").combine_chunks(), found.column("chunk_id")
-    lengths = pc.fill_null(pc.list_value_length(vectors), 0)
-    wrong = np.flatnonzero(np.asarray(lengths) != space.dimensions)
-    if wrong.size:
-        raise VectorError(
-            f"space {space.slug}: the vector of chunk {ids[int(wrong[0])].as_py()} has "
-            f"{lengths[int(wrong[0])].as_py()} dimensions instead of {space.dimensions}. `holocron verify --repair` "
-            "takes it out."
-        )
-    usable = rows_of(vectors, space.dimensions)
-    broken = np.flatnonzero(~np.isfinite(usable).all(axis=1))
-    if broken.size:
-        raise VectorError(
-            f"space {space.slug}: the vector of chunk {ids[int(broken[0])].as_py()} is not finite. "
-            "`holocron verify --repair` takes it out."
-        )
-    return usable
+def _held(current: pa.Table, reference: pa.Table) -> pa.Array:
+    """Whether the reference has a chunk with the same content."""
+    places = pc.index_in(current.column("chunk_id"), value_set=reference.column("chunk_id").combine_chunks())
+    contents = reference.column("content_sha256").take(places)
+    return pc.fill_null(pc.equal(contents, current.column("content_sha256")), False).combine_chunks()

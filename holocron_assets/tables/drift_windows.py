@@ -37,12 +37,10 @@ def list_window_chunks(
     *,
     since: datetime = EARLIEST,
     until: datetime = LATEST,
-    without: uuid.UUID | None = None,
 ) -> Iterator[pa.RecordBatch]:
-    """What was current `as_of` and has a vector, of texts fetched from `since` on and before `until`, by chunk id.
+    """What was current `as_of` and had a vector, of texts fetched from `since` on and before `until`, by chunk id.
 
-    `without` leaves out what a snapshot holds. Columns: chunk_id, content_sha256, source_id, byte_count, language and
-    origin (source system and name).
+    Columns: chunk_id, content_sha256, source_id, byte_count, language and origin (source system and name).
     """
     return session.stream(
         "list_window_chunks",
@@ -50,27 +48,38 @@ def list_window_chunks(
         as_of=as_of,
         since=since,
         until=until,
-        snapshot_id=without or _NO_SNAPSHOT,
     )
 
 
-def list_snapshot_window(session: Session, snapshot: Snapshot) -> Iterator[pa.RecordBatch]:
-    """The same columns of what a snapshot holds, as far as the store still has the vectors."""
+def list_snapshot_window(session: Session, snapshot: Snapshot, as_of: datetime) -> Iterator[pa.RecordBatch]:
+    """The same columns of what a snapshot holds, as far as the store still has vectors that were there `as_of`."""
     return session.stream(
         "list_snapshot_window",
         snapshot_id=snapshot.snapshot_id,
         embedding_space_id=snapshot.embedding_space_id,
+        as_of=as_of,
     )
 
 
-def list_space_vectors(session: Session, space_id: uuid.UUID) -> Iterator[pa.RecordBatch]:
-    """chunk_id, content_sha256 and vector of all that a space holds, history too, in no order."""
-    return session.stream("list_space_vectors", embedding_space_id=space_id)
+def count_vanished_documents(session: Session, snapshot_id: uuid.UUID, as_of: datetime) -> int:
+    """How many documents of a snapshot had no current chunk any more `as_of`, with a vector or without."""
+    count: int = session.rows("count_vanished_documents", snapshot_id=snapshot_id, as_of=as_of)[0]["n"]
+    return count
 
 
-def get_newest_fetch(session: Session, space_id: uuid.UUID) -> datetime | None:
-    """When the newest record was fetched that a source in the space stands on; None where there is none."""
-    found: datetime | None = session.rows("get_newest_fetch", embedding_space_id=space_id)[0]["fetched_at_utc"]
+def list_space_vectors(
+    session: Session, space_id: uuid.UUID, as_of: datetime, snapshot_id: uuid.UUID | None = None
+) -> Iterator[pa.RecordBatch]:
+    """chunk_id, content_sha256 and vector of what a space held `as_of` and of what a snapshot holds, in no order."""
+    return session.stream(
+        "list_space_vectors", embedding_space_id=space_id, as_of=as_of, snapshot_id=snapshot_id or _NO_SNAPSHOT
+    )
+
+
+def get_newest_fetch(session: Session, space_id: uuid.UUID, as_of: datetime) -> datetime | None:
+    """When the newest text was fetched first that was current in the space `as_of`; None where there is none."""
+    rows = session.rows("get_newest_fetch", embedding_space_id=space_id, as_of=as_of)
+    found: datetime | None = rows[0]["fetched_at_utc"]
     return found
 
 
@@ -80,21 +89,18 @@ def list_chunk_titles(session: Session, chunk_ids: Sequence[str]) -> dict[str, s
     return {row["chunk_id"]: row["title"] for row in rows}
 
 
-def insert_snapshot_chunks(session: Session, snapshot_id: uuid.UUID, space_id: uuid.UUID) -> int:
-    """Let a snapshot hold what the space holds now; returns how many chunks."""
-    return session.execute("insert_snapshot_chunks", snapshot_id=snapshot_id, embedding_space_id=space_id)
-
-
-def list_snapshot_chunks(session: Session, snapshot_id: uuid.UUID) -> Iterator[pa.RecordBatch]:
-    """chunk_id, content_sha256, source_id and is_retired of what a snapshot holds, by chunk id.
-
-    Retired is also a chunk that has another content by now.
-    """
-    return session.stream("list_snapshot_chunks", snapshot_id=snapshot_id)
+def insert_snapshot_chunks(session: Session, snapshot: Snapshot) -> int:
+    """Let a snapshot hold what its space held when it was made; returns how many chunks."""
+    return session.execute(
+        "insert_snapshot_chunks",
+        snapshot_id=snapshot.snapshot_id,
+        embedding_space_id=snapshot.embedding_space_id,
+        as_of=snapshot.created_utc,
+    )
 
 
 def insert_snapshot(session: Session, snapshot: Snapshot) -> int:
-    """Record a snapshot; returns 0 where the space has one of this name."""
+    """Record a snapshot; returns 0 where the space has one of this name, in capitals or small letters."""
     return session.execute(
         "insert_snapshot",
         snapshot_id=snapshot.snapshot_id,

@@ -1,8 +1,8 @@
 -- Windows of a space's history, and snapshots of what it held.
 
 -- name: list_window_chunks
--- What was current at a time and has a vector, of texts that were fetched in a while. Without what a snapshot holds,
--- where one is named. No vectors: to sort them would take the memory of all.
+-- What was current at a time and had a vector by then, of texts that were fetched in a while. No vectors: to sort them
+-- would take the memory of all.
 select
     v.chunk_id, v.content_sha256, v.source_id, c.byte_count,
     json_value(case when isjson(c.source_ref_json) = 1 then c.source_ref_json end, '$.language') as language,
@@ -13,16 +13,12 @@ join vector.chunk as c on c.chunk_id = v.chunk_id
 left join vector.extracted_text as x on x.source_id = v.source_id and x.text_sha256 = v.text_sha256
 left join ingest.IngestRecords as r on r.ingest_id = x.ingest_id
 where e.embedding_space_id = :embedding_space_id
+    and e.created_utc <= :as_of
     and e.vector_binary is not null
     and v.valid_from_utc <= :as_of
     and (v.valid_to_utc is null or v.valid_to_utc > :as_of)
     and coalesce(r.fetched_at_utc, v.valid_from_utc) >= :since
     and coalesce(r.fetched_at_utc, v.valid_from_utc) < :until
-    and not exists (
-        select 1
-        from vector.drift_snapshot_chunk as s
-        where s.snapshot_id = :snapshot_id and s.chunk_id = v.chunk_id and s.content_sha256 = v.content_sha256
-    )
 order by v.chunk_id;
 
 -- name: list_snapshot_window
@@ -38,25 +34,64 @@ left join vector.source_registry as g on g.source_id = c.source_id
 left join ingest.IngestRecords as r on r.ingest_id = g.ingest_id
 where s.snapshot_id = :snapshot_id
     and e.embedding_space_id = :embedding_space_id
+    and e.created_utc <= :as_of
     and e.vector_binary is not null
 order by s.chunk_id;
 
+-- name: count_vanished_documents
+-- Documents of a snapshot of which nothing was current any more at a time.
+select count(distinct c.source_id) as n
+from vector.drift_snapshot_chunk as s
+join vector.chunk as c on c.chunk_id = s.chunk_id
+where s.snapshot_id = :snapshot_id
+    and not exists (
+        select 1
+        from vector.chunk_version as v
+        where v.source_id = c.source_id
+            and v.valid_from_utc <= :as_of
+            and (v.valid_to_utc is null or v.valid_to_utc > :as_of)
+    );
+
 -- name: list_space_vectors
--- Of contents that are history too, in no order.
+-- Of contents that were current at a time or that a snapshot holds, in no order.
 select e.chunk_id, e.input_content_sha256 as content_sha256, e.vector_binary as vector
 from vector.embedding as e
-where e.embedding_space_id = :embedding_space_id and e.vector_binary is not null;
+where e.embedding_space_id = :embedding_space_id
+    and e.created_utc <= :as_of
+    and e.vector_binary is not null
+    and (
+        exists (
+            select 1
+            from vector.chunk_version as v
+            where v.chunk_id = e.chunk_id
+                and v.content_sha256 = e.input_content_sha256
+                and v.valid_from_utc <= :as_of
+                and (v.valid_to_utc is null or v.valid_to_utc > :as_of)
+        )
+        or exists (
+            select 1
+            from vector.drift_snapshot_chunk as s
+            where s.snapshot_id = :snapshot_id
+                and s.chunk_id = e.chunk_id
+                and s.content_sha256 = e.input_content_sha256
+        )
+    );
 
 -- name: get_newest_fetch
--- Of the texts that current chunks of a space were cut from.
+-- Of the records that the current texts of a space came with first: one that is fetched again unchanged is not new.
 select max(r.fetched_at_utc) as fetched_at_utc
-from vector.source_registry as g
-join ingest.IngestRecords as r on r.ingest_id = g.ingest_id
+from vector.extracted_text as x
+join ingest.IngestRecords as r on r.ingest_id = x.ingest_id
 where exists (
     select 1
-    from vector.chunk as c
-    join vector.embedding as e on e.chunk_id = c.chunk_id and e.input_content_sha256 = c.content_sha256
-    where c.source_id = g.source_id and c.retired_utc is null and e.embedding_space_id = :embedding_space_id
+    from vector.chunk_version as v
+    join vector.embedding as e on e.chunk_id = v.chunk_id and e.input_content_sha256 = v.content_sha256
+    where v.source_id = x.source_id
+        and v.text_sha256 = x.text_sha256
+        and v.valid_from_utc <= :as_of
+        and (v.valid_to_utc is null or v.valid_to_utc > :as_of)
+        and e.embedding_space_id = :embedding_space_id
+        and e.created_utc <= :as_of
 );
 
 -- name: list_chunk_titles
@@ -69,23 +104,16 @@ where c.chunk_id in (
 );
 
 -- name: insert_snapshot_chunks
+-- What `list_window_chunks` lists of all times.
 insert into vector.drift_snapshot_chunk (snapshot_id, chunk_id, content_sha256)
-select :snapshot_id, c.chunk_id, c.content_sha256
-from vector.chunk as c
-join vector.embedding as e on e.chunk_id = c.chunk_id and e.input_content_sha256 = c.content_sha256
-where e.embedding_space_id = :embedding_space_id and c.retired_utc is null;
-
--- name: list_snapshot_chunks
-select
-    s.chunk_id, s.content_sha256, c.source_id,
-    case
-        when c.retired_utc is not null or c.content_sha256 <> s.content_sha256 then cast(1 as bit)
-        else cast(0 as bit)
-    end as is_retired
-from vector.drift_snapshot_chunk as s
-join vector.chunk as c on c.chunk_id = s.chunk_id
-where s.snapshot_id = :snapshot_id
-order by s.chunk_id;
+select :snapshot_id, v.chunk_id, v.content_sha256
+from vector.chunk_version as v
+join vector.embedding as e on e.chunk_id = v.chunk_id and e.input_content_sha256 = v.content_sha256
+where e.embedding_space_id = :embedding_space_id
+    and e.created_utc <= :as_of
+    and e.vector_binary is not null
+    and v.valid_from_utc <= :as_of
+    and (v.valid_to_utc is null or v.valid_to_utc > :as_of);
 
 -- name: insert_snapshot
 insert into vector.drift_snapshot (
@@ -93,7 +121,7 @@ insert into vector.drift_snapshot (
 )
 select :snapshot_id, :embedding_space_id, :name, :document_count, :chunk_count, :membership_sha256, :now
 where not exists (
-    select 1 from vector.drift_snapshot where embedding_space_id = :embedding_space_id and name = :name
+    select 1 from vector.drift_snapshot where embedding_space_id = :embedding_space_id and lower(name) = lower(:name)
 );
 
 -- name: list_snapshots

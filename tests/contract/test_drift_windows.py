@@ -1,11 +1,17 @@
 """Windows and snapshots as every store reads them."""
 
 import hashlib
-from datetime import timedelta
+import platform
+import subprocess
+import sys
+import uuid
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 
 from holocron_assets.clock import utc_now
@@ -14,10 +20,11 @@ from holocron_assets.composition import InstalledProviders
 from holocron_assets.errors import ConfigurationError, NotReadyError
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.registry import list_states
-from holocron_assets.stages.snapshots import take_snapshot
-from holocron_assets.stages.windows import Window, by_time, codes_of, gathered, since, since_snapshot
+from holocron_assets.stages.snapshots import keep_snapshot, take_snapshot
+from holocron_assets.stages.vector_files import working_folder
+from holocron_assets.stages.windows import Window, by_time, codes_of, filled, gathered, listed, since, since_snapshot
 from holocron_assets.tables import drift_windows
-from holocron_assets.transactions import read
+from holocron_assets.transactions import read, write
 from resources.stores import open_store
 from tests.conftest import Templates
 from tests.world import ORIGIN, START, World, json_row, page_row, prose
@@ -68,6 +75,22 @@ def test_windows_are_of_the_time_of_fetching(world: World, space: EmbeddingSpace
     ]
 
 
+def test_what_is_fetched_again_unchanged_is_not_new(world: World, space: EmbeddingSpace, tmp_path: Path) -> None:
+    """A crawler that finds every page as it was moves no window; days are counted back from the newest text."""
+    before = utc_now()
+    world.add(*(row | {"fetched_at_utc": (START + timedelta(days=60)).isoformat()} for row in pages()))
+    world.run()
+
+    assert documents(world, space, read(world.store, by_time, space, 7, utc_now()), tmp_path) == [
+        {"1", "2", "3"},
+        {"4", "5"},
+    ]
+    world.add(page_row("Page 6", 6, prose("last", 2500), fetched_at=START + timedelta(days=90)))
+    world.run()
+    assert documents(world, space, read(world.store, by_time, space, 7, utc_now()), tmp_path)[1] == {"6"}
+    assert documents(world, space, read(world.store, by_time, space, 7, before), tmp_path)[1] == {"4", "5"}
+
+
 def test_members_come_by_chunk_id_with_their_vectors(world: World, space: EmbeddingSpace, tmp_path: Path) -> None:
     """Keys are in the order of chunk ids, each vector is that of its chunk, and the files go afterwards."""
     with gathered(world.store, space, read(world.store, by_time, space, 7, utc_now()), tmp_path / "vectors") as (
@@ -84,6 +107,66 @@ def test_members_come_by_chunk_id_with_their_vectors(world: World, space: Embedd
         assert not numbers.any()
 
     assert list((tmp_path / "vectors").iterdir()) == []
+
+
+def test_a_vector_that_goes_meanwhile_takes_its_chunk_along(
+    world: World, space: EmbeddingSpace, tmp_path: Path
+) -> None:
+    """What was listed and has no vector when it is read is left out, and counted; nobody sees a vector of zeros."""
+    windows = read(world.store, by_time, space, 7, utc_now())
+    chosen = read(world.store, listed, space, windows)
+    ids = chosen[0].keys.column("chunk_id").to_pylist()
+    with filled(world.store, space, chosen, tmp_path) as (members, _):
+        before = members.vectors.copy()
+        assert members.lost == 0
+    for chunk_id in (ids[0], ids[2]):
+        world.rows(f"delete from vector.embedding where chunk_id = '{chunk_id}'")
+
+    with filled(world.store, space, chosen, tmp_path) as (members, _):
+        left = [row for row in range(len(ids)) if row not in {0, 2}]
+        assert members.lost == 2
+        assert members.keys.column("chunk_id").to_pylist() == [ids[row] for row in left]
+        np.testing.assert_array_equal(members.vectors, before[left])
+        np.testing.assert_array_equal(np.concatenate(list(members.blocks(2))), before[left])
+
+
+def test_vectors_of_history_are_read_where_they_are_wanted(world: World, space: EmbeddingSpace) -> None:
+    """What was retired is read for the time before, and for the snapshot that holds it, and for nobody else."""
+    snapshot, then = take_snapshot(world.store, space, "january"), utc_now()
+    world.add(page_row("Page 1", 1, prose("edited", 2500), revision=2, fetched_at=world.next_day()))
+    world.run()
+    current = len(world.current_chunks())
+    ((stored,),) = world.rows("select count(*) from vector.embedding")
+
+    def read_vectors(as_of: datetime, *snapshots: uuid.UUID) -> int:
+        with world.store.session(write=False) as session:
+            batches = drift_windows.list_space_vectors(session, space.embedding_space_id, as_of, *snapshots)
+            return sum(one.num_rows for one in batches)
+
+    assert current < stored
+    assert read_vectors(utc_now()) == current
+    assert read_vectors(then) == snapshot.chunk_count
+    assert read_vectors(utc_now(), snapshot.snapshot_id) == stored
+
+
+def test_what_a_killed_process_left_is_swept(tmp_path: Path) -> None:
+    """Vectors that were put aside by a process that is gone are removed, those of one that lives stay."""
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], text=True)
+    owner = f"{platform.node()}.{child.pid}.{int(psutil.Process(child.pid).create_time())}"
+    theirs, elsewhere = tmp_path / f"vectors-{owner}.abc", tmp_path / "vectors-another.host.1.1.abc"
+    for left in (theirs, elsewhere):
+        left.mkdir()
+        (left / "0.float32").write_bytes(b"1234")
+    with working_folder(tmp_path) as first, working_folder(tmp_path) as second:
+        assert first.exists()
+        assert second.exists()
+        assert theirs.exists()
+    child.kill()
+    child.wait()
+
+    with working_folder(tmp_path) as own:
+        assert sorted(tmp_path.iterdir()) == sorted([own, elsewhere])
+    assert list(tmp_path.iterdir()) == [elsewhere]
 
 
 def test_a_window_of_the_past_is_as_it_was(world: World, space: EmbeddingSpace, tmp_path: Path) -> None:
@@ -121,17 +204,55 @@ def test_a_snapshot_holds_what_there_was(world: World, space: EmbeddingSpace, tm
     world.run()
 
     windows = read(world.store, since_snapshot, space, "january", utc_now())
-    assert documents(world, space, windows, tmp_path) == [{"1", "2", "3", "4", "5"}, {"1", "6"}]
+    assert documents(world, space, windows, tmp_path) == [{"2", "3", "4", "5"}, {"1", "6"}]
     assert read(world.store, drift_windows.list_snapshots) == [snapshot]
-    retired = retirements(world, snapshot)
-    assert 0 < sum(retired) < len(retired)
+    ((members,),) = world.rows("select count(*) from vector.drift_snapshot_chunk")
+    assert members == snapshot.chunk_count
 
 
-def retirements(world: World, snapshot: drift_windows.Snapshot) -> list[bool]:
-    """Whether the chunks of a snapshot are retired by now."""
-    with world.store.session(write=False) as session:
-        batches = drift_windows.list_snapshot_chunks(session, snapshot.snapshot_id)
-        return [bool(one) for batch in batches for one in batch.column("is_retired").to_pylist()]
+def test_a_document_stands_on_one_side_of_a_snapshot(world: World, space: EmbeddingSpace, tmp_path: Path) -> None:
+    """One changed sentence brings a page to the current side whole, and takes it from the reference."""
+    take_snapshot(world.store, space, "january")
+    changed = prose("topic 1", 2500)[:-20] + "something else."
+    world.add(page_row("Page 1", 1, changed, revision=2, fetched_at=world.next_day()))
+    world.run()
+
+    windows = read(world.store, since_snapshot, space, "january", utc_now())
+
+    assert documents(world, space, windows, tmp_path) == [{"2", "3", "4", "5"}, {"1"}]
+    of_page = world.rows("select count(*) from vector.chunk where source_id like '%/1' and retired_utc is null")
+    with gathered(world.store, space, windows, tmp_path) as (_, current):
+        assert [(current.keys.num_rows,)] == of_page
+        assert current.keys.num_rows > 1
+
+
+def test_vanished_documents_are_counted_as_of_a_time(world: World, space: EmbeddingSpace) -> None:
+    """A document without text is gone from then on; one that was edited, or lacks its vector, is not."""
+    snapshot = take_snapshot(world.store, space, "january")
+    before = utc_now()
+    world.add(page_row("Page 1", 1, prose("edited", 2500), revision=2, fetched_at=world.next_day()))
+    world.add(page_row("Page 5", 5, "", revision=2, fetched_at=START + timedelta(days=20)))
+    world.extract()
+    world.chunk(allow_mass_change=True)
+
+    for as_of, count in ((before, 0), (utc_now(), 1)):
+        gone = read(world.store, drift_windows.count_vanished_documents, snapshot.snapshot_id, as_of)
+        assert gone == count
+
+
+def test_a_snapshot_of_what_changed_meanwhile_is_not_kept(world: World, space: EmbeddingSpace) -> None:
+    """Where the store holds other than was digested, nothing is kept, and the name stays free."""
+    taken = take_snapshot(world.store, space, "january")
+    wrong = replace(taken, snapshot_id=uuid.uuid4(), name="february", chunk_count=taken.chunk_count + 1)
+
+    with pytest.raises(NotReadyError, match="another run writes to it"):
+        write(world.store, keep_snapshot, space, wrong)
+    assert read(world.store, drift_windows.list_snapshots) == [taken]
+    assert world.rows("select count(*) from vector.drift_snapshot_chunk") == [(taken.chunk_count,)]
+    assert write(world.store, keep_snapshot, space, taken) == taken
+    with pytest.raises(ConfigurationError, match="has a snapshot JANUARY by now"):
+        write(world.store, keep_snapshot, space, replace(taken, snapshot_id=uuid.uuid4(), name="JANUARY"))
+    assert world.rows("select count(*) from vector.drift_snapshot_chunk") == [(taken.chunk_count,)]
 
 
 def test_a_name_means_one_snapshot(world: World, space: EmbeddingSpace) -> None:
@@ -145,6 +266,21 @@ def test_a_name_means_one_snapshot(world: World, space: EmbeddingSpace) -> None:
     with pytest.raises(ConfigurationError, match="there are: january"):
         read(world.store, since_snapshot, space, "february", utc_now())
     assert len(read(world.store, drift_windows.list_snapshots)) == 1
+
+
+def test_capitals_make_no_other_name(world: World, space: EmbeddingSpace) -> None:
+    """Stores that tell capitals from small letters and stores that do not refuse the same names, and leave nothing."""
+    taken = take_snapshot(world.store, space, "January")
+    members = "select count(*) from vector.drift_snapshot_chunk"
+    before = world.rows(members)
+
+    with pytest.raises(ConfigurationError, match="has a snapshot January of"):
+        take_snapshot(world.store, space, "jaNUary")
+    other = replace(taken, snapshot_id=uuid.uuid4(), name="JANUARY")
+    assert write(world.store, drift_windows.insert_snapshot, other) == 0
+    assert world.rows(members) == before
+    assert read(world.store, drift_windows.list_snapshots) == [taken]
+    assert read(world.store, since_snapshot, space, "january", utc_now())[0].snapshot == taken
 
 
 def test_an_empty_space_has_no_snapshot(world: World, space: EmbeddingSpace) -> None:

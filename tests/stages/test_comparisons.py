@@ -2,10 +2,13 @@
 
 import json
 import re
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
+import numpy as np
 import pytest
 
+from holocron_assets.clock import utc_now
 from holocron_assets.comparisons import keeping
 from holocron_assets.comparisons.anchor_sets import anchor_sets
 from holocron_assets.comparisons.content import Choice, compare_content
@@ -111,11 +114,12 @@ def test_a_page_tells_the_whole_report(world: World, space: EmbeddingSpace) -> N
 
 
 def test_too_few_documents_are_told(world: World, space: EmbeddingSpace) -> None:
-    """A window with too few documents is refused with how many are needed, and the run says why."""
+    """A window with too few documents is refused with how many are needed, and is no failed run."""
     with pytest.raises(NotReadyError, match="the current window has 0 documents, and at least 20 are needed"):
         content(world, space, Choice(since=LATER + timedelta(days=1)))
 
     assert world.rows("select count(*) from vector.drift_report") == [(0,)]
+    assert world.rows("select count(*) from vector.job where job_type = 'DRIFT_TEST'") == [(0,)]
 
 
 def test_a_snapshot_of_now_has_nothing_to_differ_from(world: World, space: EmbeddingSpace) -> None:
@@ -126,6 +130,12 @@ def test_a_snapshot_of_now_has_nothing_to_differ_from(world: World, space: Embed
     assert report.verdict is Verdict.OK
     assert "Nothing came" in report.judgements[0].why
 
+    world.add(json_row("the sea/0", "", fetched_at=LATER + timedelta(days=1)))
+    world.run()
+    report = content(world, space, Choice(snapshot="now"))
+    assert report.verdict is Verdict.OK
+    assert "1 of the 120 documents of snapshot now have vanished" in report.judgements[0].why
+
     world.add(*notes("a volcano", 40, fetched_at=LATER + timedelta(days=1)))
     world.add(json_row("the sea/1", "", fetched_at=LATER + timedelta(days=1)))
     world.run()
@@ -134,6 +144,117 @@ def test_a_snapshot_of_now_has_nothing_to_differ_from(world: World, space: Embed
     assert report.current.documents == 40
     assert report.parameters["vectors_missing"] == 0
     assert report.verdict is Verdict.ALERT
+
+
+def test_a_little_in_each_page_is_no_drift(world: World, space: EmbeddingSpace) -> None:
+    """Where every document was edited a little, half of them stand for what was and half for what is: no alert."""
+    take_snapshot(world.store, space, "before")
+    later = LATER + timedelta(days=1)
+    for topic in ("the sea", "sea level"):
+        for row in notes(topic, 60, fetched_at=later):
+            world.add(row | {"payload": str(row["payload"]).removesuffix(".") + "!"})
+    world.run()
+
+    report = content(world, space, Choice(snapshot="before"))
+
+    assert report.parameters["documents_drawn"] == 120
+    assert (report.reference.documents, report.current.documents) == (60, 60)
+    assert report.verdict is not Verdict.ALERT, report.judgements
+
+
+def test_another_text_in_each_page_is_drift(world: World, space: EmbeddingSpace) -> None:
+    """Where every document is about something else by now, that is an alert, although nothing of the old is left."""
+    take_snapshot(world.store, space, "before")
+    for topic in ("the sea", "sea level"):
+        for row, other in zip(notes(topic, 60), notes("a volcano", 60, fetched_at=LATER), strict=True):
+            world.add(other | {name: row[name] for name in ("resource_id", "request_uri")})
+    world.extract()
+    world.chunk(allow_mass_change=True)
+    world.embed()
+
+    assert content(world, space, Choice(snapshot="before")).verdict is Verdict.ALERT
+
+
+def test_half_of_a_corpus_that_vanished_is_an_alert(world: World, space: EmbeddingSpace) -> None:
+    """What a snapshot held and the store lost is judged, whether anything came meanwhile, a little or much."""
+    take_snapshot(world.store, space, "before")
+    later = LATER + timedelta(days=1)
+    world.add(*(json_row(f"the sea/{n}", "", fetched_at=later) for n in range(60)))
+    world.extract()
+    world.chunk(allow_mass_change=True)
+
+    for words, more in (("Nothing came", ()), ("Too little came", notes("a new sea", 5)), ("", notes("the sea 2", 40))):
+        world.add(*more)
+        world.run()
+        report = content(world, space, Choice(snapshot="before"))
+        told = report.judgements[-1]
+        assert report.verdict is told.verdict is Verdict.ALERT
+        assert told.why.startswith(words)
+        assert "60 of the 120 documents of snapshot before have vanished" in told.why
+        (figure,) = [one for one in report.metrics if one.name == "vanished"]
+        assert (figure.effect, figure.verdict) == (0.5, Verdict.ALERT)
+
+
+def test_a_report_is_made_again(world: World, space: EmbeddingSpace) -> None:
+    """As of the time that a report names, its figures come out again, whatever came, vanished or was embedded since."""
+    take_snapshot(world.store, space, "before")
+    world.add(*notes("a volcano", 40, fetched_at=LATER + timedelta(days=1)))
+    world.extract()
+    world.chunk()
+    made = [(Choice(), content(world, space))]
+    world.embed()
+    made += [(choice, content(world, space, choice)) for choice in (Choice(), Choice(snapshot="before"))]
+    world.add(*notes("a glacier", 30, fetched_at=LATER + timedelta(days=90)))
+    world.add(*(json_row(f"the sea/{n}", "", fetched_at=LATER + timedelta(days=90)) for n in range(20)))
+    world.extract()
+    world.chunk(allow_mass_change=True)
+    world.embed()
+
+    for choice, report in made:
+        then = datetime.fromisoformat(str(report.parameters["as_of"]))
+        again = content(world, space, replace(choice, as_of=then))
+        assert again.parameters["as_of"] == report.parameters["as_of"]
+        assert (again.metrics, again.reference, again.current) == (report.metrics, report.reference, report.current)
+        assert report.parameters["versions"]["numpy"] == np.__version__  # type: ignore[index]
+    with pytest.raises(ConfigurationError, match="nobody knows"):
+        content(world, space, Choice(as_of=utc_now() + timedelta(hours=1)))
+    with pytest.raises(ConfigurationError, match="nothing came since"):
+        content(world, space, Choice(snapshot="before", as_of=START))
+
+
+def test_a_snapshot_that_lost_its_vectors_does_not_speak(world: World, space: EmbeddingSpace) -> None:
+    """A tenth that is gone is told and looked at; half of it, and there is no report."""
+    take_snapshot(world.store, space, "before")
+    world.add(*notes("the sea 2", 40, fetched_at=LATER + timedelta(days=1)))
+    world.run()
+    lose = "delete from vector.embedding where chunk_id in (select chunk_id from vector.chunk where {})"
+
+    world.rows(lose.format("content like 'Note 3% on sea level%' or content like 'Note 4% on sea level%'"))
+    (told,) = [one for one in content(world, space, Choice(snapshot="before")).judgements if "vectors" in one.why]
+    assert told.verdict is Verdict.WATCH
+    assert told.why.startswith("22 of the 120 chunks of snapshot before have no vectors any more")
+
+    world.rows(lose.format("content like '%on sea level%'"))
+    world.rows(lose.format("content like 'Note 1% on the sea:%'"))
+    with pytest.raises(NotReadyError, match="71 of the 120 chunks of snapshot before have no vectors any more"):
+        content(world, space, Choice(snapshot="before"))
+
+
+def test_a_reference_that_a_space_has_not_is_told(world: World, space: EmbeddingSpace) -> None:
+    """The settings name a snapshot for all spaces: one without it is compared by time, and the report says so."""
+    named = world.settings.drift.model_copy(update={"reference": "january"})
+    settings = world.settings.model_copy(update={"drift": named})
+
+    report = compare_content(world.store, settings, space, Choice(), ORIGIN)
+
+    by_time = content(world, space)
+    assert report.metrics == by_time.metrics
+    assert report.verdict is by_time.verdict
+    assert report.parameters["reference_missing"] == "january"
+    assert "has no snapshot 'january'" in report.judgements[0].why
+    assert "reference_missing" not in by_time.parameters
+    with pytest.raises(ConfigurationError, match="has no snapshot 'january'"):
+        content(world, space, Choice(snapshot="january"))
 
 
 def test_another_topic_is_noticed_and_named(world: World, space: EmbeddingSpace) -> None:
@@ -278,6 +399,23 @@ def test_anchors_that_changed_since_registration_are_told(world: World, space: E
     assert (newest.added, newest.removed) == (1, 0)
     assert newest.is_newest
     assert sum(newest.kinds.values()) == newest.anchors == 64
+
+
+def test_a_space_of_two_models_is_not_compared(world: World, space: EmbeddingSpace) -> None:
+    """While vectors are being replaced, a space is compared neither with what it was nor with another one."""
+    other = Moving(inner=open_provider("hashing", "ngram", {"dimensions": 64}))
+    world.embed(other)
+    wide = space_of(other.describe())
+    world.rows(f"update vector.canary set completed_utc = null where embedding_space_id = '{space.embedding_space_id}'")
+
+    with pytest.raises(NotReadyError, match="its vectors are being replaced"):
+        content(world, space)
+    for pair in ((space, wide), (wide, space)):
+        with pytest.raises(NotReadyError, match="its vectors are being replaced"):
+            compare_two_spaces(around(world), *pair, ORIGIN)
+    assert world.rows(
+        "select count(*) from vector.run r join vector.job j on j.job_id = r.job_id where j.job_type = 'DRIFT_TEST'"
+    ) == [(0,)]
 
 
 def test_two_spaces_are_compared(world: World, space: EmbeddingSpace) -> None:

@@ -15,7 +15,7 @@ GO
 
 if object_id(N'vector.drift_snapshot_chunk', N'U') is null
     create table vector.drift_snapshot_chunk (
-        snapshot_id uniqueidentifier not null, -- written before its snapshot, in the same transaction
+        snapshot_id uniqueidentifier not null, -- written with its snapshot, in the same transaction
         chunk_id nvarchar(128) not null,
         content_sha256 nvarchar(64) not null,
         primary key (snapshot_id, chunk_id)

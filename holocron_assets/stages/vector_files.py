@@ -1,0 +1,113 @@
+"""Vectors put aside in files, in the order of the chunks that they are of."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from holocron_assets.errors import VectorError
+from holocron_assets.records import EmbeddingSpace
+from holocron_assets.runs import is_dead, this_process
+from holocron_assets.vectors import rows_of
+
+#: What is looked up in is made ready each time.
+_PLACED_AT_ONCE = 65_536
+_PREFIX = "vectors-"
+
+
+@contextmanager
+def working_folder(folder: Path) -> Iterator[Path]:
+    """A new folder in `folder`, which goes when this ends; those of processes that were killed go now."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for left in folder.glob(f"{_PREFIX}*.*.*.*"):
+        host, pid, created, _ = left.name.removeprefix(_PREFIX).rsplit(".", 3)
+        if is_dead(f"{host}/{pid}/{created}"):
+            shutil.rmtree(left, ignore_errors=True)  # another process may be at it too
+    owner = this_process().replace("/", ".")
+    with tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{owner}.", dir=folder) as temporary:
+        yield Path(temporary)
+
+
+def write_vectors(
+    space: EmbeddingSpace, batches: Iterator[pa.RecordBatch], keys: Sequence[pa.Table], files: Sequence[Path]
+) -> list[NDArray[np.bool_]]:
+    """Write to each file the vectors of its keys, in their order, out of batches in any order.
+
+    Batches have chunk_id, content_sha256 and vector. Returns for each file which keys had a vector, shape (keys,): it
+    holds those of no others. Raises `VectorError` as `filled` says.
+    """
+    targets = [_Target(one, file, space.dimensions) for one, file in zip(keys, files, strict=True)]
+    waiting: list[pa.RecordBatch] = []
+    for batch in batches:
+        waiting.append(batch)
+        if sum(one.num_rows for one in waiting) >= _PLACED_AT_ONCE:
+            _place(targets, pa.Table.from_batches(waiting), space)
+            waiting.clear()
+    if waiting:
+        _place(targets, pa.Table.from_batches(waiting), space)
+    for one in targets:
+        one.close_up()
+    return [one.has_vector for one in targets]
+
+
+class _Target:
+    """A file that vectors are written to, of shape (keys, dimensions), and which of them were."""
+
+    def __init__(self, keys: pa.Table, file: Path, dimensions: int) -> None:
+        shape = (keys.num_rows, dimensions)
+        file.touch()
+        self.keys = keys
+        self.vectors = np.memmap(file, np.float32, "w+", shape=shape) if shape[0] else np.empty(shape, np.float32)
+        self.has_vector = np.zeros(keys.num_rows, np.bool_)
+
+    def close_up(self) -> None:
+        """Let each vector follow the one before, where keys between them have none."""
+        if self.has_vector.all():
+            return
+        kept = np.flatnonzero(self.has_vector)
+        for first in range(0, kept.size, _PLACED_AT_ONCE):
+            some = kept[first : first + _PLACED_AT_ONCE]
+            self.vectors[first : first + some.size] = self.vectors[some]
+
+
+def _place(targets: Sequence[_Target], found: pa.Table, space: EmbeddingSpace) -> None:
+    """Write vectors to where their chunks are, in those files that want them with this content."""
+    ids, contents = (
+        found.column(name).cast(pa.large_string()).combine_chunks() for name in ("chunk_id", "content_sha256")
+    )
+    for target in targets:
+        known = target.keys.column("chunk_id").combine_chunks()
+        places = pc.index_in(ids, value_set=known)
+        rows = np.flatnonzero(np.asarray(pc.is_valid(places)))
+        at = np.asarray(pc.drop_null(places)).astype(np.int64)
+        wanted = target.keys.column("content_sha256").take(pa.array(at))
+        same = np.asarray(pc.equal(wanted.combine_chunks(), contents.take(pa.array(rows)))).astype(bool)
+        if same.any():
+            target.vectors[at[same]] = _usable(found.take(pa.array(rows[same])).combine_chunks(), space)
+            target.has_vector[at[same]] = True
+
+
+def _usable(found: pa.Table, space: EmbeddingSpace) -> NDArray[np.float32]:
+    vectors, ids = found.column("vector").combine_chunks(), found.column("chunk_id")
+    lengths = pc.fill_null(pc.list_value_length(vectors), 0)
+    wrong = np.flatnonzero(np.asarray(lengths) != space.dimensions)
+    if wrong.size:
+        raise VectorError(
+            f"space {space.slug}: the vector of chunk {ids[int(wrong[0])].as_py()} has "
+            f"{lengths[int(wrong[0])].as_py()} dimensions instead of {space.dimensions}. `holocron verify --repair` "
+            "takes it out."
+        )
+    usable = rows_of(vectors, space.dimensions)
+    broken = np.flatnonzero(~np.isfinite(usable).all(axis=1))
+    if broken.size:
+        raise VectorError(
+            f"space {space.slug}: the vector of chunk {ids[int(broken[0])].as_py()} is not finite. "
+            "`holocron verify --repair` takes it out."
+        )
+    return usable
