@@ -137,3 +137,20 @@ def test_lengths_differ_by_the_closed_forms(shift: float) -> None:
 
     assert found.ks == pytest.approx(2 * norm.cdf(shift / 2) - 1, abs=0.02)
     assert found.wasserstein == pytest.approx(shift, abs=0.04)
+
+
+def test_a_new_topic_of_a_small_window_has_a_cluster_of_its_own() -> None:
+    """A fifth of sixty documents, beside six thousand on more topics than there are clusters."""
+    windows, documents = windows_of(6000, 60)
+    topics = np.random.default_rng(10).standard_normal((151, 64))
+    random = np.random.default_rng(11)
+    topic = np.where(np.arange(6060) >= 6048, 150, random.integers(0, 150, 6060))
+    vectors = topics[topic[documents]] + 0.8 * normal(documents, random, dimensions=64)
+
+    found = measured(windows, vectors / np.linalg.norm(vectors, axis=1, keepdims=True), permutations=199)
+
+    assert found.comparisons["occupancy"].p == 0.005
+    assert found.comparisons["occupancy"].effect > max(0.03, found.comparisons["occupancy"].floor)
+    largest = found.grown[0]
+    assert largest.number >= 64
+    assert (windows.document_of_row[np.array(largest.exemplars)] >= 6048).all()

@@ -5,13 +5,13 @@ drawn by window would do the same to that of novelty, since what was fitted on i
 here knows which window a row is in.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from holocron_assets.drift.content.clustering import k_means
+from holocron_assets.drift.content.clustering import k_means, nearest_centroids
 
 Matrix = NDArray[np.float64]
 
@@ -19,6 +19,9 @@ Matrix = NDArray[np.float64]
 _BANDWIDTH_ROWS = 1000
 #: A centroid of its own for so many documents; with fewer, shares of clusters are mostly chance.
 _DOCUMENTS_A_CLUSTER = 8
+#: Which part of rows is far, into how many clusters these go at most, and rows that are looked at at once.
+_FAR, _MOST_FAR_CLUSTERS, _BLOCK_ROWS = 0.02, 8, 4096
+_DIGITS = 9
 #: Squared distances below this share of the mean squared length are those of equal vectors: float32 tells no more.
 _EQUAL = 1e-12
 
@@ -30,7 +33,8 @@ class Fit:
     `bandwidth` is the median distance of two vectors. `frequencies`, of shape (dimensions, features), are those of
     random features cos(wx), sin(wx), whose inner product is about exp(-|x - y|^2 / bandwidth^2): Rahimi and Recht,
     "Random Features for Large-Scale Kernel Machines", NIPS 2007. `centroids` are of shape (clusters, dimensions), and
-    `scale` is the mean squared length of what they were fitted on. `directions`, of shape (dimensions, 2), are the two
+    `scale` is the mean squared length of what they were fitted on. The first `usual` of them are of the whole sample,
+    the others of what is far from all of those. `directions`, of shape (dimensions, 2), are the two
     in which the sample varies most, and `explained` are their shares of all variance.
     """
 
@@ -38,6 +42,7 @@ class Fit:
     bandwidth: float
     frequencies: Matrix
     centroids: Matrix
+    usual: int
     scale: float
     directions: Matrix
     explained: tuple[float, float]
@@ -57,15 +62,42 @@ def fit(
         points, scale = np.zeros_like(points), 0.0
     bandwidth = _bandwidth(points, _EQUAL * length, random)
     directions, explained = _principal(points)
+    frequencies = random.standard_normal((centre.size, features)) * (np.sqrt(2) / bandwidth)
+    centroids = k_means(points, min(clusters, max(documents // _DOCUMENTS_A_CLUSTER, 2)), random)
     return Fit(
         centre=centre,
         bandwidth=bandwidth,
-        frequencies=random.standard_normal((centre.size, features)) * (np.sqrt(2) / bandwidth),
-        centroids=k_means(points, min(clusters, max(documents // _DOCUMENTS_A_CLUSTER, 2)), random),
+        frequencies=frequencies,
+        centroids=centroids,
+        usual=len(centroids),
         scale=scale,
         directions=directions,
         explained=explained,
     )
+
+
+def with_far_centroids(
+    fitted: Fit, vectors: NDArray[np.float32], documents: NDArray[np.integer], random: np.random.Generator
+) -> Fit:
+    """The same with a few centroids more, of those rows that are farthest from all centroids.
+
+    Vectors are of shape (rows, dimensions), `documents` of shape (rows,). What a small window has on a new topic is too
+    little of all texts to get a centroid of the sample, but it is much of what is far from them; which window a row is
+    in is not looked at.
+    """
+    blocks = np.array_split(vectors, max(len(vectors) // _BLOCK_ROWS, 1))
+    distances = np.concatenate(
+        [nearest_centroids(block - fitted.centre, fitted.centroids, fitted.scale)[1] for block in blocks]
+    )
+    # Rounding is in no position to say which of two equal texts is farther.
+    rounded = np.round(distances / (fitted.scale or 1.0), _DIGITS)
+    far = np.argsort(-rounded, kind="stable")[: int(len(vectors) * _FAR)]
+    far = far[rounded[far] > 0]
+    clusters = min(np.unique(documents[far]).size // _DOCUMENTS_A_CLUSTER, _MOST_FAR_CLUSTERS)
+    if not clusters:
+        return fitted
+    centroids = k_means(vectors[far].astype(np.float64) - fitted.centre, clusters, random)
+    return replace(fitted, centroids=np.concatenate([fitted.centroids, centroids]))
 
 
 def _bandwidth(points: Matrix, least: float, random: np.random.Generator) -> float:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from holocron_assets.drift.content.classifying import classify
 from holocron_assets.drift.content.detecting import Detection
-from holocron_assets.drift.content.fitting import Fit, fit
+from holocron_assets.drift.content.fitting import Fit, fit, with_far_centroids
 from holocron_assets.drift.content.grouping import group_documents, times_of
 from holocron_assets.drift.content.permuting import SPLITS, Permuted, floors, permute
 from holocron_assets.drift.content.pictures import Histogram, Projection, histogram, project
@@ -22,6 +22,8 @@ from holocron_assets.drift.content.windows import Categorical, VectorSource, Win
 
 #: Rows that are fitted on, of both windows together; half as many of each are looked at closely.
 _SAMPLED_ROWS = 20_000
+#: Rows among which those that are far from all clusters are looked for.
+_SEARCHED_ROWS = 100_000
 #: What the sums of all groups may take.
 _MOST_BYTES = 2**30
 _MOST_DIMENSIONS = 10
@@ -131,9 +133,8 @@ def measure(
     for too few documents, and `VectorError` for a vector that is not finite or has other dimensions.
     """
     require_ready(windows)
-    of_fit, of_sample, of_groups, of_labels, of_splits, of_halves, of_points, of_slices = np.random.default_rng(
-        seed
-    ).spawn(8)
+    drawing = np.random.default_rng(seed).spawn(9)
+    of_fit, of_sample, of_groups, of_labels, of_splits, of_halves, of_points, of_slices, of_far = drawing
     fitted_rows = sample_rows(windows, np.ones_like(windows.is_current), _SAMPLED_ROWS, of_fit)
     fitted_documents = np.unique(windows.document_of_row[fitted_rows])
     fitted = fit(
@@ -142,6 +143,10 @@ def measure(
         clusters=clusters,
         features=features,
         random=of_fit,
+    )
+    far_rows = sample_rows(windows, np.ones_like(windows.is_current), _SEARCHED_ROWS, of_far)
+    fitted = with_far_centroids(
+        fitted, vectors_of(source, far_rows, dimensions), windows.document_of_row[far_rows], of_far
     )
     columns = columns_of(windows, dimensions, features, len(fitted.centroids))
     groups = group_documents(windows.is_current, _MOST_BYTES // (8 * columns.width), of_groups, windows.times)
@@ -244,7 +249,6 @@ def _detection(
     fitted_documents: NDArray[np.integer],
 ) -> Detection:
     sizes = windows.rows_of_document[windows.is_current]
-    clusters = len(fitted.centroids)
     current = int(np.count_nonzero(windows.is_current[fitted_documents]))
     return Detection(
         tests=tests,
@@ -254,7 +258,7 @@ def _detection(
         # Documents of unequal sizes are worth fewer: Kish, "Survey Sampling", 1965.
         documents=float(np.square(sizes.sum()) / np.square(sizes).sum()),
         joined=float(np.square(occupancy.reference).sum()),
-        own_cluster=min(fitted_documents.size / (clusters * max(current, 1)), 1.0),
+        own_cluster=min(fitted_documents.size / (fitted.usual * max(current, 1)), 1.0),
         spread=float(np.sqrt(np.square(fitted.centroids).sum(axis=1) @ occupancy.reference)),
     )
 
