@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 
 from holocron_assets.drift.content.detecting import Detection, least_growth, least_shift, least_topic
 from holocron_assets.drift.content.measuring import Comparison, ContentDrift
@@ -80,6 +80,8 @@ OF_VECTORS = frozenset({"mean_shift", "mmd", "occupancy", "novelty", "classifier
 def metrics_of(drift: ContentDrift) -> list[Metric]:
     """What was tested, with floors, and then what is context; not judged yet."""
     tested = [_tested(one) for one in drift.comparisons.values()]
+    moved = {"dimensions_that_moved_most": [asdict(one) for one in drift.shifted_dimensions]}
+    tested = [replace(one, details=moved) if one.name == "mean_shift" else one for one in tested]
     floors = {one.name: one.floor.watch for one in tested if one.floor}
     return [*tested, *_detectable(drift.detection, floors), *_context(drift)]
 
@@ -159,7 +161,17 @@ def _context(drift: ContentDrift) -> list[Metric]:
     }
     for name, says in shapes.items():
         before, after = getattr(old.shape, name), getattr(new.shape, name)
-        metrics.append(Metric(name=name, effect=after - before, reference=before, current=after, explanation=says))
+        is_known = before is not None and after is not None
+        metrics.append(
+            Metric(
+                name=name,
+                effect=after - before if is_known else None,
+                reference=before,
+                current=after,
+                explanation=says,
+                missing="" if is_known else "too few vectors of a window have a direction",
+            )
+        )
     metrics.append(
         Metric(
             name="largest_document_share",

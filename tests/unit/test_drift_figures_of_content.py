@@ -138,3 +138,19 @@ def test_a_promise_says_what_would_be_noticed() -> None:
     )
     assert "more" not in promise(figures[:1])
     assert "may miss any new topic" in promise([Metric(name="detectable_topic", effect=1.0)])
+
+
+def test_a_report_tells_which_dimensions_moved() -> None:
+    """Those that moved most, with p for any of them; and no mean cosine where nothing has a direction."""
+    windows, documents = windows_of(60, 60)
+    shift = np.outer(windows.is_current_row, np.eye(16)[3])
+    random = np.random.default_rng(1)
+
+    found = figures_of(measured(windows, normal(documents, random, dimensions=16) + 2 * shift, permutations=199))
+    dimensions = found["mean_shift"].details["dimensions_that_moved_most"]
+
+    assert (dimensions[0]["dimension"], dimensions[0]["p_adjusted"]) == (3, 0.005)
+    assert dimensions[0]["difference"] == pytest.approx(2, abs=0.5)
+    assert len(dimensions) == 10
+    nothing = figures_of(measured(windows, np.zeros((120, 2))))["mean_cosine"]
+    assert (nothing.effect, nothing.missing) == (None, "too few vectors of a window have a direction")

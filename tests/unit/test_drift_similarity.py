@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from holocron_assets.drift.paired.geometry import geometry, hubness, mean_cosine
+from holocron_assets.drift.paired.geometry import geometry, hubness
 from holocron_assets.drift.paired.neighbours import nearest_lists
 from holocron_assets.drift.paired.procrustes import procrustes
 from holocron_assets.drift.paired.similarity import alignment, distance_correlation
+from holocron_assets.drift.shapes import mean_cosine
 from holocron_assets.errors import InputError, NotReadyError, VectorError
 
 Matrix = NDArray[np.float32]

@@ -5,6 +5,6 @@ what chance may have put into the one window or the other: a test that permutes 
 
 `windows` says what is compared, `sampling` and `fitting` choose what vectors are compared by, without looking at which
 window a document is in, `streaming` adds that up by document in one pass, `statistics` has the figures of two sides,
-`permuting` how surprising they are, and `classifying`, `detecting`, `shapes`, `topics` and `pictures` what else a
+`permuting` how surprising they are, and `classifying`, `detecting`, `lengths`, `topics` and `pictures` what else a
 reader wants to know.
 """

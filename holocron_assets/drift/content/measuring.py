@@ -10,15 +10,16 @@ from holocron_assets.drift.content.classifying import classify
 from holocron_assets.drift.content.detecting import Detection
 from holocron_assets.drift.content.fitting import Fit, fit, with_far_centroids
 from holocron_assets.drift.content.grouping import group_documents, times_of
+from holocron_assets.drift.content.lengths import Lengths, compare_lengths
 from holocron_assets.drift.content.permuting import SPLITS, Permuted, floors, permute
 from holocron_assets.drift.content.pictures import Histogram, Projection, histogram, project
 from holocron_assets.drift.content.sampling import sample_rows
-from holocron_assets.drift.content.shapes import Lengths, Shape, compare_lengths, shape_of
 from holocron_assets.drift.content.slicing import told_apart
 from holocron_assets.drift.content.statistics import shares, stability_index
 from holocron_assets.drift.content.sums import OCCUPANCY, Sums, columns_of, sum_up
 from holocron_assets.drift.content.topics import Cluster, changed_clusters
 from holocron_assets.drift.content.windows import Categorical, VectorSource, Windows, require_ready, vectors_of
+from holocron_assets.drift.shapes import Shape, shape_of
 
 #: Rows that are fitted on, of both windows together; half as many of each are looked at closely.
 _SAMPLED_ROWS = 20_000
@@ -185,7 +186,7 @@ def measure(
         grown=grown,
         shrunk=shrunk,
         lengths=compare_lengths(streamed.norms[~of_current], streamed.norms[of_current]),
-        projection=project(fitted, vectors, rows, is_current, of_points),
+        projection=project(fitted, vectors, is_current, of_points),
         histograms=[
             histogram(name, values, of_current) for name, values in zip(_NAMES_OF_HISTOGRAMS, numbers, strict=True)
         ],

@@ -15,13 +15,11 @@ _BINS = 40
 class Projection:
     """Points of each window, of shape (n, 2), in the two directions in which both together vary most.
 
-    `explained` are the shares of all variance that the axes show; rows say whose points they are.
+    `explained` are the shares of all variance that the axes show.
     """
 
     reference: NDArray[np.float64]
     current: NDArray[np.float64]
-    reference_rows: NDArray[np.intp]
-    current_rows: NDArray[np.intp]
     explained: tuple[float, float]
 
 
@@ -38,7 +36,6 @@ class Histogram:
 def project(
     fit: Fit,
     vectors: NDArray[np.float32],
-    rows: NDArray[np.intp],
     is_current: NDArray[np.bool_],
     random: np.random.Generator,
 ) -> Projection:
@@ -48,8 +45,6 @@ def project(
     return Projection(
         reference=points[0],
         current=points[1],
-        reference_rows=rows[chosen[0]],
-        current_rows=rows[chosen[1]],
         explained=fit.explained,
     )
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from holocron_assets.drift.paired.pairs import Matrix, centred, directions
+from holocron_assets.drift.paired.pairs import Matrix
+from holocron_assets.drift.shapes import shape_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,11 +21,11 @@ class Geometry:
 
 def geometry(vectors: Matrix, lists: NDArray[np.int64]) -> Geometry:
     """Of vectors (n, dimensions) that are finite; `lists`, of shape (queries, k), are neighbours among them."""
-    rank, ratio = _spread(vectors)
+    shape = shape_of(vectors)
     return Geometry(
-        effective_rank=rank,
-        participation_ratio=ratio,
-        mean_cosine=mean_cosine(vectors),
+        effective_rank=shape.effective_rank,
+        participation_ratio=shape.participation_ratio,
+        mean_cosine=shape.mean_cosine,
         hubness=hubness(lists, len(vectors)),
     )
 
@@ -39,30 +40,3 @@ def hubness(lists: NDArray[np.int64], rows: int) -> float:
     times -= times.mean()
     variance = float((times**2).mean())
     return float((times**3).mean()) / variance**1.5 if variance > np.finfo(np.float64).eps else 0.0
-
-
-def mean_cosine(vectors: Matrix) -> float | None:
-    """Of all pairs of two different rows that have a direction: (|sum of directions|² - n) / (n (n - 1))."""
-    facing = directions(vectors)
-    count = int(facing.any(axis=1).sum())
-    if count < 2:
-        return None
-    total = facing.sum(axis=0)
-    return min((float(total @ total) - count) / (count * (count - 1)), 1.0)
-
-
-def _spread(vectors: Matrix) -> tuple[float, float]:
-    """The effective rank and the participation ratio, both 0 where all vectors are the same.
-
-    With the eigenvalues of the covariance as shares: e to the power of their entropy (Roy and Vetterli, 2007), and 1 by
-    the sum of their squares. Both are the number of directions, where these are filled alike.
-    """
-    moved = centred(vectors)
-    few, many = sorted(moved.shape)
-    # Both products have the same eigenvalues, but for zeros.
-    values = np.linalg.eigvalsh(moved @ moved.T if few == len(moved) else moved.T @ moved)
-    total = float(values.sum())
-    if total <= 0:
-        return 0.0, 0.0
-    shares = values[values > total * many * np.finfo(np.float64).eps] / total
-    return float(np.exp(-(shares * np.log(shares)).sum())), 1.0 / float((shares**2).sum())
