@@ -24,7 +24,7 @@ from holocron_assets.drift.shapes import Shape, shape_of
 #: Rows that are fitted on, of both windows together; half as many of each are looked at closely.
 _SAMPLED_ROWS = 20_000
 #: Rows among which those that are far from all clusters are looked for.
-_SEARCHED_ROWS = 100_000
+_SEARCHED_ROWS = 50_000
 #: What the sums of all groups may take.
 _MOST_BYTES = 2**30
 _MOST_DIMENSIONS = 10
