@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from holocron_assets.comparisons.figures import OF_VECTORS, promise
+from holocron_assets.comparisons.figures import OF_VECTORS, beyond, promise
 from holocron_assets.drift import pictures
 from holocron_assets.drift.content.measuring import ContentDrift
 from holocron_assets.drift.content.topics import Cluster
@@ -35,19 +35,12 @@ def judgement(metrics: Sequence[Metric], measured: ContentDrift, titles: Mapping
         subject=Subject.CONTENT,
         verdict=verdict,
         why=f"The texts that came differ from those that were there, by {names}: more than chance explains, and "
-        f"{_beyond(grave)}.{f' What grew most is {about}.' if about else ''}",
+        f"{beyond(grave)}.{f' What grew most is {about}.' if about else ''}",
         next_step=f"{look}. Evaluate with queries about them: `holocron evaluate`. If this is how it is from now on, "
         "take a snapshot as the new reference: `holocron drift snapshot NAME`."
         if verdict is Verdict.ALERT
         else f"{look}, and at the next report.",
     )
-
-
-def _beyond(grave: Sequence[Metric]) -> str:
-    """What the floors are that were reached."""
-    if all(one.floor and one.floor.is_calibrated for one in grave):
-        return "more than parts of the reference differ by among themselves"
-    return "enough to be worth a look by default"
 
 
 def _about(grown: Sequence[Cluster], titles: Mapping[int, str]) -> str:

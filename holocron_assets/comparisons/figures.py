@@ -102,6 +102,13 @@ def promise(metrics: Sequence[Metric]) -> str:
     )
 
 
+def beyond(grave: Sequence[Metric]) -> str:
+    """What the floors are that figures reached, in words."""
+    if all(one.floor and one.floor.is_calibrated for one in grave):
+        return "more than parts of the reference differ by among themselves"
+    return "enough to be worth a look by default"
+
+
 def _tested(one: Comparison) -> Metric:
     figure = _FIGURES[one.name]
     scale = 1.0

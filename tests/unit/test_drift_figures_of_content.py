@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from holocron_assets.comparisons.figures import metrics_of, promise
+from holocron_assets.comparisons.figures import beyond, metrics_of, promise
 from holocron_assets.drift.content.detecting import Detection, least_growth, least_shift, least_topic
 from holocron_assets.drift.content.measuring import ContentDrift
-from holocron_assets.drift.report import Metric, Verdict
+from holocron_assets.drift.report import Floor, Metric, Verdict
 from holocron_assets.drift.verdicts import judged
 from tests.drifting import measured, normal, windows_of
 
@@ -138,6 +138,16 @@ def test_a_promise_says_what_would_be_noticed() -> None:
     )
     assert "more" not in promise(figures[:1])
     assert "may miss any new topic" in promise([Metric(name="detectable_topic", effect=1.0)])
+
+
+def test_only_what_was_calibrated_is_said_to_be_more_than_the_reference_differs_by() -> None:
+    """A default is called one."""
+    raised, default = (
+        Metric(name="mmd", effect=0.5, floor=Floor(watch=0.1, alert=0.2, is_calibrated=one)) for one in (True, False)
+    )
+
+    assert "parts of the reference" in beyond([raised])
+    assert "by default" in beyond([raised, default])
 
 
 def test_a_report_tells_which_dimensions_moved() -> None:
