@@ -29,7 +29,9 @@ def pooled(reference: Members, current: Members) -> Windows:
         if len(names) > 1:
             attributes[name] = Categorical(codes=codes, names=names)
     is_current = np.arange(int(documents.max(initial=-1)) + 1) >= first
-    return Windows(document_of_row=documents, is_current=is_current, attributes=attributes)
+    times = np.full(is_current.size, np.inf)
+    np.minimum.at(times, documents, np.asarray(keys.column("fetched_utc").cast(pa.int64())).astype(np.float64))
+    return Windows(document_of_row=documents, is_current=is_current, attributes=attributes, times=times)
 
 
 def _repeats(keys: pa.Table) -> NDArray[np.float64]:

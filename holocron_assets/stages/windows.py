@@ -30,6 +30,7 @@ _KEYS = pa.schema(
         **dict.fromkeys(("chunk_id", "content_sha256", "source_id"), pa.large_string()),
         "byte_count": pa.int64(),
         **dict.fromkeys(("language", "origin"), pa.large_string()),
+        "fetched_utc": pa.timestamp("us"),
     }
 )
 

@@ -40,7 +40,7 @@ def list_window_chunks(
 ) -> Iterator[pa.RecordBatch]:
     """What was current `as_of` and had a vector, of texts fetched from `since` on and before `until`, by chunk id.
 
-    Columns: chunk_id, content_sha256, source_id, byte_count, language and origin (source system and name).
+    Columns: chunk_id, content_sha256, source_id, byte_count, language, origin (source system and name), fetched_utc.
     """
     return session.stream(
         "list_window_chunks",

@@ -6,7 +6,7 @@
 select
     v.chunk_id, v.content_sha256, v.source_id, c.byte_count,
     case when json_valid(c.source_ref_json) then json_extract_string(c.source_ref_json, '$.language') end as language,
-    concat(r.source_system, ':', r.source_name) as origin
+    concat(r.source_system, ':', r.source_name) as origin, coalesce(r.fetched_at_utc, v.valid_from_utc) as fetched_utc
 from vector.chunk_version v
 join vector.embedding e on e.chunk_id = v.chunk_id and e.input_content_sha256 = v.content_sha256
 join vector.chunk c on c.chunk_id = v.chunk_id
@@ -25,7 +25,7 @@ order by v.chunk_id;
 select
     s.chunk_id, s.content_sha256, c.source_id, c.byte_count,
     case when json_valid(c.source_ref_json) then json_extract_string(c.source_ref_json, '$.language') end as language,
-    concat(r.source_system, ':', r.source_name) as origin
+    concat(r.source_system, ':', r.source_name) as origin, coalesce(r.fetched_at_utc, c.created_utc) as fetched_utc
 from vector.drift_snapshot_chunk s
 join vector.embedding e on e.chunk_id = s.chunk_id and e.input_content_sha256 = s.content_sha256
 join vector.chunk c on c.chunk_id = s.chunk_id
