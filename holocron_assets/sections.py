@@ -175,7 +175,7 @@ class DriftSettings(Section):
     """
 
     reference: Annotated[str, Field(min_length=1)] | None = None
-    window_days: PositiveInt = 7
+    window_days: Annotated[int, Field(ge=1, le=36_500)] = 7
     permutations: Annotated[int, Field(ge=199, le=9999)] = 499
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
     folder: Annotated[str, Field(min_length=1)] = ".holocron/drift"

@@ -17,6 +17,7 @@ from holocron_assets.comparisons.content import Choice, compare_content
 from holocron_assets.comparisons.model import compare_model
 from holocron_assets.comparisons.spaces import compare_two_spaces
 from holocron_assets.composition import command_store, installed_providers
+from holocron_assets.drift.figures import p_value
 from holocron_assets.drift.page.wording import headline
 from holocron_assets.drift.report import DriftReport, Kind, Metric, Verdict
 from holocron_assets.errors import ConfigurationError
@@ -139,6 +140,8 @@ def compare(
     chosen = read(store, _chosen, space)
     if model:
         report = compare_model(around, chosen, origin)
+        if report.space != chosen.slug and not as_json:
+            say(f"{chosen.slug} is made of {report.space}, whose model it is.")
     elif other is not None:
         rival = named_space(read(store, spaces.list_spaces), other)
         report = compare_two_spaces(around, chosen, rival, origin)
@@ -150,7 +153,7 @@ def compare(
         print_json(_plain(report) | {"page": str(page)})
     else:
         _tell(report)
-        say(f"The whole report: {page}")
+        say(f"Report {str(report.report_id)[:8]}, the whole of it: {page}")
     if report.verdict is Verdict.ALERT:
         sys.exit(FAILED)
 
@@ -218,7 +221,7 @@ def _metric_row(one: Metric) -> list[object]:
         one.name,
         f"{one.effect:.4g}",
         "" if one.floor is None else f"{one.floor.watch:.3g} / {one.floor.alert:.3g}",
-        "" if p is None else f"{p:.3f}",
+        "" if p is None else p_value(p),
         "" if one.verdict is None else one.verdict.value,
     ]
 

@@ -41,12 +41,13 @@ class Asked:
     """The chunks of both windows, and what vanished of the snapshot, where the reference is one.
 
     `canary_id` names the answers that the vectors of the space were held to, `reference_missing` a snapshot that the
-    settings name and the space has not.
+    settings name and the space has not. `by_settings`: nobody chose the windows for this report alone.
     """
 
     chosen: tuple[Listed, Listed]
     vanished: Vanished | None
     canary_id: uuid.UUID | None
+    by_settings: bool
     reference_missing: str | None
 
     @property
@@ -106,6 +107,7 @@ class Asked:
         reference, _ = self.chosen
         told: dict[str, object] = {
             "as_of": reference.window.as_of.isoformat(),
+            "by_settings": self.by_settings,
             "canary_id": None if self.canary_id is None else str(self.canary_id),
             "versions": {"holocron-assets": __version__, "numpy": np.__version__, "scipy": scipy.__version__},
         }
@@ -144,7 +146,13 @@ def ask(
         gone = drift_windows.count_vanished_documents(session, snapshot.snapshot_id, as_of)
         vanished = Vanished(snapshot=snapshot, documents=gone)
     reference, current = listed(session, space, windows)
-    return Asked(chosen=(reference, current), vanished=vanished, canary_id=canary_id, reference_missing=missing)
+    return Asked(
+        chosen=(reference, current),
+        vanished=vanished,
+        canary_id=canary_id,
+        by_settings=choice == Choice(),
+        reference_missing=missing,
+    )
 
 
 def _since_snapshot(session: Session, space: EmbeddingSpace, name: str, as_of: datetime) -> tuple[Window, Window]:

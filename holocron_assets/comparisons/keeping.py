@@ -37,9 +37,14 @@ def write_page(store: Store, settings: Settings, report: DriftReport, file: Path
 
 
 def history_of(session: Session, report: DriftReport) -> list[HistoryPoint]:
-    """What the judged figures of a report came to in it and in the reports before it."""
+    """What the judged figures of a report came to in it, and before it in reports on the same question."""
+    alike = {
+        one.report_id
+        for one in list_reports(session, report.space_id)
+        if _question(one) == _question(report) and one.created_utc <= report.created_utc
+    }
     points = drift_reports.list_metric_history(session, report.kind, report.space_id, report.other_space_id)
-    return [one for one in points if one.created_utc <= report.created_utc]
+    return [one for one in points if one.report_id in alike]
 
 
 def list_reports(session: Session, space_id: uuid.UUID | None = None) -> list[DriftReport]:
@@ -49,8 +54,9 @@ def list_reports(session: Session, space_id: uuid.UUID | None = None) -> list[Dr
 
 
 def newest(session: Session, space_id: uuid.UUID, kind: Kind) -> DriftReport | None:
-    """The last report of a kind on a space."""
-    return next((one for one in list_reports(session, space_id) if one.kind is kind), None)
+    """The last report of a kind on a space that asks what the settings ask; others are somebody's own question."""
+    known = list_reports(session, space_id)
+    return next((one for one in known if one.kind is kind and one.parameters.get("by_settings", True)), None)
 
 
 def whole_report(session: Session, wanted: str) -> DriftReport:
@@ -67,6 +73,11 @@ def whole_report(session: Session, wanted: str) -> DriftReport:
         metrics=drift_reports.list_drift_metrics(session, report.report_id),
         pictures=drift_reports.list_drift_pictures(session, report.report_id),
     )
+
+
+def _question(report: DriftReport) -> tuple[object, ...]:
+    """What tells questions of one kind apart: who asked, and what the reference was."""
+    return report.kind, report.parameters.get("by_settings", True), report.parameters.get("snapshot_id")
 
 
 def _keep(session: Session, report: DriftReport) -> None:

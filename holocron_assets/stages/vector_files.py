@@ -1,5 +1,6 @@
 """Vectors put aside in files, in the order of the chunks that they are of."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -11,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from holocron_assets.errors import VectorError
+from holocron_assets.errors import ConfigurationError, VectorError
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.runs import is_dead, this_process
 from holocron_assets.vectors import rows_of
@@ -61,9 +62,9 @@ class _Target:
 
     def __init__(self, keys: pa.Table, file: Path, dimensions: int) -> None:
         shape = (keys.num_rows, dimensions)
-        file.touch()
+        _reserve(file, 4 * keys.num_rows * dimensions)
         self.keys = keys
-        self.vectors = np.memmap(file, np.float32, "w+", shape=shape) if shape[0] else np.empty(shape, np.float32)
+        self.vectors = np.memmap(file, np.float32, "r+", shape=shape) if shape[0] else np.empty(shape, np.float32)
         self.has_vector = np.zeros(keys.num_rows, np.bool_)
 
     def close_up(self) -> None:
@@ -74,6 +75,24 @@ class _Target:
         for first in range(0, kept.size, _PLACED_AT_ONCE):
             some = kept[first : first + _PLACED_AT_ONCE]
             self.vectors[first : first + some.size] = self.vectors[some]
+
+
+def _reserve(file: Path, size: int) -> None:
+    """Make a file of so many bytes: a map of one for which the disk has no room ends the process where it is full."""
+    file.touch()
+    if not size:
+        return
+    with file.open("r+b") as reserved:
+        try:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(reserved.fileno(), 0, size)
+            else:
+                reserved.truncate(size)
+        except OSError as error:
+            raise ConfigurationError(
+                f"{file.parent.parent} has no room for {size:,} bytes of vectors ({error.strerror}). Free some space, "
+                "or name another folder as drift.folder in holocron.yaml."
+            ) from error
 
 
 def _place(targets: Sequence[_Target], found: pa.Table, space: EmbeddingSpace) -> None:

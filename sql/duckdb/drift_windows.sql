@@ -76,20 +76,22 @@ where e.embedding_space_id = :embedding_space_id
 
 -- name: get_newest_fetch
 -- Of the records that the current texts of a space came with first: one that is fetched again unchanged is not new.
+-- Not those of a clock that is ahead.
 select max(r.fetched_at_utc) as fetched_at_utc
 from vector.extracted_text x
 join ingest.IngestRecords r on r.ingest_id = x.ingest_id
-where exists (
-    select 1
-    from vector.chunk_version v
-    join vector.embedding e on e.chunk_id = v.chunk_id and e.input_content_sha256 = v.content_sha256
-    where v.source_id = x.source_id
-        and v.text_sha256 = x.text_sha256
-        and v.valid_from_utc <= :as_of
-        and (v.valid_to_utc is null or v.valid_to_utc > :as_of)
-        and e.embedding_space_id = :embedding_space_id
-        and e.created_utc <= :as_of
-);
+where r.fetched_at_utc <= :as_of
+    and exists (
+        select 1
+        from vector.chunk_version v
+        join vector.embedding e on e.chunk_id = v.chunk_id and e.input_content_sha256 = v.content_sha256
+        where v.source_id = x.source_id
+            and v.text_sha256 = x.text_sha256
+            and v.valid_from_utc <= :as_of
+            and (v.valid_to_utc is null or v.valid_to_utc > :as_of)
+            and e.embedding_space_id = :embedding_space_id
+            and e.created_utc <= :as_of
+    );
 
 -- name: list_chunk_titles
 -- Or how a chunk begins, where its source has none.

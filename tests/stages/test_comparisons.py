@@ -1,6 +1,8 @@
 """Comparisons over a store, and the reports that are kept of them."""
 
+import errno
 import json
+import os
 import re
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -455,3 +457,37 @@ def test_an_unknown_report_is_told(world: World) -> None:
     for wanted in ("", "f00"):
         with pytest.raises(UnknownItemError, match="holocron drift list"):
             read(world.store, keeping.whole_report, wanted)
+
+
+def test_a_question_of_ones_own_is_no_matter_for_the_checks(world: World, space: EmbeddingSpace) -> None:
+    """The newest report that the settings ask for counts, and a history is of one question."""
+    routine = content(world, space)
+    own = content(world, space, Choice(since=LATER - timedelta(days=3)))
+
+    newest = read(world.store, keeping.newest, space.embedding_space_id, Kind.CONTENT)
+    assert newest is not None
+    assert newest.report_id == routine.report_id
+    assert {one.report_id for one in read(world.store, keeping.history_of, own)} == {own.report_id}
+
+
+def test_a_clock_that_is_ahead_moves_no_window(world: World, space: EmbeddingSpace) -> None:
+    """A record of the far future is not the newest that a window is counted back from."""
+    world.add(*notes("the future", 1, fetched_at=START + timedelta(days=30_000)))
+    world.run()
+
+    report = content(world, space)
+
+    assert report.parameters["split"] == (LATER - timedelta(days=7)).isoformat()
+
+
+def test_a_full_disk_is_told(world: World, space: EmbeddingSpace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where vectors do not fit, the folder and the bytes are named; nothing ends the process."""
+
+    def full(_file: int, _offset: int, _size: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+
+    with pytest.raises(ConfigurationError, match=r"has no room for [\d,]+ bytes of vectors"):
+        content(world, space)
+    assert list(world.settings.path(".holocron/drift").glob("vectors-*")) == []
