@@ -13,10 +13,14 @@ _PICTURES = {
     "similarity_to_centre": ("Cosine to the common centre", "cosine"),
     "squared_distance_to_centroid": ("Squared distance to the nearest topic", "squared distance"),
 }
+#: A document with so much of a window is most of what a figure sees, and no permutation can tell it from chance.
+_GIANT = 0.3
 
 
 def judgement(metrics: Sequence[Metric], measured: ContentDrift, titles: Mapping[int, str]) -> Judgement:
     """What the figures mean together; `titles` are those of rows that clusters are shown by."""
+    giant = measured.current.largest_document_share
+    said = f" One document has {giant:.0%} of the current chunks." if giant >= _GIANT else ""
     verdict = gravest([one.verdict for one in metrics if one.verdict])
     grave = [one for one in metrics if one.verdict is verdict]
     if verdict is Verdict.OK:
@@ -24,7 +28,7 @@ def judgement(metrics: Sequence[Metric], measured: ContentDrift, titles: Mapping
             subject=Subject.CONTENT,
             verdict=verdict,
             why="The texts that came are like those that were there, as far as a report of this size can tell: "
-            f"{promise(metrics)}.",
+            f"{promise(metrics)}.{said}",
             next_step="Nothing needs to be done.",
         )
     is_about_meaning = any(one.name in OF_VECTORS for one in grave)
@@ -35,7 +39,7 @@ def judgement(metrics: Sequence[Metric], measured: ContentDrift, titles: Mapping
         subject=Subject.CONTENT,
         verdict=verdict,
         why=f"The texts that came differ from those that were there, by {names}: more than chance explains, and "
-        f"{beyond(grave)}.{f' What grew most is {about}.' if about else ''}",
+        f"{beyond(grave)}.{f' What grew most is {about}.' if about else ''}{said}",
         next_step=f"{look}. Evaluate with queries about them: `holocron evaluate`. If this is how it is from now on, "
         "take a snapshot as the new reference: `holocron drift snapshot NAME`."
         if verdict is Verdict.ALERT

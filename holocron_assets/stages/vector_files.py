@@ -25,7 +25,7 @@ _PREFIX = "vectors-"
 @contextmanager
 def working_folder(folder: Path) -> Iterator[Path]:
     """A new folder in `folder`, which goes when this ends; those of processes that were killed go now."""
-    folder.mkdir(parents=True, exist_ok=True)
+    _require_writable(folder)
     for left in folder.glob(f"{_PREFIX}*.*.*.*"):
         host, pid, created, _ = left.name.removeprefix(_PREFIX).rsplit(".", 3)
         if is_dead(f"{host}/{pid}/{created}"):
@@ -33,6 +33,18 @@ def working_folder(folder: Path) -> Iterator[Path]:
     owner = this_process().replace("/", ".")
     with tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{owner}.", dir=folder) as temporary:
         yield Path(temporary)
+
+
+def _require_writable(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot write to {folder} ({error.strerror}), where vectors are put aside while a report is made. Name "
+            "another folder as drift.folder in holocron.yaml."
+        ) from error
 
 
 def write_vectors(

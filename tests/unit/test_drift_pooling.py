@@ -27,7 +27,9 @@ def members(texts: list[str], random: np.random.Generator) -> Members:
             "origin": random.choice(["wiki", "papers", "news"], len(texts)).tolist(),
         }
     )
-    return Members(window=Window(label="some", as_of=NOW), keys=keys, file=Path("none"), dimensions=8)
+    keys = keys.append_column("fetched_utc", pa.array([NOW] * len(texts), pa.timestamp("us")))
+    window = Window(label="some", as_of=NOW)
+    return Members(window=window, keys=keys, found=len(texts), file=Path("none"), dimensions=8, lost=0)
 
 
 def drawn(count: int, name: str, random: np.random.Generator) -> list[str]:

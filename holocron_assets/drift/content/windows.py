@@ -14,6 +14,10 @@ from holocron_assets.errors import NotReadyError, VectorError
 MIN_DOCUMENTS = 20
 
 
+#: Which way to move where the windows part, for a window with too few.
+_EARLIER_OR_LATER = {"reference": "later", "current": "earlier"}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Categorical:
     """One of some names for each row, such as its language: `codes`, of shape (rows,), count in `names` from 0."""
@@ -77,7 +81,8 @@ def require_ready(windows: Windows) -> None:
         if count < MIN_DOCUMENTS:
             raise NotReadyError(
                 f"the {name} window has {count} documents, and at least {MIN_DOCUMENTS} are needed to tell drift from "
-                "chance. Choose a longer window, or wait until more documents are embedded."
+                f"chance. Divide them {_EARLIER_OR_LATER[name]} with --since or drift.window_days, or wait until more "
+                "are embedded."
             )
     if windows.rows_of_document.size > windows.is_current.size or not windows.rows_of_document.all():
         raise ValueError("every row must belong to a document, and every document must have a row")
