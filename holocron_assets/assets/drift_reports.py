@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 
 from holocron_assets.assets import checking, pictures, schemas
+from holocron_assets.assets.each_space import for_each_space
 from holocron_assets.assets.embedding_steps import fail_with
 from holocron_assets.assets.embeddings import embeddings
 from holocron_assets.assets.space_embeddings import space_embeddings
@@ -14,7 +15,7 @@ from holocron_assets.assets.steps import origin_of, step_errors
 from holocron_assets.comparisons import keeping
 from holocron_assets.drift.charts import svg
 from holocron_assets.drift.report import DriftReport, Kind, Subject, Verdict
-from holocron_assets.errors import ConfigurationError, HolocronError, NotReadyError, StoreError
+from holocron_assets.errors import HolocronError, NotReadyError, StoreError
 from holocron_assets.evaluation.corpora import OpenStore
 from holocron_assets.evaluation.evaluate import Surroundings
 from holocron_assets.partitions import SPACES
@@ -51,34 +52,17 @@ def drift_reports(
     Compares what came lately with what was there before, or with the snapshot that the settings name, and has the
     model embed its anchors again. A comparison that lacks documents is left out, and the log says how many it needs.
     """
-    done: dict[str, dict[str, Any]] = {}
-    failures: dict[str, HolocronError] = {}
     with step_errors():
         prepare(store, settings)
-        around = Surroundings(store=store, settings=settings, providers=providers, open_store=open_store)
-        registered = {space.slug: space for space in read(store, spaces.list_spaces)}
-        for slug in context.partition_keys:
-            try:
-                if slug not in registered:
-                    raise ConfigurationError("no such space is registered in the store")
-                reports, failure = _reports_on(context, around, registered[slug])
-                done[slug] = _metadata(around, reports)
-                if failure is not None:
-                    raise failure
-            except StoreError:
-                raise
-            except HolocronError as error:
-                failures[slug] = error
-                context.log.error(f"no drift report on {slug}", exc_info=error)
-    if failures:
-        # A result would mark every partition of the run as reported on.
-        for slug, metadata in done.items():
-            event = dg.AssetObservation if slug in failures else dg.AssetMaterialization
-            context.log_event(event("drift_reports", partition=slug, metadata=metadata))
-    fail_with(failures, {"reported on": len(done.keys() - failures.keys())}, "has no whole report")
-    for slug, metadata in done.items():
-        context.add_asset_metadata(metadata, partition_key=slug)
-    return dg.MaterializeResult()
+    around = Surroundings(store=store, settings=settings, providers=providers, open_store=open_store)
+
+    def report_on(space: EmbeddingSpace, metadata: dict[str, Any]) -> None:
+        reports, failure = _reports_on(context, around, space)
+        metadata |= _metadata(around, reports)
+        if failure is not None:
+            raise failure
+
+    return for_each_space(context, store, report_on, figure="reported on", said="has no whole report")
 
 
 @dg.asset(deps=[embeddings], group_name="drift", kinds={"python", "table"}, pool="embedding", metadata=_METADATA)

@@ -1,16 +1,16 @@
 """The `retrieval_evaluation` asset: how well each space finds what people judged to be right."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import dagster as dg
 
 from holocron_assets.assets import checking, pictures, schemas
+from holocron_assets.assets.each_space import for_each_space
 from holocron_assets.assets.search_index import search_index
-from holocron_assets.assets.steps import logged_progress, mark_permanent, origin_of, step_errors
-from holocron_assets.errors import ConfigurationError, HolocronError, StoreError, TransientError
+from holocron_assets.assets.steps import logged_progress, origin_of, step_errors
 from holocron_assets.evaluation.collections import Collection
 from holocron_assets.evaluation.comparing import METHODS, retrieval_did_not_get_worse
 from holocron_assets.evaluation.corpora import OpenStore
@@ -51,31 +51,17 @@ def retrieval_evaluation(
     the last time, and the best way of ranking is marked: searches in the space use it. A space that fails does not stop
     the others; the run then fails and names it.
     """
-    failures: dict[str, HolocronError] = {}
     with step_errors():
         prepare(store, settings)
         collections = named_collections(store, settings)
-        if not collections:
-            context.log.warning(NONE_NAMED)
-        around = Surroundings(store=store, settings=settings, providers=providers, open_store=open_store)
-        registered = {space.slug: space for space in read(store, spaces.list_spaces)}
-        metadata: dict[str, dict[str, Any]] = {}
-        for slug in context.partition_keys:
-            try:
-                if slug not in registered:
-                    raise ConfigurationError("no such space is registered in the store")
-                reports = _evaluate(context, around, registered[slug], collections)
-            except StoreError:
-                raise
-            except HolocronError as error:
-                failures[slug] = error
-                context.log.error(f"{slug} was not evaluated", exc_info=error)
-            else:
-                metadata[slug] = _metadata(store, reports)
-        _fail_with(context, failures, metadata)
-    for slug, found in metadata.items():
-        context.add_asset_metadata(found, partition_key=slug)
-    return dg.MaterializeResult()
+    if not collections:
+        context.log.warning(NONE_NAMED)
+    around = Surroundings(store=store, settings=settings, providers=providers, open_store=open_store)
+
+    def evaluate_all(space: EmbeddingSpace, metadata: dict[str, Any]) -> None:
+        metadata |= _metadata(store, _evaluate(context, around, space, collections))
+
+    return for_each_space(context, store, evaluate_all, figure="evaluated", said="was not evaluated")
 
 
 @dg.multi_asset_check(
@@ -113,24 +99,6 @@ def _evaluate(
         if unknown := report.evaluated[0].evaluation.unknown_count:
             context.log.warning(f"{collection.name}: {unknown} judgements are of what the store does not hold")
     return reports
-
-
-def _fail_with(
-    context: dg.AssetExecutionContext,
-    failures: Mapping[str, HolocronError],
-    evaluated: Mapping[str, Mapping[str, Any]],
-) -> None:
-    """End the step in failure where a space failed; a result would mark every partition as evaluated."""
-    if not failures:
-        return
-    for slug, found in evaluated.items():
-        context.log_event(dg.AssetMaterialization("retrieval_evaluation", partition=slug, metadata=found))
-    if not any(isinstance(error, TransientError) for error in failures.values()):
-        mark_permanent()
-    raise dg.Failure(
-        description="; ".join(f"{slug} was not evaluated: {why}" for slug, why in failures.items()),
-        allow_retries=False,
-    )
 
 
 def _metadata(store: Store, reports: Sequence[EvaluationReport]) -> dict[str, Any]:

@@ -6,10 +6,9 @@ from typing import Any
 import dagster as dg
 
 from holocron_assets.assets import checking, schemas
-from holocron_assets.assets.embedding_steps import fail_with
+from holocron_assets.assets.each_space import for_each_space
 from holocron_assets.assets.space_embeddings import space_embeddings
 from holocron_assets.assets.steps import logged_progress, step_errors
-from holocron_assets.errors import ConfigurationError, HolocronError, StoreError
 from holocron_assets.partitions import SPACES
 from holocron_assets.ports import Store
 from holocron_assets.preflight import prepare
@@ -54,29 +53,13 @@ def search_index(
     Takes in what changed since they were published, and nothing else. A search does so itself where it finds them
     behind; it need not wait for what is done here.
     """
-    done: dict[str, dict[str, Any]] = {}
-    failures: dict[str, HolocronError] = {}
     with step_errors():
         prepare(store, settings)
-        registered = _registered(store)
-        for slug in context.partition_keys:
-            try:
-                if slug not in registered:
-                    raise ConfigurationError("no such space is registered in the store")
-                done[slug] = _refreshed(context, store, settings, registered[slug])
-            except StoreError:
-                raise  # the store is not one space's trouble, and when it is busy the step is tried again
-            except HolocronError as error:
-                failures[slug] = error
-                context.log.error(f"the search index of {slug} is not up to date", exc_info=error)
-    if failures:
-        # A result would mark every partition of the run as filled.
-        for slug, metadata in done.items():
-            context.log_event(dg.AssetMaterialization("search_index", partition=slug, metadata=metadata))
-    fail_with(failures, {"up to date": len(done)})
-    for slug, metadata in done.items():
-        context.add_asset_metadata(metadata, partition_key=slug)
-    return dg.MaterializeResult()
+
+    def refresh(space: EmbeddingSpace, metadata: dict[str, Any]) -> None:
+        metadata |= _refreshed(context, store, settings, space)
+
+    return for_each_space(context, store, refresh, figure="up to date", said="is not up to date")
 
 
 def index_is_current(lacking: int, left_over: int) -> Finding:
