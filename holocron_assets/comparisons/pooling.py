@@ -16,8 +16,9 @@ def pooled(reference: Members, current: Members) -> Windows:
     the windows would tell nothing.
     """
     parts = (reference, current)
-    first = int(reference.documents.max(initial=-1)) + 1
-    documents = np.concatenate([reference.documents, current.documents + first])
+    before, after = (part.documents for part in parts)
+    first = int(before.max(initial=-1)) + 1
+    documents = np.concatenate([before, after + first])
     keys = pa.concat_tables([part.keys for part in parts])
     lengths = pc.fill_null(keys.column("byte_count"), 0)
     attributes: dict[str, Attribute] = {
@@ -27,7 +28,7 @@ def pooled(reference: Members, current: Members) -> Windows:
     for name in ("language", "origin"):
         codes, names = codes_of(keys.column(name))
         if len(names) > 1:
-            attributes[name] = Categorical(codes=codes, names=names)
+            attributes[name] = Categorical(codes=codes, names=names.to_pylist())
     is_current = np.arange(int(documents.max(initial=-1)) + 1) >= first
     times = np.full(is_current.size, np.inf)
     np.minimum.at(times, documents, np.asarray(keys.column("fetched_utc").cast(pa.int64())).astype(np.float64))
@@ -36,5 +37,5 @@ def pooled(reference: Members, current: Members) -> Windows:
 
 def _repeats(keys: pa.Table) -> NDArray[np.float64]:
     """1 for each chunk whose text another one has too, in whichever window."""
-    codes, names = codes_of(keys.column("content_sha256"))
-    return np.asarray(np.bincount(codes, minlength=len(names))[codes] > 1, np.float64)
+    codes, _ = codes_of(keys.column("content_sha256"))
+    return np.asarray(np.bincount(codes)[codes] > 1, np.float64)

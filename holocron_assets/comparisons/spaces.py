@@ -195,7 +195,7 @@ def _report(
 def _side(space: EmbeddingSpace, members: Members, common: _Common) -> Side:
     return Side(
         label=space.slug,
-        documents=int(members.documents.max(initial=-1)) + 1,
+        documents=members.document_count,
         chunks=members.keys.num_rows,
         sampled_documents=int(np.unique(common.documents).size),
         sampled_chunks=int(common.documents.size),

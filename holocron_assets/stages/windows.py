@@ -174,10 +174,10 @@ def gathered(store: Store, space: EmbeddingSpace, windows: Sequence[Window], fol
         yield members
 
 
-def codes_of(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], list[str]]:
+def codes_of(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], pa.Array]:
     """Values of a column of text as numbers, counted in their order of appearance, and the values; null is ''."""
     encoded = pc.fill_null(column, "").combine_chunks().dictionary_encode()
-    return np.asarray(encoded.indices).astype(np.int32), encoded.dictionary.to_pylist()
+    return np.asarray(encoded.indices).astype(np.int32), encoded.dictionary
 
 
 def _fill(session: Session, space: EmbeddingSpace, chosen: Sequence[Listed], folder: Path) -> list[Members]:

@@ -103,7 +103,7 @@ def test_members_come_by_chunk_id_with_their_vectors(world: World, space: Embedd
         assert members.vectors.shape == (len(ids), space.dimensions)
         np.testing.assert_allclose(np.linalg.norm(members.vectors, axis=1), 1, atol=1e-5)
         numbers, names = codes_of(members.keys.column("origin"))
-        assert names == ["mediawiki:testwiki"]
+        assert names.to_pylist() == ["mediawiki:testwiki"]
         assert not numbers.any()
 
     assert list((tmp_path / "vectors").iterdir()) == []
