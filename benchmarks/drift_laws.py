@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from holocron_assets.comparisons.figures import metrics_of
+from holocron_assets.comparisons.content_figures import metrics_of
 from holocron_assets.drift.content.measuring import ContentDrift, measure
 from holocron_assets.drift.content.windows import Windows
 from holocron_assets.drift.report import Verdict

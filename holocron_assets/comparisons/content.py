@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from holocron_assets.clock import utc_now
+from holocron_assets.comparisons.content_figures import metrics_of
 from holocron_assets.comparisons.content_windows import Asked, Choice, ask
 from holocron_assets.comparisons.content_words import judgement, pictures_of, told
-from holocron_assets.comparisons.figures import metrics_of
 from holocron_assets.comparisons.keeping import keep
 from holocron_assets.comparisons.pooling import pooled
 from holocron_assets.comparisons.vanished import Vanished

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from holocron_assets.comparisons.figures import OF_VECTORS, beyond, promise
+from holocron_assets.comparisons.content_figures import OF_VECTORS, beyond, promise
 from holocron_assets.drift import pictures
 from holocron_assets.drift.content.measuring import ContentDrift
 from holocron_assets.drift.content.topics import Cluster

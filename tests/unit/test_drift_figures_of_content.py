@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from holocron_assets.comparisons.figures import beyond, metrics_of, promise
+from holocron_assets.comparisons.content_figures import beyond, metrics_of, promise
 from holocron_assets.drift.content.detecting import Detection, least_growth, least_shift, least_topic
 from holocron_assets.drift.content.measuring import ContentDrift
 from holocron_assets.drift.report import Floor, Metric, Verdict
