@@ -34,7 +34,6 @@ _COLUMNS = {
     **dict.fromkeys(("reference_value", "current_value"), FLOAT),
     **dict.fromkeys(("explanation", "details_json"), TEXT),
 }
-_EVERY = 1_000_000
 
 
 def insert_drift_report(session: Session, report: DriftReport) -> None:
@@ -87,10 +86,9 @@ def list_drift_reports(
     session: Session,
     spaces: Mapping[uuid.UUID, EmbeddingSpace],
     space_id: uuid.UUID | None = None,
-    limit: int = _EVERY,
 ) -> list[DriftReport]:
     """The reports on a space, or on every one of `spaces`, the newest first; without metrics and pictures."""
-    rows = session.rows("list_drift_reports", embedding_space_id=space_id, limit=limit)
+    rows = session.rows("list_drift_reports", embedding_space_id=space_id)
     return [_report(row, spaces) for row in rows]
 
 

@@ -30,8 +30,7 @@ select
     judgements_json, parameters_json, seed, created_utc
 from vector.drift_report
 where coalesce(:embedding_space_id, embedding_space_id) = embedding_space_id
-order by created_utc desc, report_id
-limit :limit;
+order by created_utc desc, report_id;
 
 -- name: list_drift_pictures
 select pictures_json

@@ -25,7 +25,7 @@ where not exists (
 
 -- name: list_drift_reports
 -- The newest first, without pictures.
-select top (:limit)
+select
     report_id, run_id, kind, embedding_space_id, other_space_id, verdict, reference_json, current_json,
     judgements_json, parameters_json, seed, created_utc
 from vector.drift_report
