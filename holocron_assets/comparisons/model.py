@@ -9,7 +9,7 @@ from holocron_assets.clock import utc_now
 from holocron_assets.comparisons.anchor_sets import anchor_sets
 from holocron_assets.comparisons.keeping import keep
 from holocron_assets.comparisons.model_figures import Asked, Found, metrics_of
-from holocron_assets.comparisons.retrieval import Effects, judgement, of_model
+from holocron_assets.comparisons.retrieval import Effects, is_of_retrieval, judgement, of_model
 from holocron_assets.derived_spaces import model_space
 from holocron_assets.drift import pictures
 from holocron_assets.drift.paired.classes import (
@@ -124,7 +124,9 @@ def _in_corpus(around: Surroundings, asked: Asked) -> NeighbourChange | None:
     with gathered(around.store, asked.space, [window], settings.path(settings.drift.folder)) as (members,):
         if members.keys.num_rows <= DEPTH:
             return None
-        then, now = (nearest_lists(answers, members.blocks(_BLOCK), depth=DEPTH) for answers in (asked.then, asked.now))
+        then = now = nearest_lists(asked.then, members.blocks(_BLOCK), depth=DEPTH)
+        if not np.array_equal(asked.then, asked.now):
+            now = nearest_lists(asked.now, members.blocks(_BLOCK), depth=DEPTH)
         return compare_lists(then, now, choices=members.keys.num_rows)
 
 
@@ -184,7 +186,7 @@ def _judgement(around: Surroundings, asked: Asked, found: Found, metrics: Sequen
             what = f"{asked.rejected} are rejected now; of the others, {what}"
         if found.change is ModelChange.NOISE and (refused := _refusal(around, asked)):
             verdict, what, next_step = Verdict.WATCH, f"{what}, but {refused}", _REFUSED
-    of_answers = [one.verdict for one in metrics if one.verdict and not one.name.startswith("ndcg_loss:")]
+    of_answers = [one.verdict for one in metrics if one.verdict and not is_of_retrieval(one)]
     graver = gravest([verdict, *of_answers])
     if graver is not verdict:
         worst = next(one for one in metrics if one.verdict is graver)

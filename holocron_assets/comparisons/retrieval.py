@@ -136,9 +136,14 @@ def of_spaces(around: Surroundings, old: EmbeddingSpace, new: EmbeddingSpace) ->
     return Effects(found=sorted(found, key=lambda one: one.collection), missing=missing)
 
 
+def is_of_retrieval(metric: Metric) -> bool:
+    """Whether a figure is one of what judged queries find."""
+    return metric.name.startswith(_PREFIX)
+
+
 def judgement(metrics: Sequence[Metric], *, of_model: bool) -> Judgement | None:
     """What the losses among judged figures mean together; None where none could be had."""
-    losses = [one for one in metrics if one.name.startswith(_PREFIX) and one.effect is not None]
+    losses = [one for one in metrics if is_of_retrieval(one) and one.effect is not None]
     if not losses:
         return None
     worst = max(losses, key=lambda one: (list(Verdict).index(one.verdict or Verdict.OK), one.effect or 0.0))
