@@ -3,7 +3,7 @@
 import statistics
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -61,12 +61,17 @@ class _Common:
         kept = drawn[: max(int(np.searchsorted(np.cumsum(sizes), most, side="right")), 1)]
         return np.flatnonzero(np.isin(self.documents, kept))[: 2 * most]
 
+    def of_reference(self, chunks: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Their vectors in the reference."""
+        return np.asarray(self.reference.vectors[self.reference_rows[chunks]])
+
+    def of_current(self, chunks: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Their vectors in the other space."""
+        return np.asarray(self.current.vectors[self.current_rows[chunks]])
+
     def pair(self, chunks: NDArray[np.intp]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Their vectors in both spaces."""
-        return (
-            np.asarray(self.reference.vectors[self.reference_rows[chunks]]),
-            np.asarray(self.current.vectors[self.current_rows[chunks]]),
-        )
+        return self.of_reference(chunks), self.of_current(chunks)
 
 
 def compare_two_spaces(
@@ -122,7 +127,10 @@ def _measure(around: Surroundings, reference: EmbeddingSpace, current: Embedding
     asking = np.sort(np.random.default_rng(seed).permutation(searched.size)[:_QUERIES])
     depth = min(max(DEPTHS), searched.size - 1)
     queries = common.pair(searched[asking])
-    lists = [nearest_lists(queries[side], _blocks(common, searched, side), depth=depth, own=asking) for side in (0, 1)]
+    lists = [
+        nearest_lists(asked, _blocks(vectors_of, searched), depth=depth, own=asking)
+        for asked, vectors_of in zip(queries, (common.of_reference, common.of_current), strict=True)
+    ]
     bridged = common.sample(_BRIDGED, seed)
     try:
         bridge = measure_bridge(*common.pair(bridged), common.documents[bridged], seed=seed)
@@ -139,9 +147,11 @@ def _measure(around: Surroundings, reference: EmbeddingSpace, current: Embedding
     )
 
 
-def _blocks(common: _Common, chunks: NDArray[np.intp], side: int) -> Iterator[NDArray[np.float32]]:
+def _blocks(
+    vectors_of: Callable[[NDArray[np.intp]], NDArray[np.float32]], chunks: NDArray[np.intp]
+) -> Iterator[NDArray[np.float32]]:
     for start in range(0, chunks.size, _BLOCK):
-        yield common.pair(chunks[start : start + _BLOCK])[side]
+        yield vectors_of(chunks[start : start + _BLOCK])
 
 
 def _latency(around: Surroundings, space: EmbeddingSpace, queries: NDArray[np.float32]) -> float:
