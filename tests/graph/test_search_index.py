@@ -242,3 +242,32 @@ def test_indexes_follow_the_embeddings_of_any_run(graph: Graph) -> None:
     assert seen.get_requested_partitions(dg.AssetKey("search_index")) == set(slugs(graph))
     seen = dg.evaluate_automation_conditions(graph.defs, graph.instance, cursor=seen.cursor)
     assert seen.total_requested == 0
+
+
+@pytest.mark.filterwarnings("ignore:.*is currently in beta")
+def test_an_index_that_was_made_meanwhile_does_not_hide_what_was_embedded_under_it(embedded: Graph) -> None:
+    """What an index run that was under way did not see is asked for, though the index is the newer of the two."""
+    (slug,) = slugs(embedded)
+    seen = dg.evaluate_automation_conditions(embedded.defs, embedded.instance)
+    embedded.world.add(page_row("Page 1", 1, prose("ebb"), revision=2, fetched_at=embedded.world.next_day()))
+    embedded.materialize("key:extracted_texts or key:chunks or key:embeddings")
+    embedded.instance.report_runless_asset_event(dg.AssetMaterialization("search_index", partition=slug))
+
+    seen = dg.evaluate_automation_conditions(embedded.defs, embedded.instance, cursor=seen.cursor)
+
+    assert seen.get_requested_partitions(dg.AssetKey("search_index")) == {slug}
+
+
+@pytest.mark.filterwarnings("ignore:.*is currently in beta")
+def test_what_is_embedded_right_after_an_index_was_asked_for_is_asked_for_again(embedded: Graph) -> None:
+    """Two looks in a row ask, where something was embedded before each."""
+    (slug,) = slugs(embedded)
+    seen = dg.evaluate_automation_conditions(embedded.defs, embedded.instance)
+    for revision in (2, 3):
+        row = page_row("Page 1", 1, prose(f"ebb {revision}"), revision=revision, fetched_at=embedded.world.next_day())
+        embedded.world.add(row)
+        embedded.materialize("key:extracted_texts or key:chunks or key:embeddings")
+
+        seen = dg.evaluate_automation_conditions(embedded.defs, embedded.instance, cursor=seen.cursor)
+
+        assert seen.get_requested_partitions(dg.AssetKey("search_index")) == {slug}

@@ -37,7 +37,7 @@ SETTINGS = """
 ingest: []
 extraction: {workers: 1}
 spaces: [{provider: hashing, model: ngram, options: {dimensions: 32}}]
-schedules: {nightly: null, verification: null, evaluation: null}
+schedules: {nightly: null, verification: null, evaluation: null, drift: null}
 sensors: {interval_seconds: 1}
 """
 HOLOCRON = "from holocron_assets.cli import main; main()"
