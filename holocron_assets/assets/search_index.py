@@ -30,9 +30,9 @@ _SAMPLED = 5
 _SAMPLED_CHARACTERS = 100
 
 
-#: Asks for the partitions that were embedded since an index of them was last asked for. Not `since_last_handled`: an index
-#: that ends says nothing of what was embedded while it was made. Not `any_deps_updated`: it does not tell when that was,
-#: and so loses what was embedded between two looks, of which the first asked.
+#: Asks for the partitions that were embedded since an index of them was last asked for. Not `since_last_handled`: an
+#: index that ends says nothing of what was embedded while it was made. Not `any_deps_updated`: it does not tell when
+#: that was, and so loses what was embedded between two looks, of which the first asked.
 FOLLOWS_EMBEDDINGS = (
     dg.AutomationCondition.any_deps_match(dg.AutomationCondition.newly_updated())
     .since(dg.AutomationCondition.newly_requested())

@@ -111,17 +111,18 @@ where status = 'NEW'
     end;
 
 -- name: claim_jobs
--- The jobs of one kind that wait, the first of them, become this worker's.
+-- The jobs of one kind that wait, the first of them, become this worker's. Found again by the number of their rows: of a
+-- key, DuckDB would look up each in its index.
 update vector.job
 set status = 'RUNNING', locked_by = :worker_id, locked_utc = :now, attempt_count = attempt_count + 1
-where job_id in (
+where rowid in (
     with asked as materialized (
         select
-            n.job_id, n.priority, n.available_utc, n.created_utc,
+            n.number, n.job_id, n.priority, n.available_utc, n.created_utc,
             coalesce(json_type(n.body) = 'OBJECT', false) as is_object,
             json_extract_string(n.body, ['$.origin', '$.space', '$.source', '$.replace', '$.source_id']) as said
         from (
-            select j.*, case when json_valid(j.input_json) then j.input_json end as body
+            select j.rowid as number, j.*, case when json_valid(j.input_json) then j.input_json end as body
             from vector.job j
             where j.status = 'NEW'
                 and j.available_utc <= :now
@@ -130,7 +131,7 @@ where job_id in (
                 and j.embedding_space_id is not distinct from :embedding_space_id
         ) n
     )
-    select a.job_id
+    select a.number
     from asked a
     where coalesce(a.said[1], 'queue') not in ('dagster', 'cli')
         and a.is_object = :is_object
@@ -146,14 +147,14 @@ where job_id in (
 -- The jobs of one kind that wait are given up, because nobody can do them.
 update vector.job
 set status = 'DEADLETTER', last_error = left(:error, 4000)
-where job_id in (
+where rowid in (
     with asked as materialized (
         select
-            n.job_id, n.priority, n.available_utc, n.created_utc,
+            n.number, n.job_id, n.priority, n.available_utc, n.created_utc,
             coalesce(json_type(n.body) = 'OBJECT', false) as is_object,
             json_extract_string(n.body, ['$.origin', '$.space', '$.source', '$.replace', '$.source_id']) as said
         from (
-            select j.*, case when json_valid(j.input_json) then j.input_json end as body
+            select j.rowid as number, j.*, case when json_valid(j.input_json) then j.input_json end as body
             from vector.job j
             where j.status = 'NEW'
                 and j.available_utc <= :now
@@ -162,7 +163,7 @@ where job_id in (
                 and j.embedding_space_id is not distinct from :embedding_space_id
         ) n
     )
-    select a.job_id
+    select a.number
     from asked a
     where coalesce(a.said[1], 'queue') not in ('dagster', 'cli')
         and a.is_object = :is_object
