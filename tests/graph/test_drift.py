@@ -146,6 +146,18 @@ def test_other_texts_are_an_error_and_stop_nothing(graph: Graph, model: Moving) 
     assert not graph.check("content_is_stable", "drift_reports").passed
 
 
+def test_another_partition_hides_no_alert(graph: Graph, model: Moving, wide: EmbeddingSpace) -> None:
+    """Dagster shows the checks of the last run: those of a space that is fine fail too while another is not."""
+    model.noise = 0.3
+    reported(graph)
+    graph.world.providers = Catalog(Moving(inner=open_provider("hashing", "ngram", {"dimensions": 64})))
+
+    other = graph.materialize("drift_reports", partition=wide.slug)
+
+    assert figures(other)["model: verdict"] == "ok"
+    assert not outcomes(other)["model_is_the_same"][0]
+
+
 @pytest.mark.parametrize(("noise", "verdict"), [(1e-6, Verdict.OK), (0.01, Verdict.WATCH), (0.3, Verdict.ALERT)])
 def test_a_model_that_moved_is_told(graph: Graph, model: Moving, noise: float, verdict: Verdict) -> None:
     """Rounding passes, fewer bits warn, and another model is an error."""

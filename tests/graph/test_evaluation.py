@@ -9,8 +9,10 @@ import pytest
 
 from holocron_assets.evaluation.comparing import METHODS
 from holocron_assets.sections import EvaluationSettings
+from holocron_assets.spaces import space_of
 from holocron_assets.tables import spaces
 from holocron_assets.transactions import read
+from resources.providers import open_provider
 from tests.conftest import Templates
 from tests.graph.conftest import Graph
 from tests.stages.test_evaluate import collection, page
@@ -93,6 +95,23 @@ def test_the_check_passes_and_fails(graph: Graph) -> None:
     assert "by vector: nDCG@10" in str(failed.metadata["offenders"].value)
     assert not failed_again.passed
     assert not graph.check(CHECK, "retrieval_evaluation").passed
+
+
+def test_another_partition_hides_no_loss(graph: Graph) -> None:
+    """Dagster shows the checks of the last run: that of a space that lost nothing fails too while another did."""
+    evaluated(graph)
+    damage(graph)
+    evaluated(graph)
+    other = open_provider("hashing", "ngram", {"dimensions": 64})
+    graph.world.embed(other)
+    partition = space_of(other.describe()).slug
+    graph.instance.add_dynamic_partitions("embedding_spaces", [partition])
+
+    result = graph.materialize("retrieval_evaluation", partition=partition)
+
+    (failed,) = result.get_asset_check_evaluations()
+    assert (result.success, failed.passed) == (True, False)
+    assert slug(graph) in str(failed.metadata["offenders"].value)
 
 
 def test_evaluating_twice_writes_nothing_twice(graph: Graph) -> None:
