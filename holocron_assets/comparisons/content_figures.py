@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
+from holocron_assets.comparisons.shape_figures import shape_metrics
 from holocron_assets.drift.content.detecting import Detection, least_growth, least_shift, least_topic
 from holocron_assets.drift.content.measuring import Comparison, ContentDrift
 from holocron_assets.drift.report import Floor, Metric
@@ -161,24 +162,7 @@ def _context(drift: ContentDrift) -> list[Metric]:
         ),
     ]
     old, new = drift.reference, drift.current
-    shapes = {
-        "mean_cosine": "How alike any two chunks of a window look.",
-        "effective_rank": "In how many directions the vectors of a window spread.",
-        "participation_ratio": "The same, counting strong directions more.",
-    }
-    for name, says in shapes.items():
-        before, after = getattr(old.shape, name), getattr(new.shape, name)
-        is_known = before is not None and after is not None
-        metrics.append(
-            Metric(
-                name=name,
-                effect=after - before if is_known else None,
-                reference=before,
-                current=after,
-                explanation=says,
-                missing="" if is_known else "too few vectors of a window have a direction",
-            )
-        )
+    metrics += shape_metrics(old.shape, new.shape)
     metrics.append(
         Metric(
             name="largest_document_share",

@@ -1,13 +1,15 @@
 """The figures of a comparison of two spaces in words."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from holocron_assets.comparisons import retrieval
+from holocron_assets.comparisons.shape_figures import shape_metrics
 from holocron_assets.drift.paired.bridge import BridgeRecall
-from holocron_assets.drift.paired.geometry import Geometry
 from holocron_assets.drift.paired.measure import PairedDrift
 from holocron_assets.drift.paired.neighbours import DEPTH, NeighbourChange
 from holocron_assets.drift.report import Floor, Metric
+from holocron_assets.errors import NotReadyError
+from holocron_assets.evaluation.statistics import bootstrap_interval
 from holocron_assets.records import EmbeddingSpace
 
 #: Of ten neighbours, one or two are others when weights are quantised, three when a model reads half of its texts, and
@@ -19,13 +21,13 @@ _FLOOR = Floor(watch=0.15, alert=0.5, is_calibrated=False)
 class SpaceDrift:
     """What two spaces differ by: each of some chunks with each, neighbours among many, a bridge, costs and searches.
 
-    `milliseconds` are those of a query in the one and the other. None where there are too few documents for a bridge.
+    `milliseconds` are those of a query in the one and the other. In place of a bridge stands why there can be none.
     """
 
     paired: PairedDrift
     searched: NeighbourChange
     queries: int
-    bridge: BridgeRecall | None
+    bridge: BridgeRecall | NotReadyError
     milliseconds: tuple[float, float]
     effects: retrieval.Effects
 
@@ -33,7 +35,7 @@ class SpaceDrift:
 def metrics_of(measured: SpaceDrift, reference: EmbeddingSpace, current: EmbeddingSpace) -> list[Metric]:
     """What is judged, and then what is context; without what searches find."""
     change, paired = measured.searched, measured.paired
-    metrics = [
+    return [
         Metric(
             name="neighbour_loss",
             effect=1 - float(change.overlap[DEPTH].mean()),
@@ -46,56 +48,46 @@ def metrics_of(measured: SpaceDrift, reference: EmbeddingSpace, current: Embeddi
                 "jaccard_at_10": float(change.jaccard.mean()),
             },
         ),
+        *_structure(paired),
+        Metric(
+            name="hubness",
+            effect=paired.new.hubness - paired.old.hubness,
+            reference=paired.old.hubness,
+            current=paired.new.hubness,
+            explanation="How much some chunks are neighbours of everything: the skewness of how often each is among "
+            f"the nearest {DEPTH}.",
+        ),
+        *shape_metrics(paired.old, paired.new),
+        *_costs(measured, reference, current),
+        _bridge(measured.bridge, change),
     ]
-    if paired.distance_correlation is not None:
-        metrics.append(
-            Metric(
-                name="rsa",
-                effect=paired.distance_correlation,
-                explanation="Spearman's correlation of the distances of all pairs of chunks; 1 is the same order.",
-            )
-        )
-    if paired.alignment is not None:
-        metrics.append(
-            Metric(
-                name="cka",
-                effect=paired.alignment.debiased,
-                explanation="Debiased linear CKA: 1 is a rotation, about 0 nothing in common. Context only.",
-                details={"biased": paired.alignment.biased},
-            )
-        )
-    if paired.procrustes is not None:
-        metrics.append(
-            Metric(
-                name="procrustes_residual",
-                effect=paired.procrustes.after,
-                explanation="What is left of the difference when one space is turned onto the other, as a share of the "
-                "spread.",
-            )
-        )
-    metrics += _shapes(paired.old, paired.new)
-    metrics += _costs(measured, reference, current)
-    if measured.bridge is not None:
-        metrics.append(_bridge(measured.bridge))
-    return metrics
 
 
-def _shapes(old: Geometry, new: Geometry) -> list[Metric]:
-    told = {
-        "hubness": "How much some chunks are neighbours of everything: the skewness of how often each is among the "
-        "nearest 10.",
-        "effective_rank": "In how many directions the vectors spread.",
-        "participation_ratio": "The same, counting strong directions more.",
-        "mean_cosine": "How alike any two chunks look; near 1 the space is narrow.",
-    }
-    metrics = []
-    for name, explanation in told.items():
-        before, after = getattr(old, name), getattr(new, name)
-        if before is not None and after is not None:
-            metrics.append(
-                Metric(name=name, effect=after - before, reference=before, current=after, explanation=explanation)
-            )
-    return metrics
+def _structure(paired: PairedDrift) -> list[Metric]:
+    flat = "all vectors of one space are the same, or equally far apart"
+    aligned, laid_over = paired.alignment, paired.procrustes
+    return [
+        Metric(
+            name="rsa",
+            effect=paired.distance_correlation,
+            missing="" if paired.distance_correlation is not None else flat,
+            explanation="Spearman's correlation of the distances of all pairs of chunks; 1 is the same order.",
+        ),
+        Metric(
+            name="cka",
+            effect=aligned.debiased if aligned else None,
+            missing="" if aligned else flat,
+            explanation="Debiased linear CKA: 1 is a rotation, about 0 nothing in common. Context only.",
+            details={"biased": aligned.biased} if aligned else {},
+        ),
+        Metric(
+            name="procrustes_residual",
+            effect=laid_over.after if laid_over else None,
+            missing="" if laid_over else flat,
+            explanation="What is left of the difference when one space is turned onto the other, as a share of the "
+            "spread.",
+        ),
+    ]
 
 
 def _costs(measured: SpaceDrift, reference: EmbeddingSpace, current: EmbeddingSpace) -> list[Metric]:
@@ -120,17 +112,28 @@ def _costs(measured: SpaceDrift, reference: EmbeddingSpace, current: EmbeddingSp
     ]
 
 
-def _bridge(bridge: BridgeRecall) -> Metric:
-    return Metric(
+def _bridge(bridge: BridgeRecall | NotReadyError, change: NeighbourChange) -> Metric:
+    metric = Metric(
         name="bridge_recall",
-        effect=float(bridge.of_new.mean()),
+        effect=None,
         explanation="With queries of the new space turned into the old one, whose vectors stay: the share of the "
         f"{DEPTH} nearest by the new space that are found. 1 would make embedding everything again needless.",
+    )
+    if isinstance(bridge, NotReadyError):
+        return replace(metric, missing=str(bridge))
+    low, high = bootstrap_interval(bridge.of_new)
+    return replace(
+        metric,
+        effect=float(bridge.of_new.mean()),
+        explanation=f"{metric.explanation} With 95 % confidence it is between {low:.3f} and {high:.3f}.",
         details={
+            "interval_low": low,
+            "interval_high": high,
             "of_reference": float(bridge.of_old.mean()),
             "without_bridge": float(bridge.without.mean()),
-            "chance": bridge.chance,
-            "fitted_chunks": bridge.fitted_texts,
+            "chance": change.chance(DEPTH),
+            "fitted_chunks": bridge.bridge.texts,
             "queries": bridge.queries,
+            "searched_chunks": change.choices + 1,
         },
     )

@@ -18,7 +18,7 @@ from holocron_assets.comparisons.keeping import keep
 from holocron_assets.comparisons.space_figures import SpaceDrift, metrics_of
 from holocron_assets.derived_spaces import model_space
 from holocron_assets.drift import pictures
-from holocron_assets.drift.paired.bridge import measure_bridge
+from holocron_assets.drift.paired.bridge import BridgeRecall, divide, fit_bridge, measure_bridge
 from holocron_assets.drift.paired.measure import measure
 from holocron_assets.drift.paired.neighbours import DEPTH, DEPTHS, compare_lists, nearest_lists
 from holocron_assets.drift.report import DriftReport, Judgement, Kind, Metric, Picture, Side, Subject, Verdict
@@ -34,9 +34,8 @@ from holocron_assets.stages.windows import Members, Window, codes_of, gathered
 
 STAGE = "space comparison"
 
-#: The most chunks that each is compared with each, that a bridge is fitted on, and that are searched in. Sampled by
-#: document.
-_EACH_WITH_EACH, _BRIDGED, _SEARCHED = 4000, 24_000, 200_000
+#: The most chunks that each is compared with each, and that are searched in. Sampled by document.
+_EACH_WITH_EACH, _SEARCHED = 4000, 200_000
 _QUERIES = 1000
 _TIMED = 20
 _BLOCK = 4096
@@ -127,23 +126,32 @@ def _measure(around: Surroundings, reference: EmbeddingSpace, current: Embedding
     asking = np.sort(np.random.default_rng(seed).permutation(searched.size)[:_QUERIES])
     depth = min(max(DEPTHS), searched.size - 1)
     queries = common.pair(searched[asking])
-    lists = [
+    before, after = (
         nearest_lists(asked, _blocks(vectors_of, searched), depth=depth, own=asking)
         for asked, vectors_of in zip(queries, (common.of_reference, common.of_current), strict=True)
-    ]
-    bridged = common.sample(_BRIDGED, seed)
+    )
+    documents = common.documents[searched]
+    bridge: BridgeRecall | NotReadyError
     try:
-        bridge = measure_bridge(*common.pair(bridged), common.documents[bridged], seed=seed)
-    except NotReadyError:
-        bridge = None
-    effects = retrieval.of_spaces(around, reference, current)
+        fitted, measuring = divide(documents, asking, seed=seed)
+        bridge = measure_bridge(
+            fit_bridge(*common.pair(searched[fitted])),
+            queries[1][measuring],
+            _blocks(common.of_reference, searched),
+            asking[measuring],
+            documents[asking[measuring]],
+            lists=(before[measuring], after[measuring]),
+            choices=searched.size - 1,
+        )
+    except NotReadyError as error:
+        bridge = error
     return SpaceDrift(
         paired=paired,
-        searched=compare_lists(*lists, choices=searched.size - 1),
+        searched=compare_lists(before, after, choices=searched.size - 1),
         queries=asking.size,
         bridge=bridge,
         milliseconds=(_latency(around, reference, queries[0]), _latency(around, current, queries[1])),
-        effects=effects,
+        effects=retrieval.of_spaces(around, reference, current),
     )
 
 

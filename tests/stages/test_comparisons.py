@@ -435,10 +435,35 @@ def test_two_spaces_are_compared(world: World, space: EmbeddingSpace) -> None:
     assert report.reference.chunks == report.current.chunks == 120
     assert figures["neighbour_loss"].effect == pytest.approx(1 - figures["neighbour_loss"].details["overlap_at_10"])
     assert (figures["vector_bytes"].reference, figures["vector_bytes"].current) == (128, 256)
-    assert 0 < figures["bridge_recall"].effect <= 1  # type: ignore[operator]
+    bridge = figures["bridge_recall"]
+    assert bridge.details["searched_chunks"] == report.parameters["searched_chunks"] == 120
+    assert (bridge.details["queries"], bridge.details["fitted_chunks"]) == (60, 60)
+    assert bridge.details["interval_low"] < bridge.effect < bridge.details["interval_high"]  # type: ignore[operator]
+    assert f"between {bridge.details['interval_low']:.3f} and" in bridge.explanation
     assert read(world.store, keeping.whole_report, str(report.report_id)) == report
     with pytest.raises(ConfigurationError, match="cannot be compared with itself"):
         compare_two_spaces(around(world), space, space, ORIGIN)
+
+
+def test_figures_of_two_spaces_that_cannot_be_had_say_why(world: World, space: EmbeddingSpace) -> None:
+    """Where one answers every text alike, or too few are in both for a bridge, figures are missing with a reason."""
+    other = Moving(inner=open_provider("hashing", "ngram", {"dimensions": 64}))
+    world.embed(other)
+    flat = space_of(other.describe())
+    alike = ", ".join(["0.125"] * 64)
+    world.rows(f"update vector.embedding set vector = [{alike}] where embedding_space_id = '{flat.embedding_space_id}'")
+    world.rows(
+        f"delete from vector.embedding where embedding_space_id = '{flat.embedding_space_id}' and chunk_id in "
+        "(select chunk_id from vector.chunk order by chunk_id limit 80)"
+    )
+
+    report = compare_two_spaces(around(world), space, flat, ORIGIN)
+
+    lacking = {one.name: one.missing for one in report.metrics if one.effect is None}
+    assert set(lacking) == {"rsa", "cka", "procrustes_residual", "bridge_recall"}
+    assert "there are 20 and 20" in lacking["bridge_recall"]
+    assert "are the same" in lacking["cka"]
+    assert read(world.store, keeping.whole_report, str(report.report_id)) == report
 
 
 def test_spaces_without_a_common_chunk_are_told(world: World, space: EmbeddingSpace) -> None:

@@ -163,4 +163,4 @@ def test_a_report_tells_which_dimensions_moved() -> None:
     assert dimensions[0]["difference"] == pytest.approx(2, abs=0.5)
     assert len(dimensions) == 10
     nothing = figures_of(measured(windows, np.zeros((120, 2))))["mean_cosine"]
-    assert (nothing.effect, nothing.missing) == (None, "too few vectors of a window have a direction")
+    assert (nothing.effect, nothing.missing) == (None, "too few vectors of a side have a direction")

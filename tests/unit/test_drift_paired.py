@@ -26,17 +26,19 @@ Matrix = NDArray[np.float32]
 #: Prints figures of a comparison that is drawn from a seed, to all their digits.
 FIGURES = """
 import numpy as np
-from holocron_assets.drift.paired.bridge import measure_bridge
+from holocron_assets.drift.paired.bridge import fit_bridge
 from holocron_assets.drift.paired.measure import measure
+from holocron_assets.drift.paired.neighbours import nearest_lists
 random = np.random.default_rng(1)
 old = random.normal(size=(500, 96)).astype(np.float32)
 new = (old @ random.normal(size=(96, 160)) + 8 * random.normal(size=(500, 160))).astype(np.float32)
 found = measure(old, new, seed=1)
-bridge = measure_bridge(old, new, np.arange(500) // 3, seed=1)
+bridge = fit_bridge(old[:300], new[:300])
+across = nearest_lists(bridge.apply(new), [old], depth=10)
 for value in (
     found.agreement.mean_cosine, found.neighbours.overlap[10].mean(), found.neighbours.rbo.mean(),
     found.procrustes.after, found.alignment.debiased, found.distance_correlation, found.new.effective_rank,
-    found.new.hubness, bridge.of_new.mean(), *bridge.bridge.rotation[:3, 0],
+    found.new.hubness, (across * np.arange(1, 11)).sum(), *bridge.rotation[:3, 0],
 ):
     print(float(value).hex())
 """

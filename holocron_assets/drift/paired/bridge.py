@@ -4,7 +4,7 @@ Pure. Orthogonal, as nothing that was measured kept more: MiniLM queries into a 
 it on, reached nDCG@10 .334, against .284 by least squares, .271 by ridge and .322 by that corpus' own model.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,17 +13,20 @@ from numpy.typing import NDArray
 from holocron_assets.drift.paired.neighbours import DEPTH, compare_lists, nearest_lists
 from holocron_assets.drift.paired.pairs import LEAST_PAIRS, Matrix, centred, require_pairs
 from holocron_assets.drift.paired.procrustes import turn
-from holocron_assets.errors import InputError, NotReadyError
+from holocron_assets.errors import NotReadyError
 
-#: Texts that a bridge is fitted on, and queries it is measured with, at most.
-_FITTED_TEXTS, _QUERIES = 20_000, 1000
+#: Texts that a bridge is fitted on, at most.
+_FITTED_TEXTS = 20_000
+#: Of fewer documents, an interval would say more than is known.
+_LEAST_DOCUMENTS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bridge:
     """Takes vectors of the new space into the old one: less one mean, turned, scaled, plus the other mean.
 
-    `rotation` is of shape (new dimensions, old dimensions); `rank` is how many directions it knows.
+    `rotation` is of shape (new dimensions, old dimensions); `rank` is how many directions it knows, from how many
+    `texts`.
     """
 
     new_mean: NDArray[np.float64]
@@ -31,6 +34,7 @@ class Bridge:
     scale: float
     old_mean: NDArray[np.float64]
     rank: int
+    texts: int
 
     def apply(self, vectors: Matrix) -> Matrix:
         """(n, new dimensions) to (n, old dimensions)."""
@@ -38,24 +42,20 @@ class Bridge:
         return (moved * self.scale + self.old_mean).astype(np.float32)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class BridgeRecall:
-    """What queries across a bridge find, measured on documents that it was not fitted on; of the nearest 10.
+    """What queries across a bridge find of the nearest 10, each an array of shape (documents,).
 
-    Each array is of shape (documents,), the mean over the queries of a document: documents can be compared with each
-    other by a test, several queries of one cannot. `of_new` is the share of the new space's own neighbours that are
-    found across the bridge, `of_old` that of the old one's; `without` is the share of the new space's neighbours that
-    the old one's own queries find. `chance` is what any row would find.
+    It is the mean over the queries of a document: documents can be compared with each other by a test, several queries
+    of one cannot. `of_new` is the share of the new space's own neighbours that are found across the bridge, `of_old`
+    that of the old one's; `without` is the share of the new space's neighbours that the old one's own queries find.
     """
 
     bridge: Bridge
-    fitted_texts: int
-    searched_texts: int
     queries: int
     of_new: NDArray[np.float64]
     of_old: NDArray[np.float64]
     without: NDArray[np.float64]
-    chance: float
 
 
 def fit_bridge(old: Matrix, new: Matrix) -> Bridge:
@@ -76,59 +76,62 @@ def fit_bridge(old: Matrix, new: Matrix) -> Bridge:
         scale=sizes[0] / sizes[1] if sizes[1] else 0.0,
         old_mean=old.mean(axis=0, dtype=np.float64),
         rank=round(float((rotation**2).sum())),
+        texts=len(old),
     )
+
+
+def divide(
+    document_of_row: NDArray[np.integer], asking: NDArray[np.integer], *, seed: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Which rows to fit a bridge on, and which of the rows `asking` to measure it by; no document has both.
+
+    Of the documents that ask, drawn by `seed`, as many measure as are half of all; up to 20,000 texts of the others are
+    fitted on. Raises `NotReadyError` where that leaves too few texts for the one, or too few documents for the other.
+    """
+    random = np.random.default_rng(seed)
+    half = np.unique(document_of_row).size // 2
+    held_out = random.permutation(np.unique(document_of_row[asking]))[:half]
+    fitted = np.flatnonzero(~np.isin(document_of_row, held_out))
+    if fitted.size < LEAST_PAIRS or held_out.size < _LEAST_DOCUMENTS:
+        raise NotReadyError(
+            f"{LEAST_PAIRS} texts are needed to fit a bridge, and {_LEAST_DOCUMENTS} other documents to measure it; "
+            f"there are {fitted.size} and {held_out.size}"
+        )
+    if fitted.size > _FITTED_TEXTS:
+        fitted = np.sort(random.choice(fitted, _FITTED_TEXTS, replace=False))
+    return fitted, np.flatnonzero(np.isin(document_of_row[asking], held_out))
 
 
 def measure_bridge(
-    old: Matrix, new: Matrix, document_of_row: Sequence[int] | NDArray[np.integer], *, seed: int
+    bridge: Bridge,
+    queries: Matrix,
+    corpus: Iterable[Matrix],
+    own: NDArray[np.integer],
+    documents: NDArray[np.integer],
+    *,
+    lists: tuple[NDArray[np.int64], NDArray[np.int64]],
+    choices: int,
 ) -> BridgeRecall:
-    """Fit on half of the documents, drawn by `seed`, and ask with texts of the others for their nearest 10.
+    """Ask with new vectors of shape (q, new dimensions) among old ones, and compare with what either space finds.
 
-    Only these others are searched, and never the text that asks: the map has learnt by heart where the texts are that
-    it was fitted on. `document_of_row` is of shape (rows,). Raises `NotReadyError` where one half of the documents has
-    too few texts.
+    `corpus` has the old vectors of `choices` texts and of the query itself, in blocks; see `nearest_lists`. `own` and
+    `documents`, of shape (q,), are the row and the document of each query, and `lists`, of shape (q, 10 or more), what
+    is nearest to it in the old space and in the new one.
+    The texts that a bridge was fitted on may be found: queries are drawn to them a little, and will be in use. The
+    documents of the queries must not be among them.
     """
-    require_pairs(old, new, least=2 * LEAST_PAIRS)
-    documents = np.asarray(document_of_row)
-    if documents.shape != (len(old),):
-        raise InputError(f"{documents.size} rows have a document, and {len(old)} a vector")
-    random = np.random.default_rng(seed)
-    names = random.permutation(np.unique(documents))
-    is_fitted = np.isin(documents, names[: len(names) // 2])
-    fitted = _drawn(np.flatnonzero(is_fitted), _FITTED_TEXTS, random)
-    held_out = np.flatnonzero(~is_fitted)
-    if min(fitted.size, held_out.size) < LEAST_PAIRS:
-        raise NotReadyError(
-            f"{LEAST_PAIRS} texts are needed in each half of the documents to fit a bridge and to measure it; of the "
-            f"{len(names)} documents one half has {fitted.size} and the other {held_out.size}"
-        )
-    bridge = fit_bridge(old[fitted], new[fitted])
-    asking = _drawn(np.arange(held_out.size), _QUERIES, random)
-    searched_old, searched_new, of = old[held_out], new[held_out], documents[held_out][asking]
-    own = nearest_lists(searched_new[asking], [searched_new], depth=DEPTH, own=asking)
-    before = nearest_lists(searched_old[asking], [searched_old], depth=DEPTH, own=asking)
-    across = nearest_lists(bridge.apply(searched_new[asking]), [searched_old], depth=DEPTH, own=asking)
-    choices = held_out.size - 1
+    across = nearest_lists(bridge.apply(queries), corpus, depth=DEPTH, own=own)
+    old, new = (one[:, :DEPTH] for one in lists)
+    _, of = np.unique(documents, return_inverse=True)
+
+    def recall(truth: NDArray[np.int64], found: NDArray[np.int64]) -> NDArray[np.float64]:
+        shares = compare_lists(truth, found, choices=choices).overlap[DEPTH]
+        return np.asarray(np.bincount(of, shares) / np.bincount(of))
+
     return BridgeRecall(
         bridge=bridge,
-        fitted_texts=fitted.size,
-        searched_texts=held_out.size,
-        queries=asking.size,
-        of_new=_recall(own, across, of, choices),
-        of_old=_recall(before, across, of, choices),
-        without=_recall(own, before, of, choices),
-        chance=DEPTH / choices,
+        queries=len(queries),
+        of_new=recall(new, across),
+        of_old=recall(old, across),
+        without=recall(new, old),
     )
-
-
-def _drawn(rows: NDArray[np.intp], most: int, random: np.random.Generator) -> NDArray[np.intp]:
-    return np.sort(random.choice(rows, most, replace=False)) if rows.size > most else rows
-
-
-def _recall(
-    truth: NDArray[np.int64], found: NDArray[np.int64], documents: NDArray[np.integer], choices: int
-) -> NDArray[np.float64]:
-    """The share of the true neighbours that were found, by document, from one query or several of each."""
-    shares = compare_lists(truth, found, choices=choices).overlap[DEPTH]
-    _, of = np.unique(documents, return_inverse=True)
-    return np.asarray(np.bincount(of, shares) / np.bincount(of))

@@ -1,33 +1,24 @@
 """What a set of vectors looks like by itself: how many directions it fills, how crowded, its hubs. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from holocron_assets.drift.paired.pairs import Matrix
-from holocron_assets.drift.shapes import shape_of
+from holocron_assets.drift.shapes import Shape, shape_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Geometry:
-    """Of one set of vectors; `mean_cosine` is None where fewer than two have a direction."""
+class Geometry(Shape):
+    """Of one set of vectors, with how crowded it is."""
 
-    effective_rank: float
-    participation_ratio: float
-    mean_cosine: float | None
     hubness: float
 
 
 def geometry(vectors: Matrix, lists: NDArray[np.int64]) -> Geometry:
     """Of vectors (n, dimensions) that are finite; `lists`, of shape (queries, k), are neighbours among them."""
-    shape = shape_of(vectors)
-    return Geometry(
-        effective_rank=shape.effective_rank,
-        participation_ratio=shape.participation_ratio,
-        mean_cosine=shape.mean_cosine,
-        hubness=hubness(lists, len(vectors)),
-    )
+    return Geometry(**asdict(shape_of(vectors)), hubness=hubness(lists, len(vectors)))
 
 
 def hubness(lists: NDArray[np.int64], rows: int) -> float:
