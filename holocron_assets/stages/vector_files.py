@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 from holocron_assets.errors import ConfigurationError, VectorError
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.runs import is_dead, this_process
+from holocron_assets.stages.chunk_keys import places_of
 from holocron_assets.vectors import rows_of
 
 #: What is looked up in is made ready each time.
 _PLACED_AT_ONCE = 65_536
 _PREFIX = "vectors-"
+_KEYS = pa.schema(dict.fromkeys(("chunk_id", "content_sha256"), pa.large_string()))
 
 
 @contextmanager
@@ -109,19 +111,13 @@ def _reserve(file: Path, size: int) -> None:
 
 def _place(targets: Sequence[_Target], found: pa.Table, space: EmbeddingSpace) -> None:
     """Write vectors to where their chunks are, in those files that want them with this content."""
-    ids, contents = (
-        found.column(name).cast(pa.large_string()).combine_chunks() for name in ("chunk_id", "content_sha256")
-    )
+    keys = found.select(_KEYS.names).cast(_KEYS)
     for target in targets:
-        known = target.keys.column("chunk_id").combine_chunks()
-        places = pc.index_in(ids, value_set=known)
-        rows = np.flatnonzero(np.asarray(pc.is_valid(places)))
-        at = np.asarray(pc.drop_null(places)).astype(np.int64)
-        wanted = target.keys.column("content_sha256").take(pa.array(at))
-        same = np.asarray(pc.equal(wanted.combine_chunks(), contents.take(pa.array(rows)))).astype(bool)
-        if same.any():
-            target.vectors[at[same]] = _usable(found.take(pa.array(rows[same])).combine_chunks(), space)
-            target.has_vector[at[same]] = True
+        places = places_of(keys, target.keys)
+        rows = np.flatnonzero(places >= 0)
+        if rows.size:
+            target.vectors[places[rows]] = _usable(found.take(pa.array(rows)).combine_chunks(), space)
+            target.has_vector[places[rows]] = True
 
 
 def _usable(found: pa.Table, space: EmbeddingSpace) -> NDArray[np.float32]:

@@ -20,6 +20,7 @@ from holocron_assets.drift.content.windows import MIN_DOCUMENTS
 from holocron_assets.errors import ConfigurationError
 from holocron_assets.ports import Session, Store
 from holocron_assets.records import EmbeddingSpace
+from holocron_assets.stages.chunk_keys import places_of
 from holocron_assets.stages.vector_files import working_folder, write_vectors
 from holocron_assets.tables import drift_windows
 from holocron_assets.tables.drift_windows import EARLIEST, LATEST, Snapshot
@@ -217,7 +218,7 @@ def _chunks(session: Session, space: EmbeddingSpace, window: Window) -> list[pa.
 def _apart(reference: pa.Table, current: pa.Table) -> tuple[list[pa.Table], int]:
     """The keys of a snapshot and of what is current with each document on one side, and how many were drawn."""
     sources = [pc.fill_null(one.column("source_id"), "").combine_chunks() for one in (reference, current)]
-    changed = pc.unique(sources[1].filter(pc.invert(_held(current, reference))))
+    changed = pc.unique(sources[1].filter(pa.array(places_of(current, reference) < 0)))
     kept = sources[0].filter(pc.invert(pc.is_in(sources[0], changed)))
     drawn: list[str] = []
     if pc.count_distinct(kept).as_py() < MIN_DOCUMENTS:
@@ -227,10 +228,3 @@ def _apart(reference: pa.Table, current: pa.Table) -> tuple[list[pa.Table], int]
     of_current = pc.and_(pc.is_in(sources[1], changed), pc.invert(pc.is_in(sources[1], back)))
     of_reference = pc.or_(pc.invert(pc.is_in(sources[0], changed)), pc.is_in(sources[0], back))
     return [reference.filter(of_reference).combine_chunks(), current.filter(of_current).combine_chunks()], len(drawn)
-
-
-def _held(current: pa.Table, reference: pa.Table) -> pa.Array:
-    """Whether the reference has a chunk with the same content."""
-    places = pc.index_in(current.column("chunk_id"), value_set=reference.column("chunk_id").combine_chunks())
-    contents = reference.column("content_sha256").take(places)
-    return pc.fill_null(pc.equal(contents, current.column("content_sha256")), False).combine_chunks()

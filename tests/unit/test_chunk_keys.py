@@ -1,0 +1,22 @@
+"""Looking up chunks of one table of keys in another."""
+
+import pyarrow as pa
+
+from holocron_assets.stages.chunk_keys import places_of
+
+
+def keys(*rows: tuple[str, str]) -> pa.Table:
+    columns = zip(*rows, strict=True) if rows else ((), ())
+    return pa.table({name: pa.array(one, pa.large_string()) for name, one in zip(NAMES, columns, strict=True)})
+
+
+NAMES = ("chunk_id", "content_sha256")
+
+
+def test_a_chunk_is_found_by_its_id_and_content() -> None:
+    """One of another content is not found, and one that stands twice is found twice."""
+    chunks = keys(("b", "1"), ("a", "1"), ("c", "1"), ("b", "2"), ("b", "1"))
+
+    assert places_of(chunks, keys(("a", "2"), ("b", "1"), ("c", "1"))).tolist() == [1, -1, 2, -1, 1]
+    assert places_of(pa.concat_tables([chunks, chunks]), keys()).tolist() == [-1] * 10
+    assert places_of(keys(), chunks.slice(0, 3)).tolist() == []
