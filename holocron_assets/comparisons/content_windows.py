@@ -5,11 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
-import scipy
 
-from holocron_assets import __version__
 from holocron_assets.clock import utc_now
 from holocron_assets.comparisons.vanished import Vanished
+from holocron_assets.comparisons.versions import VERSIONS
 from holocron_assets.drift.content.windows import MIN_DOCUMENTS, Windows, require_ready
 from holocron_assets.drift.report import Judgement, Subject, Verdict
 from holocron_assets.errors import ConfigurationError, NotReadyError
@@ -109,7 +108,7 @@ class Asked:
             "as_of": reference.window.as_of.isoformat(),
             "by_settings": self.by_settings,
             "canary_id": None if self.canary_id is None else str(self.canary_id),
-            "versions": {"holocron-assets": __version__, "numpy": np.__version__, "scipy": scipy.__version__},
+            "versions": VERSIONS,
         }
         if self.reference_missing is not None:
             told["reference_missing"] = self.reference_missing

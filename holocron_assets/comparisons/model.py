@@ -6,10 +6,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from holocron_assets.clock import utc_now
-from holocron_assets.comparisons.anchor_sets import anchor_sets
+from holocron_assets.comparisons.anchor_sets import AnchorSet, anchor_sets
 from holocron_assets.comparisons.keeping import keep
 from holocron_assets.comparisons.model_figures import Asked, Found, metrics_of
 from holocron_assets.comparisons.retrieval import Effects, is_of_retrieval, judgement, of_model
+from holocron_assets.comparisons.versions import VERSIONS
 from holocron_assets.derived_spaces import model_space
 from holocron_assets.drift import pictures
 from holocron_assets.drift.paired.classes import (
@@ -36,7 +37,7 @@ from holocron_assets.evaluation.evaluate import Surroundings
 from holocron_assets.ports import EmbeddingProvider
 from holocron_assets.records import EmbeddingSpace, JobType
 from holocron_assets.runs import Origin, recorded_run
-from holocron_assets.stages.canary import CanaryPolicy, ask_again
+from holocron_assets.stages.canary import CanaryPolicy, ask_again, runtime_changes
 from holocron_assets.stages.model_guard import unsettled
 from holocron_assets.stages.windows import Window, gathered
 from holocron_assets.vectors import relative_distances
@@ -78,15 +79,15 @@ def compare_model(around: Surroundings, space: EmbeddingSpace, origin: Origin) -
     """Embed the anchors of a space again, and say how far and in which way the answers moved.
 
     Of a derived space, those of the model that it is made of. Raises `NotReadyError` where the space has no anchors, or
-    too few, and as the provider does.
+    too few, and while its vectors are being replaced; and as the provider does.
     """
     model = model_space(around.store, space)
+    held_to = _anchors_of(around, model)  # before a run is recorded: having none is no failure of one
     provider = around.providers.reopen(model)
     options = {"space": model.slug, "anchors": "of its newest canary"}
     with recorded_run(around.store, origin, JobType.DRIFT_TEST, stage=STAGE, options=options, space=model) as run:
-        asked = _asked(around, model, provider)
-        is_hopeless = asked.rejected and len(asked.then) < LEAST_PAIRS
-        found = Found() if is_hopeless else _compared(around, asked, provider)
+        asked = _asked(around, model, held_to, provider)
+        found = Found() if len(asked.then) < LEAST_PAIRS else _compared(around, asked, provider)
         run.count(anchors_embedded=len(asked.again.anchors))
         report = _report(around, asked, found, run.run_id)
         keep(around.store, report)
@@ -105,22 +106,43 @@ def _compared(around: Surroundings, asked: Asked, provider: EmbeddingProvider) -
     return Found(paired=paired, in_corpus=in_corpus, change=change, effects=effects)
 
 
-def _asked(around: Surroundings, space: EmbeddingSpace, provider: EmbeddingProvider) -> Asked:
-    again = ask_again(around.store, provider, space)
-    if again is None:
+def _anchors_of(around: Surroundings, space: EmbeddingSpace) -> AnchorSet:
+    """Those that the space is held to."""
+    known = anchor_sets(around.store, around.settings, space)
+    if not known:
         raise NotReadyError(
             f"space {space.slug} has no anchors yet: they are embedded with its first vectors. Materialise embeddings."
         )
-    if not again.canary.is_complete:
+    if not known[0].is_complete:
+        raise unsettled(space)
+    if known[0].anchors < LEAST_PAIRS:
+        raise NotReadyError(
+            f"space {space.slug} is held to {known[0].anchors} anchors, and {LEAST_PAIRS} are needed: its model took "
+            "no more. Name texts that it takes as `canary.anchors` in holocron.yaml, which count from the next "
+            f"`holocron spaces reembed {space.slug} --replace` on."
+        )
+    return known[0]
+
+
+def _asked(around: Surroundings, space: EmbeddingSpace, held_to: AnchorSet, provider: EmbeddingProvider) -> Asked:
+    again = ask_again(around.store, provider, space)
+    if again is None or again.canary.canary_id != held_to.canary_id:
         raise unsettled(space)
     answered = np.isfinite(again.now).all(axis=1)
-    return Asked(space=space, again=again, then=again.then[answered], now=again.now[answered])
+    return Asked(
+        space=space,
+        held_to=held_to,
+        again=again,
+        then=again.then[answered],
+        now=again.now[answered],
+        as_of=utc_now(),
+    )
 
 
 def _in_corpus(around: Surroundings, asked: Asked) -> NeighbourChange | None:
     """What of the neighbours that anchors have among the stored vectors is kept; None where these are too few."""
     settings = around.settings
-    window = Window(label="all", as_of=utc_now())
+    window = Window(label="all", as_of=asked.as_of)
     with gathered(around.store, asked.space, [window], settings.path(settings.drift.folder)) as (members,):
         if members.keys.num_rows <= DEPTH:
             return None
@@ -145,30 +167,25 @@ def _report(around: Surroundings, asked: Asked, found: Found, run_id: uuid.UUID)
         current=_side("answers of now", count, len(asked.then)),
         judgements=[one for one in judgements if one is not None],
         metrics=metrics,
-        parameters=_anchors_changed(around, space)
-        | {
+        parameters={
+            "as_of": asked.as_of.isoformat(),
             "canary_id": str(canary.canary_id),
+            "anchor_set_sha256": asked.held_to.set_sha256,
+            "anchors_named_since": asked.held_to.added,
+            "anchors_no_longer_named": asked.held_to.removed,
             "change": found.change.value if found.change else "rejected",
             "anchors": count,
             "rejected_anchors": asked.rejected,
             "runtime": {"then": dict(canary.runtime), "now": dict(asked.again.runtime)},
             "repeatability": canary.repeatability,
             "neighbours": DEPTH,
+            "evaluations": found.effects.evaluations,
+            "versions": VERSIONS,
         },
         seed=around.settings.drift.seed,
         created_utc=utc_now(),
         pictures=_pictures(found),
     )
-
-
-def _anchors_changed(around: Surroundings, space: EmbeddingSpace) -> dict[str, object]:
-    """How the anchors that the settings name now differ from those that were compared: these stay what they were."""
-    newest = anchor_sets(around.store, around.settings, space)[0]
-    return {
-        "anchor_set_sha256": newest.set_sha256,
-        "anchors_named_since": newest.added,
-        "anchors_no_longer_named": newest.removed,
-    }
 
 
 def _side(label: str, anchors: int, looked_at: int) -> Side:
@@ -191,9 +208,7 @@ def _judgement(around: Surroundings, asked: Asked, found: Found, metrics: Sequen
     if graver is not verdict:
         worst = next(one for one in metrics if one.verdict is graver)
         what, next_step = f"{what}, and by {worst.name.replace('_', ' ')} it is more", _WORDS[ModelChange.DIFFERENT][2]
-    then, now = asked.again.canary.runtime, asked.again.runtime
-    changed = [name for name in sorted({*then, *now}) if then.get(name) != now.get(name)]
-    told = "; ".join(f"{name} was {then.get(name)} and is {now.get(name)}" for name in changed)
+    told = runtime_changes(asked.again.canary.runtime, asked.again.runtime)
     return Judgement(
         subject=Subject.MODEL,
         verdict=graver,

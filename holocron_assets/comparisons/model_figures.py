@@ -1,10 +1,12 @@
 """The figures of a comparison of a model with itself in words."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
+from holocron_assets.comparisons.anchor_sets import AnchorSet
 from holocron_assets.comparisons.retrieval import Effects
 from holocron_assets.drift.paired.classes import (
     NOISE_DISTANCE,
@@ -22,12 +24,17 @@ from holocron_assets.stages.canary import AskedAgain, CanaryPolicy
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Asked:
-    """What was answered to anchors then and now, without those that are rejected now."""
+    """What was answered to anchors then and now, without those that are rejected now.
+
+    `as_of` is when the space held the vectors among which neighbours are looked for.
+    """
 
     space: EmbeddingSpace
+    held_to: AnchorSet
     again: AskedAgain
     then: NDArray[np.float32]
     now: NDArray[np.float32]
+    as_of: datetime
 
     @property
     def rejected(self) -> int:

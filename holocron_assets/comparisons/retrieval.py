@@ -87,6 +87,11 @@ class Effects:
         return [*(one.metric for one in self.found), *lacking]
 
     @property
+    def evaluations(self) -> dict[str, list[str]]:
+        """The ids of those that the figures rest on, by collection."""
+        return {one.collection: [str(each) for each in one.evaluation_ids] for one in self.found}
+
+    @property
     def intervals(self) -> list[Interval]:
         """For a picture."""
         return [one.interval for one in self.found]

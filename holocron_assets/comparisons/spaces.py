@@ -3,19 +3,17 @@
 import statistics
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from holocron_assets.clock import utc_now
 from holocron_assets.comparisons import retrieval
+from holocron_assets.comparisons.common_chunks import CommonChunks, common_chunks, require_common
 from holocron_assets.comparisons.keeping import keep
 from holocron_assets.comparisons.space_figures import SpaceDrift, metrics_of
+from holocron_assets.comparisons.versions import VERSIONS
 from holocron_assets.derived_spaces import model_space
 from holocron_assets.drift import pictures
 from holocron_assets.drift.paired.bridge import BridgeRecall, divide, fit_bridge, measure_bridge
@@ -30,7 +28,8 @@ from holocron_assets.retrieval.hits import Method, Mode
 from holocron_assets.runs import Origin, recorded_run
 from holocron_assets.stages.indexing import IndexPlace, current_index
 from holocron_assets.stages.model_guard import require_settled
-from holocron_assets.stages.windows import Members, Window, codes_of, gathered
+from holocron_assets.stages.windows import Members, Window, filled, listed
+from holocron_assets.transactions import read
 
 STAGE = "space comparison"
 
@@ -39,38 +38,6 @@ _EACH_WITH_EACH, _SEARCHED = 4000, 200_000
 _QUERIES = 1000
 _TIMED = 20
 _BLOCK = 4096
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Common:
-    """The chunks that both spaces hold, by chunk id: their rows in each, and the document of each; shape (chunks,)."""
-
-    reference: Members
-    current: Members
-    reference_rows: NDArray[np.int64]
-    current_rows: NDArray[np.int64]
-    documents: NDArray[np.int32]
-
-    def sample(self, most: int, seed: int) -> NDArray[np.intp]:
-        """Chunks of whole documents, drawn by `seed`, up to about `most` of them."""
-        if self.documents.size <= most:
-            return np.arange(self.documents.size)
-        drawn = np.random.default_rng(seed).permutation(int(self.documents.max()) + 1)
-        sizes = np.bincount(self.documents, minlength=drawn.size)[drawn]
-        kept = drawn[: max(int(np.searchsorted(np.cumsum(sizes), most, side="right")), 1)]
-        return np.flatnonzero(np.isin(self.documents, kept))[: 2 * most]
-
-    def of_reference(self, chunks: NDArray[np.intp]) -> NDArray[np.float32]:
-        """Their vectors in the reference."""
-        return np.asarray(self.reference.vectors[self.reference_rows[chunks]])
-
-    def of_current(self, chunks: NDArray[np.intp]) -> NDArray[np.float32]:
-        """Their vectors in the other space."""
-        return np.asarray(self.current.vectors[self.current_rows[chunks]])
-
-    def pair(self, chunks: NDArray[np.intp]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Their vectors in both spaces."""
-        return self.of_reference(chunks), self.of_current(chunks)
 
 
 def compare_two_spaces(
@@ -83,43 +50,29 @@ def compare_two_spaces(
     """
     if reference == current:
         raise ConfigurationError(f"{reference.slug} cannot be compared with itself")
-    for space in (reference, current):
-        require_settled(around.store, model_space(around.store, space))
+    canaries = [require_settled(around.store, model_space(around.store, one)) for one in (reference, current)]
+    window = [Window(label="all", as_of=utc_now())]
+    (before,), (after,) = (read(around.store, listed, space, window) for space in (reference, current))
+    require_common(before, after, reference, current)  # before a run is recorded: it would be no failure of one
     options = {"reference": reference.slug, "current": current.slug}
     with recorded_run(around.store, origin, JobType.DRIFT_TEST, stage=STAGE, options=options, space=current) as run:
         settings = around.settings
         folder = settings.path(settings.drift.folder)
-        window = [Window(label="all", as_of=utc_now())]
-        with ExitStack() as stack:
-            (before,) = stack.enter_context(gathered(around.store, reference, window, folder))
-            (after,) = stack.enter_context(gathered(around.store, current, window, folder))
-            common = _common(before, after, reference, current)
+        with (
+            filled(around.store, reference, [before], folder) as (of_reference,),
+            filled(around.store, current, [after], folder) as (of_current,),
+        ):
+            common = common_chunks(of_reference, of_current)
             measured = _measure(around, reference, current, common)
             run.count(chunks_compared=common.documents.size)
-            report = _report(around, reference, current, common, measured, run.run_id)
+            report = _report(around, reference, current, common, measured, canaries, run.run_id)
         keep(around.store, report)
     return report
 
 
-def _common(before: Members, after: Members, reference: EmbeddingSpace, current: EmbeddingSpace) -> _Common:
-    places = pc.index_in(before.keys.column("chunk_id"), value_set=after.keys.column("chunk_id").combine_chunks())
-    here = np.flatnonzero(np.asarray(pc.is_valid(places)))
-    there = np.asarray(pc.drop_null(places)).astype(np.int64)
-    contents = [
-        members.keys.column("content_sha256").take(pa.array(rows)) for members, rows in ((before, here), (after, there))
-    ]
-    same = np.asarray(pc.equal(*contents)).astype(bool)
-    if not same.any():
-        raise NotReadyError(
-            f"{reference.slug} and {current.slug} hold no chunk in common with the same content. Fill both, with "
-            "`dagster asset materialize --select embeddings`."
-        )
-    rows = here[same]
-    documents, _ = codes_of(before.keys.column("source_id").take(pa.array(rows)))
-    return _Common(reference=before, current=after, reference_rows=rows, current_rows=there[same], documents=documents)
-
-
-def _measure(around: Surroundings, reference: EmbeddingSpace, current: EmbeddingSpace, common: _Common) -> SpaceDrift:
+def _measure(
+    around: Surroundings, reference: EmbeddingSpace, current: EmbeddingSpace, common: CommonChunks
+) -> SpaceDrift:
     seed = around.settings.drift.seed
     paired = measure(*common.pair(common.sample(_EACH_WITH_EACH, seed)), seed=seed)
     searched = common.sample(_SEARCHED, seed)
@@ -177,8 +130,9 @@ def _report(
     around: Surroundings,
     reference: EmbeddingSpace,
     current: EmbeddingSpace,
-    common: _Common,
+    common: CommonChunks,
     measured: SpaceDrift,
+    canaries: Sequence[uuid.UUID | None],
     run_id: uuid.UUID,
 ) -> DriftReport:
     metrics = judged([*metrics_of(measured, reference, current), *measured.effects.metrics])
@@ -198,6 +152,10 @@ def _report(
         judgements=[one for one in judgements if one is not None],
         metrics=metrics,
         parameters={
+            "as_of": common.reference.window.as_of.isoformat(),
+            "canary_ids": [None if one is None else str(one) for one in canaries],
+            "evaluations": measured.effects.evaluations,
+            "versions": VERSIONS,
             "common_chunks": int(common.documents.size),
             "queries": measured.queries,
             "searched_chunks": measured.searched.choices + 1,
@@ -210,7 +168,7 @@ def _report(
     )
 
 
-def _side(space: EmbeddingSpace, members: Members, common: _Common) -> Side:
+def _side(space: EmbeddingSpace, members: Members, common: CommonChunks) -> Side:
     return Side(
         label=space.slug,
         documents=members.document_count,

@@ -236,16 +236,20 @@ def told(comparison: Comparison) -> str:
     worst = int(np.argmax(np.nan_to_num(comparison.distances, nan=np.inf)))
     anchor, distance = comparison.anchors[worst], comparison.distances[worst]
     far = "is rejected now" if np.isnan(distance) else f"is {distance:.2g} of its length away"
-    then, now = comparison.runtime_then, comparison.runtime_now
-    changes = [
-        f"{name} was {then.get(name)!r} and is {now.get(name)!r}"
-        for name in sorted({*then, *now})
-        if then.get(name) != now.get(name)
-    ]
+    changes = runtime_changes(comparison.runtime_then, comparison.runtime_now)
     return (
         f"{comparison.moved} of {len(comparison.anchors)} anchors moved by more than {comparison.tolerance:.2g} of a "
         f"vector's length; the worst ({anchor.kind}, {anchor.text[:40]!r}) {far}. "
-        f"Of the runtime, {'; '.join(changes) or 'everything that it tells is the same'}"
+        f"Of the runtime, {changes or 'everything that it tells is the same'}"
+    )
+
+
+def runtime_changes(then: Mapping[str, str], now: Mapping[str, str]) -> str:
+    """What a runtime says otherwise than it did, in words; nothing where it says the same."""
+    return "; ".join(
+        f"{name} was {then.get(name)!r} and is {now.get(name)!r}"
+        for name in sorted({*then, *now})
+        if then.get(name) != now.get(name)
     )
 
 

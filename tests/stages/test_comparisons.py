@@ -27,6 +27,7 @@ from holocron_assets.registry import list_states
 from holocron_assets.sections import EvaluationSettings
 from holocron_assets.spaces import space_of
 from holocron_assets.stages.snapshots import take_snapshot
+from holocron_assets.tables.evaluations import list_evaluations
 from holocron_assets.transactions import read
 from resources.providers import open_provider
 from tests.conftest import Templates
@@ -121,7 +122,7 @@ def test_too_few_documents_are_told(world: World, space: EmbeddingSpace) -> None
         content(world, space, Choice(since=LATER + timedelta(days=1)))
 
     assert world.rows("select count(*) from vector.drift_report") == [(0,)]
-    assert world.rows("select count(*) from vector.job where job_type = 'DRIFT_TEST'") == [(0,)]
+    assert comparisons_begun(world) == 0
 
 
 def test_a_snapshot_of_now_has_nothing_to_differ_from(world: World, space: EmbeddingSpace) -> None:
@@ -289,6 +290,11 @@ def test_a_model_that_is_the_same_is_identical(world: World, space: EmbeddingSpa
 
     assert report.verdict is Verdict.OK
     assert report.parameters["change"] == "identical"
+    (anchored,) = anchor_sets(world.store, world.settings, space)
+    assert report.parameters["canary_id"] == str(anchored.canary_id)
+    assert report.parameters["anchor_set_sha256"] == anchored.set_sha256
+    assert report.parameters["versions"]["numpy"] == np.__version__  # type: ignore[index]
+    assert START < datetime.fromisoformat(str(report.parameters["as_of"])) <= report.created_utc
     assert read(world.store, keeping.whole_report, str(report.report_id)) == report
 
 
@@ -359,11 +365,28 @@ def test_retrieval_is_compared_among_the_same_chunks_only(world: World, space: E
     (judged,) = [one for one in report.judgements if one.subject is Subject.RETRIEVAL]
     assert judged.verdict is Verdict.ALERT
     assert not missing(report)
+    assert report.parameters["evaluations"] == {"judged": evaluations_by_vectors(world, space)}
+    world.providers = Catalog(Moving())
+    other = Moving(inner=open_provider("hashing", "ngram", {"dimensions": 64}))
+    world.embed(other)
+    wide = space_of(other.describe())
+    evaluate(replace(around(world), providers=Catalog(other)), wide, collection, METHODS, ORIGIN, silent)
+    of_both = [*evaluations_by_vectors(world, space), *evaluations_by_vectors(world, wide)]
+    assert compare_two_spaces(around(world), space, wide, ORIGIN).parameters["evaluations"] == {"judged": of_both}
 
     world.providers = Catalog(Moving())
     world.add(*notes("the sea again", 5, fetched_at=LATER))
     world.run()
     assert missing(compare_model(around(moved(world)), space, ORIGIN)) == {"ndcg_loss:judged"}
+
+
+def evaluations_by_vectors(world: World, space: EmbeddingSpace) -> list[str]:
+    """The ids of the evaluations of a space by vectors."""
+    return [
+        str(one.evaluation_id)
+        for one in read(world.store, list_evaluations)
+        if (one.embedding_space_id, one.method) == (space.embedding_space_id, "vector")
+    ]
 
 
 def moved(world: World) -> World:
@@ -386,7 +409,7 @@ def test_a_changed_runtime_and_a_rejected_anchor_are_told(world: World, space: E
 
     assert sets[0].anchors == report.reference.documents
     assert report.verdict is Verdict.ALERT
-    assert "version was 1 and is 2" in report.judgements[0].why
+    assert "version was '1' and is '2'" in report.judgements[0].why
     assert report.parameters["rejected_anchors"] > 0
 
 
@@ -417,9 +440,24 @@ def test_a_space_of_two_models_is_not_compared(world: World, space: EmbeddingSpa
     for pair in ((space, wide), (wide, space)):
         with pytest.raises(NotReadyError, match="its vectors are being replaced"):
             compare_two_spaces(around(world), *pair, ORIGIN)
-    assert world.rows(
-        "select count(*) from vector.run r join vector.job j on j.job_id = r.job_id where j.job_type = 'DRIFT_TEST'"
-    ) == [(0,)]
+    with pytest.raises(NotReadyError, match="its vectors are being replaced"):
+        compare_model(around(world), space, ORIGIN)
+    assert comparisons_begun(world) == 0
+
+
+@pytest.mark.parametrize(("kept", "said"), [(0, "has no anchors yet"), (31, "31 anchors, and 32 are needed")])
+def test_too_few_anchors_are_told(world: World, space: EmbeddingSpace, kept: int, said: str) -> None:
+    """A model that is held to nothing, or to too little, is not compared, and no run has failed."""
+    world.rows(
+        "delete from vector.anchor where anchor_sha256 not in "
+        f"(select anchor_sha256 from vector.anchor order by anchor_sha256 limit {kept})"
+    )
+    if not kept:
+        world.rows("delete from vector.canary")
+
+    with pytest.raises(NotReadyError, match=said):
+        compare_model(around(world), space, ORIGIN)
+    assert comparisons_begun(world) == 0
 
 
 def test_two_spaces_are_compared(world: World, space: EmbeddingSpace) -> None:
@@ -434,6 +472,10 @@ def test_two_spaces_are_compared(world: World, space: EmbeddingSpace) -> None:
     assert (report.space, report.other_space) == (space.slug, wide.slug)
     assert report.reference.chunks == report.current.chunks == 120
     assert figures["neighbour_loss"].effect == pytest.approx(1 - figures["neighbour_loss"].details["overlap_at_10"])
+    held_to = [anchor_sets(world.store, world.settings, one)[0].canary_id for one in (space, wide)]
+    assert report.parameters["canary_ids"] == [str(one) for one in held_to]
+    assert report.parameters["versions"]["numpy"] == np.__version__  # type: ignore[index]
+    assert START < datetime.fromisoformat(str(report.parameters["as_of"])) <= report.created_utc
     assert (figures["vector_bytes"].reference, figures["vector_bytes"].current) == (128, 256)
     bridge = figures["bridge_recall"]
     assert bridge.details["searched_chunks"] == report.parameters["searched_chunks"] == 120
@@ -466,15 +508,26 @@ def test_figures_of_two_spaces_that_cannot_be_had_say_why(world: World, space: E
     assert read(world.store, keeping.whole_report, str(report.report_id)) == report
 
 
-def test_spaces_without_a_common_chunk_are_told(world: World, space: EmbeddingSpace) -> None:
-    """Where one of two spaces is empty, there is nothing to compare, and the message says what fills it."""
+@pytest.mark.parametrize(("kept", "said"), [(0, "no chunk in common"), (31, "31 chunks in common .* 32 are needed")])
+def test_spaces_with_too_few_common_chunks_are_told(world: World, space: EmbeddingSpace, kept: int, said: str) -> None:
+    """Where two spaces share too little, the message says what fills them, and no run has failed."""
     other = Moving(inner=open_provider("hashing", "ngram", {"dimensions": 64}))
     world.embed(other)
-    empty = space_of(other.describe())
-    world.rows(f"delete from vector.embedding where embedding_space_id = '{empty.embedding_space_id}'")
+    poor = space_of(other.describe())
+    world.rows(
+        f"delete from vector.embedding where embedding_space_id = '{poor.embedding_space_id}' and chunk_id not in "
+        f"(select chunk_id from vector.chunk order by chunk_id limit {kept})"
+    )
 
-    with pytest.raises(NotReadyError, match="hold no chunk in common"):
-        compare_two_spaces(around(world), space, empty, ORIGIN)
+    with pytest.raises(NotReadyError, match=f"hold {said}"):
+        compare_two_spaces(around(world), space, poor, ORIGIN)
+    assert comparisons_begun(world) == 0
+
+
+def comparisons_begun(world: World) -> int:
+    """How many runs of comparisons were recorded, whatever became of them."""
+    ((count,),) = world.rows("select count(*) from vector.job where job_type = 'DRIFT_TEST'")
+    return int(count)
 
 
 def test_an_unknown_report_is_told(world: World) -> None:
