@@ -4,10 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from holocron_assets.drift.paired.pairs import Matrix, centred, directions
-
-#: Squared distances below this share of the squared lengths are those of equal vectors: float32 tells no more.
-_EQUAL = 1e-12
+from holocron_assets.drift.paired.pairs import EQUAL, Matrix, centred, directions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +44,7 @@ def _spread(vectors: Matrix) -> tuple[float, float]:
     # Both products have the same eigenvalues, but for zeros.
     values = np.linalg.eigvalsh(moved @ moved.T if few == len(moved) else moved.T @ moved)
     total = float(values.sum())
-    if total <= _EQUAL * float(np.square(vectors, dtype=np.float64).sum()):
+    if total <= EQUAL * float(np.square(vectors, dtype=np.float64).sum()):
         return 0.0, 0.0
     shares = values[values > total * many * np.finfo(np.float64).eps] / total
     return float(np.exp(-(shares * np.log(shares)).sum())), 1.0 / float((shares**2).sum())

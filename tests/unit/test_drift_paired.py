@@ -72,7 +72,7 @@ def overlap(found: PairedDrift) -> float:
 
 
 def test_the_same_vectors_are_identical() -> None:
-    """Every bit, every neighbour, every distance, and nothing left over."""
+    """Every bit, every neighbour, every distance, and nothing left over, before it is turned as after it."""
     old = space()
 
     found = measure(old, old.copy(), seed=1)
@@ -84,6 +84,8 @@ def test_the_same_vectors_are_identical() -> None:
     assert (found.neighbours.rbo == 1).all()
     assert (found.neighbours.jaccard == 1).all()
     assert found.distance_correlation == pytest.approx(1, abs=1e-12)
+    assert found.procrustes is not None
+    assert found.procrustes.before == found.procrustes.after == 0
     assert found.old == found.new
 
 

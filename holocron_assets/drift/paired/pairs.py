@@ -15,6 +15,9 @@ Matrix = NDArray[np.float32]
 #: From so many pairs on, ten neighbours drawn by chance out of the others are alike for less than a third: 10 / 31.
 LEAST_PAIRS = 32
 
+#: Squared distances below this share of the squared lengths are those of equal vectors: float32 tells no more.
+EQUAL = 1e-12
+
 #: Cosines are rounded to so many: float32 moves them by less, which must not tell equal texts apart.
 COSINE_DECIMALS = 6
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from holocron_assets.drift.paired.pairs import Matrix, centred, require_pairs
+from holocron_assets.drift.paired.pairs import EQUAL, Matrix, centred, require_pairs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,4 +49,5 @@ def turn(cross: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
 
 def _left(covered: float) -> float:
     """The squared distance of two shapes of size 1, at the best scale, that have `covered` in common."""
-    return 1.0 - min(max(covered, 0.0), 1.0) ** 2
+    left = 1.0 - min(max(covered, 0.0), 1.0) ** 2
+    return left if left > EQUAL else 0.0
