@@ -124,7 +124,7 @@ def compare(
 ) -> None:
     """Make a report, and keep it: of what came lately, unless an option names another question.
 
-    An alert makes the exit code 1.
+    An alert makes the exit code 1; that two spaces are unlike is none to act on.
     """
     if sum((model, other is not None, reference is not None, since is not None)) > 1:
         raise ConfigurationError("--model, --with, --reference and --since are different questions: ask one at a time")
@@ -154,7 +154,7 @@ def compare(
     else:
         _tell(report)
         say(f"Report {str(report.report_id)[:8]}, the whole of it: {page}")
-    if report.verdict is Verdict.ALERT:
+    if report.calls_for_action:
         sys.exit(FAILED)
 
 

@@ -244,7 +244,7 @@ def _pictures(found: Found) -> list[Picture]:
             "Cosine of old and new answer",
             "Anchors by the cosine of the two; 1 is the same direction.",
             edges,
-            np.zeros(20),
+            None,
             np.histogram(cosines, edges)[0],
             unit="cosine",
         ),

@@ -3,7 +3,7 @@
 import statistics
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +50,10 @@ def compare_two_spaces(
     """
     if reference == current:
         raise ConfigurationError(f"{reference.slug} cannot be compared with itself")
-    canaries = [require_settled(around.store, model_space(around.store, one)) for one in (reference, current)]
+    canaries = {
+        side: require_settled(around.store, model_space(around.store, space))
+        for side, space in (("reference", reference), ("current", current))
+    }
     window = [Window(label="all", as_of=utc_now())]
     (before,), (after,) = (read(around.store, listed, space, window) for space in (reference, current))
     require_common(before, after, reference, current)  # before a run is recorded: it would be no failure of one
@@ -132,7 +135,7 @@ def _report(
     current: EmbeddingSpace,
     common: CommonChunks,
     measured: SpaceDrift,
-    canaries: Sequence[uuid.UUID | None],
+    canaries: Mapping[str, uuid.UUID | None],
     run_id: uuid.UUID,
 ) -> DriftReport:
     metrics = judged([*metrics_of(measured, reference, current), *measured.effects.metrics])
@@ -153,7 +156,7 @@ def _report(
         metrics=metrics,
         parameters={
             "as_of": common.reference.window.as_of.isoformat(),
-            "canary_ids": [None if one is None else str(one) for one in canaries],
+            "canary_ids": {side: one and str(one) for side, one in canaries.items()},
             "evaluations": measured.effects.evaluations,
             "versions": VERSIONS,
             "common_chunks": int(common.documents.size),
@@ -191,11 +194,12 @@ def _judgement(
         ),
         Verdict.WATCH: (
             f"The two differ noticeably: {kept}.",
-            f"Switch from {reference.slug} to {current.slug} only with an evaluation: `holocron evaluate`.",
+            f"Evaluate both before you promote {current.slug}: `holocron evaluate`.",
         ),
         Verdict.ALERT: (
-            f"The two are different worlds: {kept}.",
-            f"Never compare vectors of one with the other. Evaluate both before promoting {current.slug}.",
+            f"The two are unlike: {kept}.",
+            "Nothing is wrong: they are two spaces. Never compare vectors of one with the other, and evaluate both "
+            f"before you promote {current.slug}: `holocron evaluate`.",
         ),
     }
     why, next_step = told[loss.verdict or Verdict.OK]

@@ -97,10 +97,14 @@ def projection(
 
 
 def histograms(
-    title: str, explanation: str, edges: ArrayLike, reference: ArrayLike, current: ArrayLike, *, unit: str
+    title: str, explanation: str, edges: ArrayLike, reference: ArrayLike | None, current: ArrayLike, *, unit: str
 ) -> Picture:
-    """Counts of both sides in common bins: `edges` has shape (bins + 1,), the counts (bins,)."""
-    limits, before, after = (np.asarray(one, np.float64) for one in (edges, reference, current))
+    """Counts of both sides in common bins: `edges` has shape (bins + 1,), the counts (bins,).
+
+    No `reference`: the figure is one of both sides together, such as a distance between them.
+    """
+    limits, after = (np.asarray(one, np.float64) for one in (edges, current))
+    before = after if reference is None else np.asarray(reference, np.float64)
     if not limits.size == before.size + 1 == after.size + 1:
         raise ValueError(f"{limits.size} edges do not bound {before.size} and {after.size} bins")
     return _picture(
@@ -108,7 +112,7 @@ def histograms(
         title,
         explanation,
         edges=[_known(one) for one in limits.tolist()],
-        reference=[int(n) for n in before],
+        reference=None if reference is None else [int(n) for n in before],
         current=[int(n) for n in after],
         unit=unit,
     )

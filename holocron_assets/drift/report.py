@@ -141,3 +141,8 @@ class DriftReport:
     def verdict(self) -> Verdict:
         """The gravest of its judgements."""
         return gravest([one.verdict for one in self.judgements])
+
+    @property
+    def calls_for_action(self) -> bool:
+        """Whether something is wrong by an alert; that two spaces are unlike is none."""
+        return any(one.verdict is Verdict.ALERT and one.subject is not Subject.SPACE for one in self.judgements)

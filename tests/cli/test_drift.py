@@ -149,11 +149,12 @@ def test_a_model_is_asked_again(filled: World) -> None:
 
 
 def test_two_spaces_are_compared(filled: World, narrow: EmbeddingSpace) -> None:
-    """`--with` names the other space; a difference that matters is a verdict, and one space twice is refused."""
+    """`--with` names the other space; a difference is a verdict and no failure, and one space twice is refused."""
     shown = holocron("drift", "compare", "--with", narrow.slug)
     report = json.loads(holocron("drift", "compare", "--with", narrow.slug, "--json").stdout)
 
-    assert shown.exit_code == (FAILED if report["verdict"] == "alert" else 0)
+    assert shown.exit_code == 0
+    assert report["verdict"] in {"watch", "alert"}
     assert f"{slug(filled)} compared with {narrow.slug}" in shown.output
     assert "neighbour_loss" in shown.output
     assert (report["space"], report["other_space"]) == (slug(filled), narrow.slug)

@@ -472,8 +472,10 @@ def test_two_spaces_are_compared(world: World, space: EmbeddingSpace) -> None:
     assert (report.space, report.other_space) == (space.slug, wide.slug)
     assert report.reference.chunks == report.current.chunks == 120
     assert figures["neighbour_loss"].effect == pytest.approx(1 - figures["neighbour_loss"].details["overlap_at_10"])
-    held_to = [anchor_sets(world.store, world.settings, one)[0].canary_id for one in (space, wide)]
-    assert report.parameters["canary_ids"] == [str(one) for one in held_to]
+    assert report.parameters["canary_ids"] == {
+        side: str(anchor_sets(world.store, world.settings, one)[0].canary_id)
+        for side, one in (("reference", space), ("current", wide))
+    }
     assert report.parameters["versions"]["numpy"] == np.__version__  # type: ignore[index]
     assert START < datetime.fromisoformat(str(report.parameters["as_of"])) <= report.created_utc
     assert (figures["vector_bytes"].reference, figures["vector_bytes"].current) == (128, 256)

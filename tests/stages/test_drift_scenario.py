@@ -209,3 +209,5 @@ def test_another_model_is_compared(world: World, space: EmbeddingSpace) -> None:
 
     (judgement,) = [one for one in report.judgements if one.subject is Subject.SPACE]
     assert judgement.verdict is Verdict.ALERT
+    assert judgement.next_step.startswith("Nothing is wrong: they are two spaces.")
+    assert not report.calls_for_action

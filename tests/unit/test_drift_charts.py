@@ -116,6 +116,20 @@ def test_values_that_are_all_alike_are_drawn() -> None:
         looked_at(picture)
 
 
+def test_a_figure_of_both_sides_is_one_series() -> None:
+    """A histogram without a reference has no line, no key and no columns of one."""
+    picture = pictures.histograms("t", "e", [0.0, 0.5, 1.0], None, [1, 3], unit="cosine")
+
+    drawn = " ".join(looked_at(picture).itertext())
+    assert "reference" not in drawn
+    assert "0.5 to 1: 75\u00a0%" in drawn
+    assert table(picture) == (
+        ("cosine", "How many", "Share"),
+        [("0 to 0.5", "1", "25\u00a0%"), ("0.5 to 1", "3", "75\u00a0%")],
+    )
+    assert json.loads(json.dumps(picture.data)) == picture.data
+
+
 def test_hostile_titles_are_texts() -> None:
     """Titles that mean harm stay texts of a well-formed picture."""
     for picture in every_kind():

@@ -92,6 +92,33 @@ def test_a_question_fits_its_report(kind: Kind, subject: Subject, asked: str) ->
     assert ("compared with other/one" in said(shown)) is (kind is Kind.SPACES)
 
 
+@pytest.mark.parametrize("verdict", Verdict)
+def test_two_spaces_that_differ_call_for_nothing(verdict: Verdict) -> None:
+    """Whatever the verdict, its word says how they differ, and not that something broke."""
+    judgement = Judgement(subject=Subject.SPACE, verdict=verdict, why="So.", next_step="Evaluate.")
+    report = dataclasses.replace(content_report(), kind=Kind.SPACES, judgements=[judgement], other_space="other/one")
+
+    (word,) = read(render(report, [])).xpath("//p[@class='word']/span[not(@class)]")
+
+    assert "differ" in said(word)
+    assert not report.calls_for_action
+    assert dataclasses.replace(content_report(), kind=Kind.MODEL).calls_for_action
+
+
+def test_anchors_are_called_anchors() -> None:
+    """The sides of a model report are counted in them, others in documents and chunks."""
+    report = content_report()
+    sides = [
+        said(read(render(dataclasses.replace(report, kind=kind), [])).xpath("//table[@class='sides']")[0])
+        for kind in (Kind.MODEL, Kind.CONTENT)
+    ]
+
+    assert sides[0] == (
+        "Side Which Anchors Anchors compared Reference summer 98,412 2,000 Current this week 5,121 2,000"
+    )
+    assert "Documents Chunks Documents sampled Chunks sampled" in sides[1]
+
+
 def test_the_gravest_figures_come_first(page: str) -> None:
     """Figures are sorted by verdict; those without one stand below as context."""
     rows = read(page).xpath("//table[@class='metrics']/tbody/tr/th")

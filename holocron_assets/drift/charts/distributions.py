@@ -54,9 +54,14 @@ def tabulate_overlap(picture: Picture) -> Table:
 
 
 def draw_histograms(picture: Picture) -> Drawing:
-    """The current side as bars, the reference as a line around its own; both as shares, so that sizes may differ."""
+    """The current side as bars, the reference as a line around its own; both as shares, so that sizes may differ.
+
+    Without a reference, bars alone.
+    """
     data = picture.data
-    before, after = _shares(data["reference"]), _shares(data["current"])
+    has_reference = data["reference"] is not None
+    after = _shares(data["current"])
+    before = _shares(data["reference"]) if has_reference else [0.0] * len(after)
     if not any([*before, *after]) or None in data["edges"]:
         return nothing(picture, _NO_COUNT)
     top, bottom = KEY + 6, KEY + 6 + _HIGH
@@ -66,31 +71,31 @@ def draw_histograms(picture: Picture) -> Drawing:
         scale = Scale.over([scale.low], _LEFT, _RIGHT)
     height = Scale(0, max(*before, *after), bottom, top)
     upright(drawing, height, _LEFT, _RIGHT, times=100)
-    across(drawing, scale, bottom, bottom, f"{data['unit']}; upwards, % of a side")
+    across(drawing, scale, bottom, bottom, f"{data['unit']}; upwards, % of {'a side' if has_reference else 'all'}")
     steps = [f"M{number_of(_LEFT)} {number_of(bottom)}"]
     for (low, high), old, new in zip(pairwise(data["edges"]), before, after, strict=True):
         left, right = scale(low), scale(high)
         if new:
-            about = f"{number(low)} to {number(high)}: reference {share(old)}, current {share(new)}"
+            shares = f"reference {share(old)}, current {share(new)}" if has_reference else share(new)
+            about = f"{number(low)} to {number(high)}: {shares}"
             drawing.rect((left, height(new)), right - left, bottom - height(new), "soft", "current", about)
         steps.append(f"V{number_of(height(old))}H{number_of(right)}")
-    drawing.path("".join([*steps, f"V{number_of(bottom)}"]), "", "reference", 3)
+    if has_reference:
+        drawing.path("".join([*steps, f"V{number_of(bottom)}"]), "", "reference", 3)
+        key(drawing, [(Sign("line", "reference"), "reference"), (Sign("bar", "current"), "current")])
     drawing.line((_LEFT, bottom), (_RIGHT, bottom), "quiet")
-    key(drawing, [(Sign("line", "reference"), "reference"), (Sign("bar", "current"), "current")])
     return drawing
 
 
 def tabulate_histograms(picture: Picture) -> Table:
     """A row a bin."""
     data = picture.data
-    before, after = _shares(data["reference"]), _shares(data["current"])
-    rows = [
-        (f"{number(low)} to {number(high)}", f"{old:,}", f"{new:,}", share(old_share), share(new_share))
-        for (low, high), old, new, old_share, new_share in zip(
-            pairwise(data["edges"]), data["reference"], data["current"], before, after, strict=True
-        )
-    ]
-    return Table((data["unit"], "Reference", "Current", "Reference, share", "Current, share"), rows)
+    bins = [f"{number(low)} to {number(high)}" for low, high in pairwise(data["edges"])]
+    sides = {name: data[name.lower()] for name in ("Reference", "Current") if data[name.lower()] is not None}
+    counts = [[f"{n:,}" for n in one] for one in sides.values()]
+    shares = [[share(part) for part in _shares(one)] for one in sides.values()]
+    names = [*sides, *(f"{name}, share" for name in sides)] if len(sides) > 1 else ["How many", "Share"]
+    return Table((data["unit"], *names), list(zip(bins, *counts, *shares, strict=True)))
 
 
 def _shares(counts: list[int]) -> list[float]:

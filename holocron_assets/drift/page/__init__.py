@@ -15,8 +15,8 @@ from holocron_assets.drift.charts import svg, table
 from holocron_assets.drift.figures import MISSING, number, p_value
 from holocron_assets.drift.page.wording import (
     QUESTIONS,
-    VERDICT_WORDS,
     about,
+    amounts,
     exact,
     floors,
     from_to,
@@ -24,6 +24,7 @@ from holocron_assets.drift.page.wording import (
     label,
     missing_reason,
     question,
+    verdict_word,
 )
 from holocron_assets.drift.report import DriftReport, HistoryPoint, Metric, Picture, Verdict
 
@@ -42,7 +43,11 @@ def render(report: DriftReport, history: Sequence[HistoryPoint]) -> str:
             report=report,
             headline=headline(report),
             about=about(report),
-            judgements=[(question(one.subject, report.kind), one) for one in report.judgements],
+            judgements=[
+                (question(one.subject, report.kind), verdict_word(one.verdict, report.kind), one)
+                for one in report.judgements
+            ],
+            amounts=amounts(report.kind),
             not_asked=[asked for subject, asked in QUESTIONS.items() if not _has(report, subject)],
             figures=[_figure(one) for one in report.pictures],
             courses=[_figure(one) for one in _courses(report, history)],
@@ -109,7 +114,7 @@ def _templates() -> Environment:
         "from_to": from_to,
         "missing_reason": missing_reason,
     }
-    templates.globals |= {"MISSING": MISSING, "VERDICT_WORDS": VERDICT_WORDS}
+    templates.globals |= {"MISSING": MISSING}
     return templates
 
 

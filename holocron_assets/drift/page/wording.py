@@ -17,11 +17,24 @@ QUESTIONS = {
     Subject.RETRIEVAL: "Did retrieval get worse?",
 }
 _OF_TWO_SPACES = "Do the two spaces agree?"
-VERDICT_WORDS = {
+_VERDICTS = {
     Verdict.OK: "nothing to do",
     Verdict.WATCH: "look at it",
     Verdict.ALERT: "act",
 }
+#: Of two spaces nobody broke anything.
+_VERDICTS_OF_SPACES = {
+    Verdict.OK: "no difference that matters",
+    Verdict.WATCH: "they differ",
+    Verdict.ALERT: "they differ much",
+}
+_AMOUNTS = {
+    "Documents": "documents",
+    "Chunks": "chunks",
+    "Documents sampled": "sampled_documents",
+    "Chunks sampled": "sampled_chunks",
+}
+_AMOUNTS_OF_ANCHORS = {"Anchors": "documents", "Anchors compared": "sampled_documents"}
 #: Words of names that are no words.
 _ABBREVIATIONS = {
     word.lower(): word
@@ -50,6 +63,16 @@ def about(report: DriftReport) -> str:
 def question(subject: Subject, kind: Kind) -> str:
     """What a judgement answers."""
     return _OF_TWO_SPACES if subject is Subject.SPACE and kind is Kind.SPACES else QUESTIONS[subject]
+
+
+def verdict_word(verdict: Verdict, kind: Kind) -> str:
+    """What a verdict comes to, in a word or two."""
+    return (_VERDICTS_OF_SPACES if kind is Kind.SPACES else _VERDICTS)[verdict]
+
+
+def amounts(kind: Kind) -> Mapping[str, str]:
+    """What the sides of a report are counted in, in words and as fields of a side."""
+    return _AMOUNTS_OF_ANCHORS if kind is Kind.MODEL else _AMOUNTS
 
 
 def label(name: str) -> str:
