@@ -24,12 +24,12 @@ class CommonChunks:
     documents: NDArray[np.int32]
 
     def sample(self, most: int, seed: int) -> NDArray[np.intp]:
-        """Chunks of whole documents, drawn by `seed`, up to about `most` of them."""
+        """About `most` chunks, those of whole documents, which are drawn by `seed`; of one that is larger a part."""
         if self.documents.size <= most:
             return np.arange(self.documents.size)
         drawn = np.random.default_rng(seed).permutation(int(self.documents.max()) + 1)
         sizes = np.bincount(self.documents, minlength=drawn.size)[drawn]
-        kept = drawn[: max(int(np.searchsorted(np.cumsum(sizes), most, side="right")), 1)]
+        kept = drawn[: int(np.searchsorted(np.cumsum(sizes), most)) + 1]
         return np.flatnonzero(np.isin(self.documents, kept))[: 2 * most]
 
     def of_reference(self, chunks: NDArray[np.intp]) -> NDArray[np.float32]:
