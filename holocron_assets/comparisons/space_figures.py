@@ -8,7 +8,6 @@ from holocron_assets.drift.paired.bridge import BridgeRecall
 from holocron_assets.drift.paired.measure import PairedDrift
 from holocron_assets.drift.paired.neighbours import DEPTH, NeighbourChange
 from holocron_assets.drift.report import Floor, Metric
-from holocron_assets.errors import NotReadyError
 from holocron_assets.evaluation.statistics import bootstrap_interval
 from holocron_assets.records import EmbeddingSpace
 
@@ -27,7 +26,7 @@ class SpaceDrift:
     paired: PairedDrift
     searched: NeighbourChange
     queries: int
-    bridge: BridgeRecall | NotReadyError
+    bridge: BridgeRecall | str
     milliseconds: tuple[float, float]
     effects: retrieval.Effects
 
@@ -112,15 +111,15 @@ def _costs(measured: SpaceDrift, reference: EmbeddingSpace, current: EmbeddingSp
     ]
 
 
-def _bridge(bridge: BridgeRecall | NotReadyError, change: NeighbourChange) -> Metric:
+def _bridge(bridge: BridgeRecall | str, change: NeighbourChange) -> Metric:
     metric = Metric(
         name="bridge_recall",
         effect=None,
         explanation="With queries of the new space turned into the old one, whose vectors stay: the share of the "
         f"{DEPTH} nearest by the new space that are found. 1 would make embedding everything again needless.",
     )
-    if isinstance(bridge, NotReadyError):
-        return replace(metric, missing=str(bridge))
+    if isinstance(bridge, str):
+        return replace(metric, missing=bridge)
     low, high = bootstrap_interval(bridge.of_new)
     return replace(
         metric,

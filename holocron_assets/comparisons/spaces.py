@@ -87,7 +87,7 @@ def _measure(
         for asked, vectors_of in zip(queries, (common.of_reference, common.of_current), strict=True)
     )
     documents = common.documents[searched]
-    bridge: BridgeRecall | NotReadyError
+    bridge: BridgeRecall | str
     try:
         fitted, measuring = divide(documents, asking, seed=seed)
         bridge = measure_bridge(
@@ -100,7 +100,7 @@ def _measure(
             choices=searched.size - 1,
         )
     except NotReadyError as error:
-        bridge = error
+        bridge = str(error)
     return SpaceDrift(
         paired=paired,
         searched=compare_lists(before, after, choices=searched.size - 1),
