@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holocron_assets.comparisons.content_figures import metrics_of
-from holocron_assets.drift.content.measuring import ContentDrift, measure
+from holocron_assets.drift.content.findings import ContentDrift
+from holocron_assets.drift.content.measuring import measure
 from holocron_assets.drift.content.windows import Windows
 from holocron_assets.drift.report import Verdict
 from holocron_assets.drift.verdicts import judged

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from holocron_assets.drift.content.measuring import ContentDrift, measure
+from holocron_assets.drift.content.findings import ContentDrift
+from holocron_assets.drift.content.measuring import measure
 from holocron_assets.drift.content.windows import Attribute, Windows
 
 

@@ -16,8 +16,9 @@ from holocron_assets.comparisons.keeping import keep
 from holocron_assets.comparisons.pooling import pooled
 from holocron_assets.comparisons.vanished import Vanished
 from holocron_assets.derived_spaces import model_space
-from holocron_assets.drift.content.measuring import ContentDrift, measure
-from holocron_assets.drift.content.measuring import Window as MeasuredWindow
+from holocron_assets.drift.content.findings import ContentDrift
+from holocron_assets.drift.content.findings import Window as MeasuredWindow
+from holocron_assets.drift.content.measuring import measure
 from holocron_assets.drift.report import DriftReport, Kind, Side, Verdict
 from holocron_assets.drift.verdicts import judged
 from holocron_assets.ports import Session, Store

@@ -27,8 +27,7 @@ def pooled(reference: Members, current: Members) -> Windows:
     }
     for name in ("language", "origin"):
         codes, names = codes_of(keys.column(name))
-        if len(names) > 1:
-            attributes[name] = Categorical(codes=codes, names=names.to_pylist())
+        attributes[name] = Categorical(codes=codes, names=names.to_pylist())
     is_current = np.arange(int(documents.max(initial=-1)) + 1) >= first
     times = np.full(is_current.size, np.inf)
     np.minimum.at(times, documents, np.asarray(keys.column("fetched_utc").cast(pa.int64())).astype(np.float64))

@@ -42,7 +42,8 @@ class Subject(StrEnum):
 class Floor:
     """From which effect on a figure is worth looking at, and from which on worth acting; the same unit as the effect.
 
-    `is_calibrated`: they are above the default, since parts of the reference differ by so much among themselves.
+    `is_calibrated`: they are above the default, since so much is found without drift: between parts of the reference,
+    between a model's answers to the same texts, or, of a classifier, by guessing among as few documents.
     """
 
     watch: float

@@ -10,8 +10,8 @@ import pytest
 from scipy.stats import kstest, norm
 
 from holocron_assets.drift.content import measuring
+from holocron_assets.drift.content.findings import ContentDrift
 from holocron_assets.drift.content.lengths import compare_lengths
-from holocron_assets.drift.content.measuring import ContentDrift
 from holocron_assets.drift.content.windows import Windows
 from tests.drifting import measured, normal, windows_of
 

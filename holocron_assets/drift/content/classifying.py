@@ -19,7 +19,7 @@ _MOST_STEPS = 200
 #: Up to so many documents of each side the exact distribution is counted; beyond, the normal one is as good.
 _MOST_EXACT = 50
 _DECIMALS = 9
-_FLOOR = 0.99
+_CHANCE = 0.99
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,14 +27,14 @@ class Classified:
     """`auc` is how often, of two documents, the current one is told from the other; .5 is guessing. `statistic` is the
     number of such pairs: Mann and Whitney's U, whose one-sided p this is.
 
-    `floor` is what 99 % of areas stay within where there is nothing but chance. That needs no splits of the reference:
-    of documents that the classifier never saw, ranks are equally likely in any order, whatever it has learnt.
+    `chance` is what 99 % of areas stay within where there is nothing else. That needs no splits of the reference: of
+    documents that the classifier never saw, ranks are equally likely in any order, whatever it has learnt.
     """
 
     auc: float
     statistic: float
     p: float
-    floor: float
+    chance: float
 
 
 def classify(
@@ -87,16 +87,16 @@ def _scores(vectors: NDArray[np.float32], is_current: NDArray[np.bool_], is_lear
 
 def _ranked(reference: Matrix, current: Matrix) -> Classified:
     pairs = reference.size * current.size
-    floor = 0.5 + ndtri(_FLOOR) * np.sqrt((reference.size + current.size + 1) / (12 * pairs))
+    chance = 0.5 + ndtri(_CHANCE) * np.sqrt((reference.size + current.size + 1) / (12 * pairs))
     values = np.concatenate([reference, current])
     distinct = np.unique(values).size
     if distinct == 1:
-        return Classified(auc=0.5, statistic=pairs / 2, p=1.0, floor=float(floor))
+        return Classified(auc=0.5, statistic=pairs / 2, p=1.0, chance=float(chance))
     is_exact = distinct == values.size and max(reference.size, current.size) <= _MOST_EXACT
     tested = mannwhitneyu(current, reference, alternative="greater", method="exact" if is_exact else "asymptotic")
     return Classified(
         auc=float(tested.statistic / pairs),
         statistic=float(tested.statistic),
         p=float(tested.pvalue),
-        floor=float(floor),
+        chance=float(chance),
     )

@@ -1,8 +1,7 @@
 """What vectors are compared by: directions, frequencies and centroids, fitted on a sample of both windows together.
 
-Centroids of the reference alone would make the test of occupancy invalid and blind to new topics; a sample that is
-drawn by window would do the same to that of novelty, since what was fitted on is nearer than what was not. So nothing
-here knows which window a row is in.
+Centroids of the reference alone would make the test of occupancy invalid and blind to new topics, since what was fitted
+on is nearer than what was not. So nothing here knows which window a row is in.
 """
 
 from dataclasses import dataclass, replace

@@ -1,25 +1,34 @@
 """Everything there is to say about two windows of one space."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from holocron_assets.drift.content.classifying import classify
 from holocron_assets.drift.content.detecting import Detection
+from holocron_assets.drift.content.findings import (
+    Comparison,
+    ContentDrift,
+    Method,
+    Mix,
+    ShiftedDimension,
+    Window,
+)
 from holocron_assets.drift.content.fitting import Fit, fit, with_far_centroids
-from holocron_assets.drift.content.grouping import group_documents, times_of
-from holocron_assets.drift.content.lengths import Lengths, compare_lengths
-from holocron_assets.drift.content.permuting import SPLITS, Permuted, floors, permute
-from holocron_assets.drift.content.pictures import Histogram, Projection, histogram, project
+from holocron_assets.drift.content.grouping import group_documents
+from holocron_assets.drift.content.lengths import compare_lengths
+from holocron_assets.drift.content.novelty import Novelty, compare_novelty, novelty_of_slices
+from holocron_assets.drift.content.permuting import SPLITS, Permuted, floors, permute, slices_in_time
+from holocron_assets.drift.content.pictures import histogram, project
 from holocron_assets.drift.content.sampling import sample_rows
-from holocron_assets.drift.content.slicing import told_apart
+from holocron_assets.drift.content.slicing import Slice, sampled_slices, told_apart
 from holocron_assets.drift.content.statistics import shares, stability_index
 from holocron_assets.drift.content.sums import OCCUPANCY, Sums, columns_of, sum_up
-from holocron_assets.drift.content.topics import Cluster, changed_clusters
+from holocron_assets.drift.content.topics import changed_clusters
 from holocron_assets.drift.content.windows import Categorical, VectorSource, Windows, require_ready, vectors_of
-from holocron_assets.drift.shapes import Shape, shape_of
+from holocron_assets.drift.shapes import shape_of
 
 #: Rows that are fitted on, of both windows together; half as many of each are looked at closely.
 _SAMPLED_ROWS = 20_000
@@ -28,94 +37,24 @@ _SEARCHED_ROWS = 50_000
 #: What the sums of all groups may take.
 _MOST_BYTES = 2**30
 _MOST_DIMENSIONS = 10
-_NAMES_OF_HISTOGRAMS = ("norm", "similarity_to_centre", "squared_distance_to_centroid")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """One figure, as it was tested.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Fitted:
+    """What vectors are compared by, and the sample that it is of."""
 
-    `effect` is in a unit that means the same at every number of documents (see `statistics`), `floor` what 99 % of
-    effects, whatever their sign, stay within where there is no drift. `reference` and `current` are the means, where it
-    is about one.
-    """
-
-    name: str
-    statistic: float
-    p: float
-    effect: float
-    floor: float
-    reference: float | None = None
-    current: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mix:
-    """The shares of some names, or of clusters by their numbers, in both windows; each of shape (names,)."""
-
-    names: Sequence[str]
-    reference: NDArray[np.float64]
-    current: NDArray[np.float64]
-    stability_index: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShiftedDimension:
-    """How much a dimension's mean grew, and how often any dimension's does as much by chance."""
-
-    dimension: int
-    difference: float
-    p_adjusted: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
-    """How much there is of a window, how much of that was looked at closely, and how its vectors lie."""
-
-    documents: int
+    fit: Fit
+    documents: NDArray[np.integer]
     rows: int
-    sampled_documents: int
-    sampled_rows: int
-    largest_document_share: float
-    shape: Shape
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Method:
-    """What is needed to say how it was done: what was fitted, on how many rows, and what was permuted how often."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Sample:
+    """Rows of both windows that are looked at closely: of shape (rows, dimensions), the others (rows,)."""
 
-    seed: int
-    permutations: int
-    splits: int
-    fitted_documents: int
-    fitted_rows: int
-    bandwidth: float
-    clusters: int
-    features: int
-    documents_each: int
-    fixed_documents: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContentDrift:
-    """What two windows differ by. `comparisons` are tested, by name, the classifier's area under the curve last.
-
-    `detection` is what it takes to say how little would be noticed, which depends on the floors that one judges by.
-    `shifted_dimensions` are those that moved most for their own spread. All else is context.
-    """
-
-    reference: Window
-    current: Window
-    comparisons: Mapping[str, Comparison]
-    mixes: Mapping[str, Mix]
-    shifted_dimensions: Sequence[ShiftedDimension]
-    detection: Detection
-    grown: Sequence[Cluster]
-    shrunk: Sequence[Cluster]
-    lengths: Lengths
-    projection: Projection
-    histograms: Sequence[Histogram]
-    method: Method
+    vectors: NDArray[np.float32]
+    documents: NDArray[np.intp]
+    is_current: NDArray[np.bool_]
 
 
 def measure(
@@ -130,78 +69,129 @@ def measure(
 ) -> ContentDrift:
     """Compare the current window with the reference. The same inputs and seed give the same figures.
 
-    Memory is bounded by 1 GiB of sums, what a few numbers for each row take, and the sample. Raises `NotReadyError`
+    Memory is bounded by 1 GiB of sums, what a few numbers for each row take, and the samples. Raises `NotReadyError`
     for too few documents, and `VectorError` for a vector that is not finite or has other dimensions.
     """
     require_ready(windows)
-    drawing = np.random.default_rng(seed).spawn(9)
-    of_fit, of_sample, of_groups, of_labels, of_splits, of_halves, of_points, of_slices, of_far = drawing
-    fitted_rows = sample_rows(windows, np.ones_like(windows.is_current), _SAMPLED_ROWS, of_fit)
-    fitted_documents = np.unique(windows.document_of_row[fitted_rows])
-    fitted = fit(
-        vectors_of(source, fitted_rows, dimensions),
-        fitted_documents.size,
-        clusters=clusters,
-        features=features,
-        random=of_fit,
-    )
-    far_rows = sample_rows(windows, np.ones_like(windows.is_current), _SEARCHED_ROWS, of_far)
-    fitted = with_far_centroids(
-        fitted, vectors_of(source, far_rows, dimensions), windows.document_of_row[far_rows], of_far
-    )
-    columns = columns_of(windows, dimensions, features, len(fitted.centroids))
+    windows, uniform = _varying(windows)
+    drawing = np.random.default_rng(seed).spawn(10)
+    of_fit, of_sample, of_groups, of_labels, of_splits, of_halves, of_points, of_slices, of_far, of_novelty = drawing
+    fitted = _fitted(windows, source, dimensions, clusters, features, of_fit, of_far)
+    columns = columns_of(windows, dimensions, features, len(fitted.fit.centroids))
     groups = group_documents(windows.is_current, _MOST_BYTES // (8 * columns.width), of_groups, windows.times)
-    sums, streamed = sum_up(windows, source, fitted, groups.of_document, columns)
+    sums, streamed = sum_up(windows, source, fitted.fit, groups.of_document, columns)
     permuted = permute(sums, groups, permutations, of_labels)
-
-    sides = [windows.is_current == side for side in (False, True)]
-    rows = np.sort(np.concatenate([sample_rows(windows, side, _SAMPLED_ROWS // 2, of_sample) for side in sides]))
-    vectors = vectors_of(source, rows, dimensions)
-    documents, is_current = windows.document_of_row[rows].astype(np.intp), windows.is_current_row[rows]
-    classified = classify(vectors, documents, is_current, of_halves)
     of_sides = np.stack([~groups.is_current, groups.is_current]).astype(np.float64) @ sums.matrix
-    times = None if windows.times is None else times_of(groups, windows.times)
-    comparisons = _comparisons(sums, of_sides, permuted, floors(sums, groups, of_splits, times))
-    comparisons["classifier"] = Comparison(
-        name="classifier",
-        statistic=classified.statistic,
-        p=classified.p,
-        effect=classified.auc,
-        floor=max(classified.floor, told_apart(windows, source, dimensions, of_slices)),
-    )
+    of_times = slices_in_time(groups, windows.times)
+    slices = sampled_slices(windows, source, dimensions, of_slices)
+    novelty = compare_novelty(windows, source, dimensions, permutations, of_novelty)
+    sample = _sample(windows, source, dimensions, of_sample)
+    comparisons = _comparisons(sums, of_sides, permuted, floors(sums, groups, of_splits, of_times))
+    comparisons["novelty"] = _of_novelty(novelty, slices, of_novelty)
+    comparisons["classifier"] = _of_classifier(sample, slices, of_halves, of_slices)
     mixes = _mixes(windows, sums, of_sides)
     occupancy = mixes[OCCUPANCY]
     grown, shrunk = changed_clusters(windows, streamed, occupancy.reference, occupancy.current)
-    numbers = (streamed.norms, streamed.similarities, streamed.distances)
     of_current = windows.is_current_row
     return ContentDrift(
-        reference=_window(windows, documents[~is_current], vectors[~is_current], ~windows.is_current),
-        current=_window(windows, documents[is_current], vectors[is_current], windows.is_current),
+        reference=_window(windows, sample, is_current=False),
+        current=_window(windows, sample, is_current=True),
         comparisons=comparisons,
         mixes=mixes,
+        uniform=uniform,
         shifted_dimensions=_shifted(permuted),
-        detection=_detection(
-            windows, fitted, permuted, occupancy, tests=len(comparisons), fitted_documents=fitted_documents
-        ),
+        detection=_detection(windows, fitted, permuted, occupancy, tests=len(comparisons)),
         grown=grown,
         shrunk=shrunk,
         lengths=compare_lengths(streamed.norms[~of_current], streamed.norms[of_current]),
-        projection=project(fitted, vectors, is_current, of_points),
+        projection=project(fitted.fit, sample.vectors, sample.is_current, of_points),
         histograms=[
-            histogram(name, values, of_current) for name, values in zip(_NAMES_OF_HISTOGRAMS, numbers, strict=True)
+            histogram("norm", streamed.norms, of_current),
+            histogram("similarity_to_centre", streamed.similarities, of_current),
+            histogram("distance_to_reference", novelty.distances, novelty.is_current),
         ],
         method=Method(
             seed=seed,
             permutations=permutations,
             splits=SPLITS,
-            fitted_documents=fitted_documents.size,
-            fitted_rows=fitted_rows.size,
-            bandwidth=fitted.bandwidth,
-            clusters=len(fitted.centroids),
+            fitted_documents=fitted.documents.size,
+            fitted_rows=fitted.rows,
+            bandwidth=fitted.fit.bandwidth,
+            clusters=len(fitted.fit.centroids),
+            far_clusters=len(fitted.fit.centroids) - fitted.fit.usual,
             features=features,
+            time_slices=len(of_times),
+            sampled_slices=len(slices),
+            novelty_rows=novelty.distances.size,
             documents_each=groups.documents_each,
             fixed_documents=int(np.count_nonzero(groups.of_document >= groups.moved)),
         ),
+    )
+
+
+def _varying(windows: Windows) -> tuple[Windows, dict[str, str]]:
+    """Without the attributes of which there is one name only, and these names."""
+    uniform = {
+        name: one.names[0]
+        for name, one in windows.attributes.items()
+        if isinstance(one, Categorical) and len(one.names) == 1
+    }
+    kept = {name: one for name, one in windows.attributes.items() if name not in uniform}
+    return replace(windows, attributes=kept), uniform
+
+
+def _fitted(
+    windows: Windows,
+    source: VectorSource,
+    dimensions: int,
+    clusters: int,
+    features: int,
+    random: np.random.Generator,
+    of_far: np.random.Generator,
+) -> _Fitted:
+    every = np.ones_like(windows.is_current)
+    rows = sample_rows(windows, every, _SAMPLED_ROWS, random)
+    documents = np.unique(windows.document_of_row[rows])
+    vectors = vectors_of(source, rows, dimensions)
+    fitted = fit(vectors, documents.size, clusters=clusters, features=features, random=random)
+    searched = sample_rows(windows, every, _SEARCHED_ROWS, of_far)
+    vectors = vectors_of(source, searched, dimensions)
+    fitted = with_far_centroids(fitted, vectors, windows.document_of_row[searched], of_far)
+    return _Fitted(fit=fitted, documents=documents, rows=rows.size)
+
+
+def _sample(windows: Windows, source: VectorSource, dimensions: int, random: np.random.Generator) -> _Sample:
+    sides = [windows.is_current == side for side in (False, True)]
+    rows = np.sort(np.concatenate([sample_rows(windows, side, _SAMPLED_ROWS // 2, random) for side in sides]))
+    return _Sample(
+        vectors=vectors_of(source, rows, dimensions),
+        documents=windows.document_of_row[rows].astype(np.intp),
+        is_current=windows.is_current_row[rows],
+    )
+
+
+def _of_novelty(novelty: Novelty, slices: Sequence[Slice], random: np.random.Generator) -> Comparison:
+    return Comparison(
+        name="novelty",
+        statistic=novelty.statistic,
+        p=novelty.p,
+        effect=novelty.effect,
+        floor=max(novelty.floor, novelty_of_slices(slices, random)),
+        reference=novelty.reference,
+        current=novelty.current,
+    )
+
+
+def _of_classifier(
+    sample: _Sample, slices: Sequence[Slice], of_halves: np.random.Generator, of_slices: np.random.Generator
+) -> Comparison:
+    found = classify(sample.vectors, sample.documents, sample.is_current, of_halves)
+    return Comparison(
+        name="classifier",
+        statistic=found.statistic,
+        p=found.p,
+        effect=found.auc,
+        floor=max(found.chance, told_apart(slices, of_slices)),
     )
 
 
@@ -242,15 +232,14 @@ def _mixes(windows: Windows, sums: Sums, of_sides: NDArray[np.float64]) -> dict[
 
 def _detection(
     windows: Windows,
-    fitted: Fit,
+    fitted: _Fitted,
     permuted: Permuted,
     occupancy: Mix,
     *,
     tests: int,
-    fitted_documents: NDArray[np.integer],
 ) -> Detection:
     sizes = windows.rows_of_document[windows.is_current]
-    current = int(np.count_nonzero(windows.is_current[fitted_documents]))
+    current = int(np.count_nonzero(windows.is_current[fitted.documents]))
     return Detection(
         tests=tests,
         shifts=permuted.chance["mean_shift"],
@@ -259,8 +248,8 @@ def _detection(
         # Documents of unequal sizes are worth fewer: Kish, "Survey Sampling", 1965.
         documents=float(np.square(sizes.sum()) / np.square(sizes).sum()),
         joined=float(np.square(occupancy.reference).sum()),
-        own_cluster=min(fitted_documents.size / (fitted.usual * max(current, 1)), 1.0),
-        spread=float(np.sqrt(np.square(fitted.centroids).sum(axis=1) @ occupancy.reference)),
+        own_cluster=min(fitted.documents.size / (fitted.fit.usual * max(current, 1)), 1.0),
+        spread=float(np.sqrt(np.square(fitted.fit.centroids).sum(axis=1) @ occupancy.reference)),
     )
 
 
@@ -277,15 +266,14 @@ def _shifted(permuted: Permuted) -> list[ShiftedDimension]:
     ]
 
 
-def _window(
-    windows: Windows, documents: NDArray[np.intp], vectors: NDArray[np.float32], of_window: NDArray[np.bool_]
-) -> Window:
-    sizes = windows.rows_of_document[of_window]
+def _window(windows: Windows, sample: _Sample, *, is_current: bool) -> Window:
+    sizes = windows.rows_of_document[windows.is_current == is_current]
+    is_own = sample.is_current == is_current
     return Window(
-        documents=int(np.count_nonzero(of_window)),
+        documents=sizes.size,
         rows=int(sizes.sum()),
-        sampled_documents=np.unique(documents).size,
-        sampled_rows=documents.size,
+        sampled_documents=np.unique(sample.documents[is_own]).size,
+        sampled_rows=int(np.count_nonzero(is_own)),
         largest_document_share=float(sizes.max() / sizes.sum()),
-        shape=shape_of(vectors),
+        shape=shape_of(sample.vectors[is_own]),
     )

@@ -1,12 +1,12 @@
 """How surprising figures are, and how large they get without any drift: by dividing documents at random."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from holocron_assets.drift.content.grouping import Groups
+from holocron_assets.drift.content.grouping import Groups, times_of
 from holocron_assets.drift.content.slicing import slices_of
 from holocron_assets.drift.content.statistics import Figures, beyond_chance, figures, is_squared
 from holocron_assets.drift.content.sums import Sums
@@ -18,7 +18,7 @@ _WAYS_AT_ONCE = 64
 #: Sums of the same numbers in another order are the same all the same.
 _ROUNDING = 1e-9
 #: Of the effects between parts of the reference, the one that so many do not exceed is the floor.
-_FLOOR = 0.99
+FLOOR = 0.99
 SPLITS = 199
 
 
@@ -67,16 +67,25 @@ def permute(sums: Sums, groups: Groups, permutations: int, random: np.random.Gen
             name: float(beyond_chance(sums.columns, name, value, chance_effects[name])[0])
             for name, value in observed.effects.items()
         },
-        p={name: _p(value, chance[name], sums.negligible[name]) for name, value in statistics.items()},
+        p={name: p_of(value, chance[name], sums.negligible[name]) for name, value in statistics.items()},
         chance=chance,
         chance_effects=chance_effects,
         differences=observed.differences[0],
-        p_of_dimensions=np.array([_p(float(one), most, 0.0) for one in _relative(observed.differences, spread)[0]]),
+        p_of_dimensions=np.array([p_of(float(one), most, 0.0) for one in _relative(observed.differences, spread)[0]]),
     )
 
 
+def slices_in_time(groups: Groups, times: NDArray[np.floating] | None) -> Sequence[NDArray[np.intp]]:
+    """Groups of the reference in slices as large as the current window (see `slicing`), by the times of documents."""
+    if times is None:
+        return []
+    reference = np.flatnonzero(~groups.is_current[: groups.moved])
+    size = min(groups.moved - reference.size, reference.size // 2)
+    return slices_of(reference, times_of(groups, times), size)
+
+
 def floors(
-    sums: Sums, groups: Groups, random: np.random.Generator, times: NDArray[np.floating] | None = None
+    sums: Sums, groups: Groups, random: np.random.Generator, slices: Sequence[NDArray[np.intp]]
 ) -> Mapping[str, float]:
     """By name, what 99 % of effects stay within, between parts of the reference: random halves, and slices in time.
 
@@ -84,8 +93,7 @@ def floors(
     more among fewer documents, so what was found is taken to the sizes of the windows: squared effects go by
     1 / n + 1 / m for windows of n and m groups, others by its root.
 
-    Neighbouring slices (see `slicing`) are of as many groups as the current window, where `times` are those of groups.
-    They raise a floor by what is more than random halves of their size differ by.
+    Neighbouring slices raise a floor by what is more than random halves of their size differ by.
     """
     reference = np.flatnonzero(~groups.is_current[: groups.moved])
     size = min(groups.moved - reference.size, reference.size // 2)
@@ -103,7 +111,6 @@ def floors(
     raised = {
         name: value * shrinks ** (1.0 if is_squared(sums.columns, name) else 0.5) for name, value in halves.items()
     }
-    slices = [] if times is None else slices_of(reference, times, size)
     if slices:
         of_slices = np.stack([sums.matrix[some].sum(axis=0) for some in slices])
         for name, values in figures(sums, of_slices[:-1], of_slices[1:]).effects.items():
@@ -115,7 +122,7 @@ def floors(
 
 def _largest(sums: Sums, name: str, effects: NDArray[np.float64], chance: NDArray[np.float64]) -> float:
     """What 99 % of effects stay within, whatever their sign."""
-    return float(np.quantile(np.abs(beyond_chance(sums.columns, name, effects, chance)), _FLOOR, method="higher"))
+    return float(np.quantile(np.abs(beyond_chance(sums.columns, name, effects, chance)), FLOOR, method="higher"))
 
 
 def _labels(groups: Groups, permutations: int, random: np.random.Generator) -> Iterator[Matrix]:
@@ -127,7 +134,8 @@ def _labels(groups: Groups, permutations: int, random: np.random.Generator) -> I
         yield labels
 
 
-def _p(observed: float, chance: NDArray[np.float64], negligible: float) -> float:
+def p_of(observed: float, chance: NDArray[np.float64], negligible: float) -> float:
+    """How often chance, of shape (permutations,), gives as much, but for rounding; the labels as they are count too."""
     reached = observed - _ROUNDING * abs(observed) - negligible
     return (1 + int(np.count_nonzero(chance >= reached))) / (1 + chance.size)
 

@@ -5,6 +5,7 @@ pages change more often than others. Texts that came together resemble each othe
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -18,8 +19,16 @@ from holocron_assets.drift.content.windows import VectorSource, Windows, vectors
 _LEAST_SLICES = 4
 #: A year of weeks; what was longer ago is no measure of what is usual.
 _MOST_SLICES = 53
-#: Slices that a classifier learns to tell from the next one, and rows of each that it looks at.
-_MOST_LEARNT, _SLICE_ROWS = 8, 2000
+#: Slices that are looked at closely, each beside the next one, and rows of each.
+_MOST_SAMPLED, _SLICE_ROWS = 8, 2000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slice:
+    """Vectors of a slice, of shape (rows, dimensions), and which documents they are of, of shape (rows,)."""
+
+    vectors: NDArray[np.float32]
+    documents: NDArray[np.intp]
 
 
 def slices_of(members: NDArray[np.intp], times: NDArray[np.floating], size: int) -> Sequence[NDArray[np.intp]]:
@@ -35,22 +44,30 @@ def slices_of(members: NDArray[np.intp], times: NDArray[np.floating], size: int)
     return np.split(ordered[ordered.size - count * size :], count)
 
 
-def told_apart(windows: Windows, source: VectorSource, dimensions: int, random: np.random.Generator) -> float:
-    """The largest area under the curve of neighbouring slices of the reference that is more than chance; 0 for none."""
+def sampled_slices(
+    windows: Windows, source: VectorSource, dimensions: int, random: np.random.Generator
+) -> Sequence[Slice]:
+    """Rows of the newest slices of the reference, each as large as the current window, oldest first."""
     if windows.times is None:
-        return 0.0
+        return []
     size = int(np.count_nonzero(windows.is_current))
-    slices = slices_of(np.flatnonzero(~windows.is_current), windows.times, size)[-_MOST_LEARNT:]
     sampled = []
-    for some in slices:
+    for some in slices_of(np.flatnonzero(~windows.is_current), windows.times, size)[-_MOST_SAMPLED:]:
         is_wanted = np.zeros_like(windows.is_current)
         is_wanted[some] = True
         rows = sample_rows(windows, is_wanted, _SLICE_ROWS, random)
-        sampled.append((vectors_of(source, rows, dimensions), windows.document_of_row[rows].astype(np.intp)))
+        documents = windows.document_of_row[rows].astype(np.intp)
+        sampled.append(Slice(vectors=vectors_of(source, rows, dimensions), documents=documents))
+    return sampled
+
+
+def told_apart(slices: Sequence[Slice], random: np.random.Generator) -> float:
+    """The largest area under the curve of neighbouring slices that is more than chance; 0 for none."""
     largest = 0.0
-    for (old, of_old), (new, of_new) in pairwise(sampled):
-        is_new = np.repeat([False, True], [of_old.size, of_new.size])
-        found = classify(np.concatenate([old, new]), np.concatenate([of_old, of_new]), is_new, random)
-        if found.auc > max(found.floor, largest):
+    for old, new in pairwise(slices):
+        is_new = np.repeat([False, True], [old.documents.size, new.documents.size])
+        vectors = np.concatenate([old.vectors, new.vectors])
+        found = classify(vectors, np.concatenate([old.documents, new.documents]), is_new, random)
+        if found.auc > max(found.chance, largest):
             largest = found.auc
     return largest

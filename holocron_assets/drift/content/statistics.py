@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from holocron_assets.drift.content.sums import NOVELTY, Columns, Sums
+from holocron_assets.drift.content.sums import Columns, Sums
 
 Matrix = NDArray[np.float64]
 
@@ -34,8 +34,7 @@ def figures(sums: Sums, reference: Matrix, current: Matrix) -> Figures:
     - mean_shift: the length of the difference of mean vectors; the effect is its square;
     - mmd: `squared_mmd`;
     - occupancy, and each attribute that names something: `triangular` of the shares; the effect is `jensen_shannon`;
-    - novelty, norm, and each attribute that is a number: how much its mean grew; for novelty, the mean squared
-      distance to the nearest centroid, in units of that of all rows.
+    - norm, and each attribute that is a number: how much its mean grew.
 
     Neither the first nor the third kind of effect is 0 without drift: see `beyond_chance`.
     """
@@ -52,8 +51,7 @@ def figures(sums: Sums, reference: Matrix, current: Matrix) -> Figures:
         effects[name] = jensen_shannon(old, new)
     for name, at in columns.numbers.items():
         statistics[name] = np.abs(grown[:, at])
-        unit = sums.pooled[at] if name == NOVELTY and sums.pooled[at] > 0 else 1.0
-        effects[name] = grown[:, at] / unit
+        effects[name] = grown[:, at]
     return Figures(statistics=statistics, effects=effects, differences=differences)
 
 

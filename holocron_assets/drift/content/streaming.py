@@ -23,9 +23,8 @@ _UNIT_LENGTH = 1e-6
 class Streamed:
     """What is known of each row after the pass, each of shape (rows,).
 
-    `clusters` are the numbers of the nearest centroids, `distances` the squared distances to the nearest usual ones,
-    `norms` the lengths of the vectors and `similarities` their cosines to the fit's centre, 0 where one of the two has
-    no direction.
+    `clusters` are the numbers of the nearest centroids, `distances` the squared distances to them, `norms` the lengths
+    of the vectors and `similarities` their cosines to the fit's centre, 0 where one of the two has no direction.
     """
 
     clusters: NDArray[np.int32]
@@ -61,15 +60,8 @@ def stream(source: VectorSource, fit: Fit, group_of_row: NDArray[np.intp], sums:
         points = np.subtract(wide, fit.centre, out=made_here[:, :dimensions])
         products = points @ projection
         _random_features(products[:, :features], made_here[:, dimensions:])
-        near = products[:, features:-1]
-        usual, distances = nearest_centroids(
-            points, fit.centroids[: fit.usual], fit.scale, products=near[:, : fit.usual]
-        )
-        found.distances[first:last] = distances
-        found.clusters[first:last] = (
-            usual
-            if fit.usual == len(fit.centroids)
-            else nearest_centroids(points, fit.centroids, fit.scale, products=near)[0]
+        found.clusters[first:last], found.distances[first:last] = nearest_centroids(
+            points, fit.centroids, fit.scale, products=products[:, features:-1]
         )
         found.norms[first:last] = np.where(np.abs(norms - 1) < _UNIT_LENGTH, 1.0, norms)
         lengths = norms * length

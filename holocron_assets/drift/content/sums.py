@@ -13,7 +13,7 @@ from holocron_assets.drift.content.windows import Categorical, VectorSource, Win
 Matrix = NDArray[np.float64]
 
 #: Names that figures of our own have, so that no attribute can.
-NOVELTY, NORM, OCCUPANCY = "novelty", "norm", "occupancy"
+NORM, OCCUPANCY = "norm", "occupancy"
 
 #: Rows that are worked on at once.
 _STEP = 4096
@@ -48,12 +48,12 @@ class Sums:
 
 def columns_of(windows: Windows, dimensions: int, features: int, clusters: int) -> Columns:
     """The layout; raises ValueError for an attribute with a name that a figure of our own has."""
-    taken = {NOVELTY, NORM, OCCUPANCY, "mean_shift", "mmd", "classifier"} & windows.attributes.keys()
+    taken = {NORM, OCCUPANCY, "mean_shift", "mmd", "novelty", "classifier"} & windows.attributes.keys()
     if taken:
         raise ValueError(f"attributes cannot be named {', '.join(sorted(taken))}")
     first = 3 + dimensions + 2 * features
     numeric = [name for name, one in windows.attributes.items() if not isinstance(one, Categorical)]
-    numbers = {name: first + at for at, name in enumerate([NOVELTY, NORM, *numeric])}
+    numbers = {name: first + at for at, name in enumerate([NORM, *numeric])}
     first += len(numbers)
     shares = {}
     for name, size in [(OCCUPANCY, clusters), *_levels(windows)]:
@@ -79,7 +79,7 @@ def sum_up(
     matrix[:, 0] = np.bincount(group_of_row)
     matrix[:, 1] = np.square(matrix[:, 0])
     codes = {OCCUPANCY: streamed.clusters}
-    values = {NOVELTY: streamed.distances, NORM: streamed.norms}
+    values = {NORM: streamed.norms}
     for name, attribute in windows.attributes.items():
         if isinstance(attribute, Categorical):
             codes[name] = np.asarray(attribute.codes, np.int32)

@@ -1,0 +1,176 @@
+"""Whether texts came that are unlike all that was there: how far each is from the nearest text of the reference.
+
+The distance to centroids that both windows gave would not tell: a new topic has centroids of its own, and its texts are
+near them. Which text of the reference is nearest depends on which documents are in it, so it is looked for again in
+every permutation; for a text of the reference, among the other documents of it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from holocron_assets.drift.content.permuting import FLOOR, SPLITS, p_of
+from holocron_assets.drift.content.sampling import spread_rows
+from holocron_assets.drift.content.slicing import Slice
+from holocron_assets.drift.content.windows import VectorSource, Windows, vectors_of
+
+Matrix = NDArray[np.float64]
+
+#: Rows of each window that are looked at: every one is held beside every other.
+_SIDE_ROWS = 2000
+_BLOCK_ROWS = 500
+#: Neighbours that are looked through first for one of the reference.
+_FIRST_LOOK = 8
+#: Squared distances below this share of the mean are those of equal vectors.
+_EQUAL = 1e-9
+#: Rows of each slice in time that are held beside those of the next one, and how often these are permuted.
+_SLICE_ROWS, _SLICE_PERMUTATIONS = 500, 99
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Novelty:
+    """`distances` are those of the rows that were looked at to the nearest row of another document of the reference,
+    squared, in units of the mean squared distance of two rows of different documents; of shape (rows,), as is
+    `is_current`. `statistic` is by how much their mean is larger in the current window, and `p` how often permutations
+    of documents give as much: one-sided, so that copies of what was there are no surprise. `effect` is the statistic
+    less what permutations give on average; below 0, texts are nearer than those of the reference are to each other.
+    `floor` is what 99 % of effects between random halves of the reference stay within."""
+
+    statistic: float
+    p: float
+    effect: float
+    floor: float
+    distances: Matrix
+    is_current: NDArray[np.bool_]
+
+    @property
+    def reference(self) -> float:
+        """The mean distance of the reference's rows."""
+        return float(self.distances[~self.is_current].mean())
+
+    @property
+    def current(self) -> float:
+        """The mean distance of the current rows."""
+        return float(self.distances[self.is_current].mean())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Neighbours:
+    """Of rows of `documents`: the numbers of all rows, nearest first, those of the same document last, and squared
+    distances to them; both of shape (rows, rows)."""
+
+    documents: NDArray[np.intp]
+    order: NDArray[np.int32]
+    distances: Matrix
+
+    def nearest(self, is_reference: NDArray[np.bool_], is_current: NDArray[np.bool_]) -> Matrix:
+        """The distance of each row to the nearest of the reference, of shape (rows,); NaN where in neither window.
+
+        Windows are of shape (documents,).
+        """
+        is_target = is_reference[self.documents]
+        found = np.full(self.documents.size, np.nan)
+        waiting = np.flatnonzero(is_target | is_current[self.documents])
+        first, width = 0, _FIRST_LOOK
+        while waiting.size:
+            is_hit = is_target[self.order[waiting, first : first + width]]
+            at, has = is_hit.argmax(axis=1), is_hit.any(axis=1)
+            found[waiting[has]] = self.distances[waiting[has], first + at[has]]
+            waiting = waiting[~has]
+            first, width = first + width, 4 * width
+        return found
+
+    def grown(self, is_reference: NDArray[np.bool_], is_current: NDArray[np.bool_]) -> float:
+        """By how much the mean distance of the current rows exceeds that of the reference's."""
+        found = self.nearest(is_reference, is_current)
+        return float(found[is_current[self.documents]].mean() - found[is_reference[self.documents]].mean())
+
+
+def compare_novelty(
+    windows: Windows, source: VectorSource, dimensions: int, permutations: int, random: np.random.Generator
+) -> Novelty:
+    """Of some documents of each window, and as many rows of each as there is room for."""
+    rows = spread_rows(windows, _SIDE_ROWS, random)
+    numbers, documents = np.unique(windows.document_of_row[rows], return_inverse=True)
+    is_current = windows.is_current[numbers]
+    near = _neighbours(vectors_of(source, rows, dimensions), documents)
+    tested = _tested(near, is_current, permutations, random)
+    return Novelty(
+        statistic=tested.statistic,
+        p=tested.p,
+        effect=tested.effect,
+        floor=_floor(near, is_current, random),
+        distances=near.nearest(~is_current, is_current),
+        is_current=is_current[documents],
+    )
+
+
+def novelty_of_slices(slices: Sequence[Slice], random: np.random.Generator) -> float:
+    """The largest effect of a slice beside the one before it that is more than chance; 0 for none."""
+    largest = 0.0
+    for pair in pairwise(slices):
+        rows = [np.sort(random.permutation(one.documents.size)[:_SLICE_ROWS]) for one in pair]
+        vectors = np.concatenate([one.vectors[some] for one, some in zip(pair, rows, strict=True)])
+        documents = [
+            np.unique(one.documents[some], return_inverse=True)[1] for one, some in zip(pair, rows, strict=True)
+        ]
+        counts = [int(one.max()) + 1 for one in documents]
+        near = _neighbours(vectors, np.concatenate([documents[0], documents[1] + counts[0]]))
+        found = _tested(near, np.repeat([False, True], counts), _SLICE_PERMUTATIONS, random)
+        if found.p <= 1 - FLOOR:
+            largest = max(largest, found.effect)
+    return largest
+
+
+class _Tested(NamedTuple):
+    statistic: float
+    p: float
+    effect: float
+
+
+def _tested(
+    near: _Neighbours, is_current: NDArray[np.bool_], permutations: int, random: np.random.Generator
+) -> _Tested:
+    observed = near.grown(~is_current, is_current)
+    drawn = (random.permutation(is_current) for _ in range(permutations))
+    chance = np.array([near.grown(~one, one) for one in drawn])
+    return _Tested(observed, p_of(observed, chance, _EQUAL), float(observed - chance.mean()))
+
+
+def _floor(near: _Neighbours, is_current: NDArray[np.bool_], random: np.random.Generator) -> float:
+    """What `FLOOR` of effects stay within between random halves of the reference: see `permuting.floors`."""
+    reference = np.flatnonzero(~is_current)
+    current = is_current.size - reference.size
+    size = min(current, reference.size // 2)
+    effects = np.empty(SPLITS)
+    for way in range(SPLITS):
+        drawn = random.permutation(reference)
+        sides = np.zeros((2, is_current.size), bool)
+        sides[0, drawn[:size]] = sides[1, drawn[size : 2 * size]] = True
+        effects[way] = near.grown(sides[0], sides[1])
+    largest = np.quantile(np.abs(effects - effects.mean()), FLOOR, method="higher")
+    return float(largest * np.sqrt((1 / reference.size + 1 / current) / (2 / size)))
+
+
+def _neighbours(vectors: NDArray[np.float32], documents: NDArray[np.intp]) -> _Neighbours:
+    points = vectors.astype(np.float64)
+    points -= points.mean(axis=0)
+    squares = np.square(points).sum(axis=1)
+    order = np.empty((len(points), len(points)), np.int32)
+    distances = np.empty(order.shape)
+    total = pairs = 0.0
+    for first in range(0, len(points), _BLOCK_ROWS):
+        some = slice(first, first + _BLOCK_ROWS)
+        found = np.maximum(squares[some, None] + squares - 2 * points[some] @ points.T, 0)
+        is_other = documents[some, None] != documents
+        total, pairs = total + float(found[is_other].sum()), pairs + np.count_nonzero(is_other)
+        found[~is_other] = np.inf
+        order[some] = np.argsort(found, axis=1, kind="stable")
+        distances[some] = np.take_along_axis(found, order[some], axis=1)
+    mean = total / pairs
+    distances[distances <= _EQUAL * mean] = 0.0
+    return _Neighbours(documents=documents, order=order, distances=distances / (mean or 1.0))
