@@ -3,10 +3,16 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
 
 from holocron_assets.comparisons.shape_figures import shape_metrics
+from holocron_assets.drawing import readable
 from holocron_assets.drift.content.detecting import Detection, least_growth, least_shift, least_topic
-from holocron_assets.drift.content.measuring import Comparison, ContentDrift
+from holocron_assets.drift.content.findings import Comparison, ContentDrift
+from holocron_assets.drift.content.sums import OCCUPANCY
+from holocron_assets.drift.figures import share
 from holocron_assets.drift.report import Floor, Metric
 from holocron_assets.drift.verdicts import floor_of
 
@@ -15,7 +21,8 @@ from holocron_assets.drift.verdicts import floor_of
 class _Figure:
     """From what effect a figure is worth looking at and worth acting on, by default, and what it says.
 
-    `most` is the largest value that it has. `is_relative`: the effect is a share of the reference's mean.
+    `most` is the largest value that it has. `is_relative`: the effect is a share of the reference's mean;
+    `is_one_sided`: one below 0 is none.
     """
 
     watch: float
@@ -23,6 +30,7 @@ class _Figure:
     says: str
     most: float = math.inf
     is_relative: bool = False
+    is_one_sided: bool = False
 
 
 #: The defaults are judgements: a shift of unit vectors by .03 and a divergence of .01 are what 3 or 4 % of texts on a
@@ -44,9 +52,12 @@ _FIGURES = {
         says="How the shares of topics changed: Jensen-Shannon divergence over clusters, from 0 to 0.69.",
     ),
     "novelty": _Figure(
-        watch=0.05,
-        alert=0.15,
-        says="How the distance of texts to the nearest topic changed, as a share of the mean squared distance.",
+        watch=0.015,
+        alert=0.05,
+        most=1.0,
+        is_one_sided=True,
+        says="How much farther texts are from the nearest one of the reference than its own texts are from each other, "
+        "as a share of how far any two are (squared distances); 0 where they are nearer.",
     ),
     "classifier": _Figure(
         watch=0.6,
@@ -74,6 +85,9 @@ _FIGURES = {
     ),
 }
 
+#: What stands for the name of texts that say none.
+NOT_SAID = "(not said)"
+_MOST_NAMES = 10
 #: The figures that say that texts mean something else; the others are about what texts are like.
 OF_VECTORS = frozenset({"mean_shift", "mmd", "occupancy", "novelty", "classifier"})
 
@@ -81,10 +95,32 @@ OF_VECTORS = frozenset({"mean_shift", "mmd", "occupancy", "novelty", "classifier
 def metrics_of(drift: ContentDrift) -> list[Metric]:
     """What was tested, with floors, and then what is context; not judged yet."""
     tested = [_tested(one) for one in drift.comparisons.values()]
-    moved = {"dimensions_that_moved_most": [asdict(one) for one in drift.shifted_dimensions]}
-    tested = [replace(one, details=moved) if one.name == "mean_shift" else one for one in tested]
+    details: dict[str, dict[str, object]] = {
+        name: {"largest_shares": largest_shares(drift, name)} for name in named(drift)
+    }
+    details["mean_shift"] = {"dimensions_that_moved_most": [asdict(one) for one in drift.shifted_dimensions]}
+    tested = [replace(one, details=details.get(one.name, {})) for one in tested]
     floors = {one.name: one.floor.watch for one in tested if one.floor}
-    return [*tested, *_detectable(drift.detection, floors), *_context(drift)]
+    return [*tested, *_uniform(drift), *_detectable(drift.detection, floors), *_context(drift)]
+
+
+def named(drift: ContentDrift) -> list[str]:
+    """The attributes that have a mix of names: languages, sources."""
+    return [name for name in drift.mixes if name != OCCUPANCY]
+
+
+def largest_shares(drift: ContentDrift, name: str) -> list[dict[str, Any]]:
+    """The names with the largest shares in either window, at most ten, the largest first."""
+    mix = drift.mixes[name]
+    largest = np.maximum(mix.reference, mix.current)
+    return [
+        {
+            "name": mix.names[one] or NOT_SAID,
+            "reference": float(mix.reference[one]),
+            "current": float(mix.current[one]),
+        }
+        for one in np.argsort(-largest, kind="stable")[:_MOST_NAMES]
+    ]
 
 
 def promise(metrics: Sequence[Metric]) -> str:
@@ -93,12 +129,12 @@ def promise(metrics: Sequence[Metric]) -> str:
     if "detectable_topic" not in least:
         return "it may miss any new topic, as there are too few texts beside those that were there"
     more = (
-        f", and {least['detectable_similar_topic']:.1%} more on one that was there"
+        f", and {share(least['detectable_similar_topic'])} more on one that was there"
         if "detectable_similar_topic" in least
         else ""
     )
     return (
-        f"it would notice {least['detectable_topic']:.1%} of the texts on a topic unlike all others{more}, "
+        f"it would notice {share(least['detectable_topic'])} of the texts on a topic unlike all others{more}, "
         "in four of five cases"
     )
 
@@ -106,7 +142,7 @@ def promise(metrics: Sequence[Metric]) -> str:
 def beyond(grave: Sequence[Metric]) -> str:
     """What the floors are that figures reached, in words."""
     if all(one.floor and one.floor.is_calibrated for one in grave):
-        return "more than parts of the reference differ by among themselves"
+        return "more than as many documents differ by without drift"
     return "enough to be worth a look by default"
 
 
@@ -118,7 +154,7 @@ def _tested(one: Comparison) -> Metric:
     default = Floor(watch=figure.watch, alert=figure.alert, is_calibrated=False)
     return Metric(
         name=one.name,
-        effect=abs(one.effect) * scale,
+        effect=(max(one.effect, 0.0) if figure.is_one_sided else abs(one.effect)) * scale,
         statistic=one.statistic,
         p=one.p,
         floor=floor_of(default, one.floor * scale, most=figure.most),
@@ -126,6 +162,19 @@ def _tested(one: Comparison) -> Metric:
         current=one.current,
         explanation=figure.says,
     )
+
+
+def _uniform(drift: ContentDrift) -> list[Metric]:
+    """The figures that there are none of, as all texts say the same."""
+    return [
+        Metric(
+            name=name,
+            effect=None,
+            explanation=_FIGURES[name].says,
+            missing=f"all texts say the same {name}: {readable(value, 80)}" if value else f"no text says its {name}",
+        )
+        for name, value in drift.uniform.items()
+    ]
 
 
 def _detectable(seen: Detection, floors: Mapping[str, float]) -> list[Metric]:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from holocron_assets.comparisons.anchor_sets import AnchorSet
 from holocron_assets.comparisons.retrieval import Effects
+from holocron_assets.drift.figures import share
 from holocron_assets.drift.paired.classes import (
     NOISE_DISTANCE,
     QUANTISED_MEAN_COSINE,
@@ -124,7 +125,7 @@ def _neighbour_loss(name: str, change: NeighbourChange, among: str) -> Metric:
         effect=1 - float(overlap.mean()),
         floor=Floor(watch=1 - ROTATED_OVERLAP, alert=1 - QUANTISED_OVERLAP, is_calibrated=False),
         explanation=f"The share of an anchor's {DEPTH} nearest neighbours among {among} that are others now. Unrelated "
-        f"spaces would share {change.chance(DEPTH):.2%}.",
+        f"spaces would share {share(change.chance(DEPTH))}.",
         details={
             "worst_twentieth": 1 - float(np.quantile(overlap, 0.05)),
             "rbo": float(change.rbo.mean()),

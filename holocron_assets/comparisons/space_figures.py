@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from holocron_assets.comparisons import retrieval
 from holocron_assets.comparisons.shape_figures import shape_metrics
+from holocron_assets.drift.figures import share
 from holocron_assets.drift.paired.bridge import BridgeRecall
 from holocron_assets.drift.paired.measure import PairedDrift
 from holocron_assets.drift.paired.neighbours import DEPTH, NeighbourChange
@@ -40,7 +41,7 @@ def metrics_of(measured: SpaceDrift, reference: EmbeddingSpace, current: Embeddi
             effect=1 - float(change.overlap[DEPTH].mean()),
             floor=_FLOOR,
             explanation=f"The share of a chunk's {DEPTH} nearest neighbours that are others in the other space. "
-            f"Unrelated spaces would share {change.chance(DEPTH):.2%}.",
+            f"Unrelated spaces would share {share(change.chance(DEPTH))}.",
             details={
                 **{f"overlap_at_{depth}": float(found.mean()) for depth, found in change.overlap.items()},
                 "rbo": float(change.rbo.mean()),

@@ -16,6 +16,7 @@ from holocron_assets.comparisons.space_figures import SpaceDrift, metrics_of
 from holocron_assets.comparisons.versions import VERSIONS
 from holocron_assets.derived_spaces import model_space
 from holocron_assets.drift import pictures
+from holocron_assets.drift.figures import share
 from holocron_assets.drift.paired.bridge import BridgeRecall, divide, fit_bridge, measure_bridge
 from holocron_assets.drift.paired.measure import measure
 from holocron_assets.drift.paired.neighbours import DEPTH, DEPTHS, compare_lists, nearest_lists
@@ -184,7 +185,7 @@ def _side(space: EmbeddingSpace, members: Members, common: CommonChunks) -> Side
 def _judgement(
     reference: EmbeddingSpace, current: EmbeddingSpace, loss: Metric, of_retrieval: Judgement | None
 ) -> Judgement:
-    kept = f"{1 - (loss.effect or 0.0):.0%} of the nearest {DEPTH} chunks are the same in both"
+    kept = f"{share(1 - (loss.effect or 0.0))} of the nearest {DEPTH} chunks are the same in both"
     told = {
         Verdict.OK: (
             f"The two agree: {kept}.",

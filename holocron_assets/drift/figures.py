@@ -29,9 +29,11 @@ def number(value: float | None, *, signed: bool = False, digits: int = 3) -> str
     return f"{sign}{shown.rstrip('0').rstrip('.') if '.' in shown else shown}"
 
 
-def share(value: float | None) -> str:
+def share(value: float | None, *, signed: bool = False) -> str:
     """A share of 1 in percent."""
-    return MISSING if value is None or not math.isfinite(value) else f"{number(100 * value, digits=2)}\u00a0%"
+    if value is None or not math.isfinite(value):
+        return MISSING
+    return f"{number(100 * value, signed=signed, digits=2)}\u00a0%"
 
 
 def p_value(p: float | None) -> str:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from holocron_assets.comparisons.content_figures import beyond, metrics_of, promise
 from holocron_assets.drift.content.detecting import Detection, least_growth, least_shift, least_topic
-from holocron_assets.drift.content.measuring import ContentDrift
+from holocron_assets.drift.content.findings import ContentDrift
 from holocron_assets.drift.report import Floor, Metric, Verdict
 from holocron_assets.drift.verdicts import judged
 from tests.drifting import measured, normal, windows_of
@@ -133,20 +133,20 @@ def test_a_promise_says_what_would_be_noticed() -> None:
     figures = [Metric(name="detectable_topic", effect=0.031), Metric(name="detectable_similar_topic", effect=0.08)]
 
     assert promise(figures) == (
-        "it would notice 3.1% of the texts on a topic unlike all others, and 8.0% more on one that was there, "
-        "in four of five cases"
+        "it would notice 3.1\u00a0% of the texts on a topic unlike all others, and 8\u00a0% more on one that was "
+        "there, in four of five cases"
     )
     assert "more" not in promise(figures[:1])
     assert "may miss any new topic" in promise([Metric(name="detectable_topic", effect=1.0)])
 
 
-def test_only_what_was_calibrated_is_said_to_be_more_than_the_reference_differs_by() -> None:
+def test_only_what_was_calibrated_is_said_to_be_more_than_there_is_without_drift() -> None:
     """A default is called one."""
     raised, default = (
         Metric(name="mmd", effect=0.5, floor=Floor(watch=0.1, alert=0.2, is_calibrated=one)) for one in (True, False)
     )
 
-    assert "parts of the reference" in beyond([raised])
+    assert "without drift" in beyond([raised])
     assert "by default" in beyond([raised, default])
 
 
