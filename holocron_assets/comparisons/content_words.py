@@ -78,7 +78,7 @@ def _move(one: Metric) -> _Move | None:
     move = None
     match one.name:
         case "novelty":
-            move = _Move(f"texts are farther from all that was there than that is from itself ({went})")
+            move = _Move(f"texts are farther from the nearest that was there ({went})")
         case "log_length":
             change = share(math.expm1(one.current - one.reference), signed=True)
             move = _Move(f"chunks are {longer} ({change} on average)", f"some of the {longer} chunks")

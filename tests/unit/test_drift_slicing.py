@@ -48,6 +48,8 @@ def test_times_raise_no_floor_of_a_reference_that_is_always_alike() -> None:
 
     higher = [name for name, one in timed.comparisons.items() if one.floor > without.comparisons[name].floor]
     assert len(higher) <= 1
+    assert (without.method.time_slices, without.method.sampled_slices) == (0, 0)
+    assert (timed.method.time_slices, timed.method.sampled_slices) == (6, 6)
     assert all(one.floor >= without.comparisons[name].floor for name, one in timed.comparisons.items())
     assert {name: one.p for name, one in timed.comparisons.items()} == {
         name: one.p for name, one in without.comparisons.items()

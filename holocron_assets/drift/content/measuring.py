@@ -76,6 +76,8 @@ def measure(
     windows, uniform = _varying(windows)
     drawing = np.random.default_rng(seed).spawn(10)
     of_fit, of_sample, of_groups, of_labels, of_splits, of_halves, of_points, of_slices, of_far, of_novelty = drawing
+    # Before there are sums, beside which its distances would be much.
+    novelty = compare_novelty(windows, source, dimensions, permutations, of_novelty)
     fitted = _fitted(windows, source, dimensions, clusters, features, of_fit, of_far)
     columns = columns_of(windows, dimensions, features, len(fitted.fit.centroids))
     groups = group_documents(windows.is_current, _MOST_BYTES // (8 * columns.width), of_groups, windows.times)
@@ -84,7 +86,6 @@ def measure(
     of_sides = np.stack([~groups.is_current, groups.is_current]).astype(np.float64) @ sums.matrix
     of_times = slices_in_time(groups, windows.times)
     slices = sampled_slices(windows, source, dimensions, of_slices)
-    novelty = compare_novelty(windows, source, dimensions, permutations, of_novelty)
     sample = _sample(windows, source, dimensions, of_sample)
     comparisons = _comparisons(sums, of_sides, permuted, floors(sums, groups, of_splits, of_times))
     comparisons["novelty"] = _of_novelty(novelty, slices, of_novelty)

@@ -64,7 +64,7 @@ class _Neighbours:
     distances to them; both of shape (rows, rows)."""
 
     documents: NDArray[np.intp]
-    order: NDArray[np.int32]
+    order: NDArray[np.uint16]
     distances: Matrix
 
     def nearest(self, is_reference: NDArray[np.bool_], is_current: NDArray[np.bool_]) -> Matrix:
@@ -160,7 +160,7 @@ def _neighbours(vectors: NDArray[np.float32], documents: NDArray[np.intp]) -> _N
     points = vectors.astype(np.float64)
     points -= points.mean(axis=0)
     squares = np.square(points).sum(axis=1)
-    order = np.empty((len(points), len(points)), np.int32)
+    order = np.empty((len(points), len(points)), np.uint16)
     distances = np.empty(order.shape)
     total = pairs = 0.0
     for first in range(0, len(points), _BLOCK_ROWS):
