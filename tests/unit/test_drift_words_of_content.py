@@ -81,11 +81,12 @@ def test_words_say_which_way_a_figure_went(attributes: dict[str, Attribute], say
     assert look in said.next_step
 
 
-def test_longer_vectors_are_said_to_be_longer() -> None:
+def test_longer_vectors_are_said_to_be_longer_and_farther() -> None:
     """And that what the model is given may be why."""
-    said = told(comparison(scale=1.5))
+    said = told(comparison(scale=2.0))
 
     assert "Vectors are longer (" in said.why
+    assert "Texts are farther from the nearest that was there (" in said.why
     assert "what the model is given" in said.next_step
 
 
