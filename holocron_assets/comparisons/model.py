@@ -155,7 +155,7 @@ def _in_corpus(around: Surroundings, asked: Asked) -> NeighbourChange | None:
 def _report(around: Surroundings, asked: Asked, found: Found, run_id: uuid.UUID) -> DriftReport:
     space, canary = asked.space, asked.again.canary
     metrics = judged([*metrics_of(asked, found, CanaryPolicy.of(around.settings)), *found.effects.metrics])
-    judgements = [_judgement(around, asked, found, metrics), judgement(metrics, of_model=True)]
+    judgements = [_judgement(around, asked, found, metrics), judgement(metrics)]
     count = len(asked.again.anchors)
     return DriftReport(
         report_id=uuid.uuid4(),

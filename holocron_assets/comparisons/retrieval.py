@@ -146,14 +146,21 @@ def is_of_retrieval(metric: Metric) -> bool:
     return metric.name.startswith(_PREFIX)
 
 
-def judgement(metrics: Sequence[Metric], *, of_model: bool) -> Judgement | None:
-    """What the losses among judged figures mean together; None where none could be had."""
+def judgement(metrics: Sequence[Metric], names: tuple[str, str] | None = None) -> Judgement | None:
+    """What the losses among judged figures mean together; None where none could be had.
+
+    `names` are those of two spaces, the reference first; without them it is one model, then and now.
+    """
     losses = [one for one in metrics if is_of_retrieval(one) and one.effect is not None]
     if not losses:
         return None
     worst = max(losses, key=lambda one: (list(Verdict).index(one.verdict or Verdict.OK), one.effect or 0.0))
     name, verdict = worst.name.removeprefix(_PREFIX), worst.verdict or Verdict.OK
-    figures = f"nDCG@10 is {worst.current:.3f}, and {'was' if of_model else 'is'} {worst.reference:.3f}"
+    figures = (
+        f"nDCG@10 is {worst.reference:.3f} in {names[0]} and {worst.current:.3f} in {names[1]}"
+        if names
+        else f"nDCG@10 was {worst.reference:.3f} and is {worst.current:.3f}"
+    )
     if verdict is Verdict.OK:
         return Judgement(
             subject=Subject.RETRIEVAL,
@@ -166,7 +173,7 @@ def judgement(metrics: Sequence[Metric], *, of_model: bool) -> Judgement | None:
         verdict=verdict,
         why=f"The judged queries find less, by more than chance explains: on {name} {figures}.",
         next_step="Look at the queries that lose with `holocron evaluate`, and bring the old model back."
-        if of_model
+        if names is None
         else "Do not promote what finds less; `holocron evaluate` says on which queries.",
     )
 

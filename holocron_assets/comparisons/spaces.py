@@ -140,7 +140,7 @@ def _report(
     run_id: uuid.UUID,
 ) -> DriftReport:
     metrics = judged([*metrics_of(measured, reference, current), *measured.effects.metrics])
-    of_retrieval = retrieval.judgement(metrics, of_model=False)
+    of_retrieval = retrieval.judgement(metrics, (reference.slug, current.slug))
     loss = next(one for one in metrics if one.name == "neighbour_loss")
     judgements = [_judgement(reference, current, loss, of_retrieval), of_retrieval]
     return DriftReport(

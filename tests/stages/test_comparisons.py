@@ -372,7 +372,10 @@ def test_retrieval_is_compared_among_the_same_chunks_only(world: World, space: E
     wide = space_of(other.describe())
     evaluate(replace(around(world), providers=Catalog(other)), wide, collection, METHODS, ORIGIN, silent)
     of_both = [*evaluations_by_vectors(world, space), *evaluations_by_vectors(world, wide)]
-    assert compare_two_spaces(around(world), space, wide, ORIGIN).parameters["evaluations"] == {"judged": of_both}
+    compared = compare_two_spaces(around(world), space, wide, ORIGIN)
+    assert compared.parameters["evaluations"] == {"judged": of_both}
+    why = next(one.why for one in compared.judgements if one.subject is Subject.RETRIEVAL)
+    assert re.search(rf"nDCG@10 is [01]\.\d+ in {space.slug} and [01]\.\d+ in {wide.slug}", why)
 
     world.providers = Catalog(Moving())
     world.add(*notes("the sea again", 5, fetched_at=LATER))

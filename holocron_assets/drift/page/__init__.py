@@ -44,7 +44,7 @@ def render(report: DriftReport, history: Sequence[HistoryPoint]) -> str:
             headline=headline(report),
             about=about(report),
             judgements=[
-                (question(one.subject, report.kind), verdict_word(one.verdict, report.kind), one)
+                (question(one.subject, report.kind), verdict_word(one.verdict, one.subject), one)
                 for one in report.judgements
             ],
             amounts=amounts(report.kind),

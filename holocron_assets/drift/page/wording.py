@@ -65,9 +65,9 @@ def question(subject: Subject, kind: Kind) -> str:
     return _OF_TWO_SPACES if subject is Subject.SPACE and kind is Kind.SPACES else QUESTIONS[subject]
 
 
-def verdict_word(verdict: Verdict, kind: Kind) -> str:
+def verdict_word(verdict: Verdict, subject: Subject) -> str:
     """What a verdict comes to, in a word or two."""
-    return (_VERDICTS_OF_SPACES if kind is Kind.SPACES else _VERDICTS)[verdict]
+    return (_VERDICTS_OF_SPACES if subject is Subject.SPACE else _VERDICTS)[verdict]
 
 
 def amounts(kind: Kind) -> Mapping[str, str]:
