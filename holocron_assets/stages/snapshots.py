@@ -1,6 +1,5 @@
 """Taking snapshots: what a space holds now, as a list under a name that never means another one."""
 
-import hashlib
 import re
 import uuid
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from holocron_assets.clock import utc_now
+from holocron_assets.drift.membership import Membership
 from holocron_assets.errors import ConfigurationError, NotReadyError
 from holocron_assets.ports import Session, Store
 from holocron_assets.records import EmbeddingSpace
@@ -59,18 +59,15 @@ def _members(session: Session, space: EmbeddingSpace, name: str) -> _Members:
             f"space {space.slug} has a snapshot {one.name} of {one.created_utc:%Y-%m-%d %H:%M}, and it stays what it "
             "is. Take another name."
         )
-    as_of, digest, chunks = utc_now(), hashlib.sha256(), 0
+    as_of, members = utc_now(), Membership()
     documents: list[pa.Array] = []
     for batch in drift_windows.list_window_chunks(session, space.embedding_space_id, as_of):
-        ids, contents = (batch.column(name).cast(pa.string()) for name in ("chunk_id", "content_sha256"))
-        lines = pc.binary_join_element_wise(pc.binary_join_element_wise(ids, contents, ":"), "\n", "")
-        digest.update("".join(lines.to_pylist()).encode())
+        members.add(batch)
         documents.append(pc.unique(batch.column("source_id")))
-        chunks += batch.num_rows
-    if not chunks:
+    if not members.chunk_count:
         raise NotReadyError(f"space {space.slug} holds nothing to take a snapshot of; fill it first")
     count = pc.count_distinct(pa.chunked_array(documents), mode="all").as_py()
-    return _Members(as_of=as_of, documents=count, chunks=chunks, sha256=digest.hexdigest())
+    return _Members(as_of=as_of, documents=count, chunks=members.chunk_count, sha256=members.sha256)
 
 
 def keep_snapshot(session: Session, space: EmbeddingSpace, snapshot: Snapshot) -> Snapshot:

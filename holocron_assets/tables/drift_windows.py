@@ -18,7 +18,7 @@ _NO_SNAPSHOT = uuid.UUID(int=0)
 class Snapshot:
     """A list of the chunks that a space held, and of their contents; it never changes.
 
-    `membership_sha256` is the digest of `chunk_id:content_sha256` and a line feed for each, by chunk id.
+    `membership_sha256` is the digest of that list: see `holocron_assets.drift.membership`.
     """
 
     snapshot_id: uuid.UUID
@@ -59,6 +59,11 @@ def list_snapshot_window(session: Session, snapshot: Snapshot, as_of: datetime) 
         embedding_space_id=snapshot.embedding_space_id,
         as_of=as_of,
     )
+
+
+def list_snapshot_chunks(session: Session, snapshot_id: uuid.UUID) -> Iterator[pa.RecordBatch]:
+    """chunk_id and content_sha256 of all that a snapshot holds, by chunk id."""
+    return session.stream("list_snapshot_chunks", snapshot_id=snapshot_id)
 
 
 def count_vanished_documents(session: Session, snapshot_id: uuid.UUID, as_of: datetime) -> int:

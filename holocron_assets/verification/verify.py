@@ -10,6 +10,7 @@ from holocron_assets.verification import contents, keys
 from holocron_assets.verification.contents import ChunkFaults, TextFaults, VectorFaults
 from holocron_assets.verification.derivations import transforms_are_intact
 from holocron_assets.verification.finding import Finding
+from holocron_assets.verification.snapshots import snapshots_are_what_they_were
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,6 +50,7 @@ def verify(store: Store) -> Verification:
             keys.embeddings_have_lineage(session),
             contents.vectors_are_valid(result.vectors),
             transforms_are_intact(session),
+            snapshots_are_what_they_were(session),
             keys.every_current_chunk_is_embedded(session, active),
             *(keys.nothing_is_quarantined(session, item_type) for item_type in ItemType),
         ]

@@ -36,6 +36,12 @@ where s.snapshot_id = :snapshot_id
     and e.created_utc <= :as_of
 order by s.chunk_id;
 
+-- name: list_snapshot_chunks
+select s.chunk_id, s.content_sha256
+from vector.drift_snapshot_chunk s
+where s.snapshot_id = :snapshot_id
+order by s.chunk_id;
+
 -- name: count_vanished_documents
 -- Documents of a snapshot of which nothing was current any more at a time.
 select count(distinct c.source_id) as n

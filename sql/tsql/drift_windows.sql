@@ -38,6 +38,12 @@ where s.snapshot_id = :snapshot_id
     and e.vector_binary is not null
 order by s.chunk_id;
 
+-- name: list_snapshot_chunks
+select s.chunk_id, s.content_sha256
+from vector.drift_snapshot_chunk as s
+where s.snapshot_id = :snapshot_id
+order by s.chunk_id;
+
 -- name: count_vanished_documents
 -- Documents of a snapshot of which nothing was current any more at a time.
 select count(distinct c.source_id) as n

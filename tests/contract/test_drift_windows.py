@@ -25,6 +25,7 @@ from holocron_assets.stages.vector_files import working_folder
 from holocron_assets.stages.windows import Window, by_time, codes_of, filled, gathered, listed, since, since_snapshot
 from holocron_assets.tables import drift_windows
 from holocron_assets.transactions import read, write
+from holocron_assets.verification.snapshots import snapshots_are_what_they_were
 from resources.stores import open_store
 from tests.conftest import Templates
 from tests.world import ORIGIN, START, World, json_row, page_row, prose
@@ -255,6 +256,25 @@ def test_a_snapshot_of_what_changed_meanwhile_is_not_kept(world: World, space: E
     assert world.rows("select count(*) from vector.drift_snapshot_chunk") == [(taken.chunk_count,)]
 
 
+def test_a_snapshot_that_is_another_list_is_found(world: World, space: EmbeddingSpace) -> None:
+    """Whether a row of it was lost, altered or added since, and whatever became of its chunks."""
+    taken = take_snapshot(world.store, space, "january")
+    world.add(page_row("Page 5", 5, "", revision=2, fetched_at=START + timedelta(days=20)))
+    world.extract()
+    world.chunk(allow_mass_change=True)
+    assert read(world.store, snapshots_are_what_they_were).holds
+
+    one = "snapshot_id = (select min(snapshot_id) from vector.drift_snapshot) and chunk_id = "
+    one += "(select min(chunk_id) from vector.drift_snapshot_chunk)"
+    world.rows(f"update vector.drift_snapshot_chunk set content_sha256 = '{'0' * 64}' where {one}")
+    altered = read(world.store, snapshots_are_what_they_were)
+    world.rows(f"delete from vector.drift_snapshot_chunk where {one}")
+    lost = read(world.store, snapshots_are_what_they_were)
+
+    assert (altered.holds, lost.holds, lost.figures["faults"]) == (False, False, 1)
+    assert lost.offenders == [f"january held {taken.chunk_count} chunks and holds {taken.chunk_count - 1}"]
+
+
 def test_a_name_means_one_snapshot(world: World, space: EmbeddingSpace) -> None:
     """A name that is taken, or that cannot be one, is refused, and an unknown one is told from those there are."""
     take_snapshot(world.store, space, "january")
@@ -313,6 +333,7 @@ def test_every_store_gives_the_same_figures(world: World, space: EmbeddingSpace,
 
     assert [one.verdict for one in found.metrics] == [one.verdict for one in expected.metrics]
     for one, same in zip(found.metrics, expected.metrics, strict=True):
-        assert (one.name, one.p, one.statistic is None) == (same.name, same.p, same.statistic is None)
-        assert one.effect == pytest.approx(same.effect, rel=1e-9, abs=1e-12)
+        assert (one.name, one.p, one.missing) == (same.name, same.p, same.missing)
+        assert (one.effect is None, one.statistic is None) == (same.effect is None, same.statistic is None)
+        assert (one.effect or 0.0) == pytest.approx(same.effect or 0.0, rel=1e-9, abs=1e-12)
         assert (one.statistic or 0.0) == pytest.approx(same.statistic or 0.0, rel=1e-9, abs=1e-12)
