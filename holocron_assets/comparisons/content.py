@@ -15,7 +15,6 @@ from holocron_assets.comparisons.content_words import judgement, pictures_of, to
 from holocron_assets.comparisons.keeping import keep
 from holocron_assets.comparisons.pooling import pooled
 from holocron_assets.comparisons.vanished import Vanished
-from holocron_assets.derived_spaces import model_space
 from holocron_assets.drift.content.findings import ContentDrift
 from holocron_assets.drift.content.findings import Window as MeasuredWindow
 from holocron_assets.drift.content.measuring import measure
@@ -26,7 +25,7 @@ from holocron_assets.records import EmbeddingSpace, JobType
 from holocron_assets.runs import Origin, recorded_run
 from holocron_assets.sections import DriftSettings
 from holocron_assets.settings import Settings
-from holocron_assets.stages.model_guard import require_settled
+from holocron_assets.stages.model_guard import settled
 from holocron_assets.stages.windows import Listed, Members, filled
 from holocron_assets.tables import drift_windows
 from holocron_assets.transactions import read
@@ -67,8 +66,8 @@ def compare_content(
     snapshot has no vectors any more; and while the vectors of the space are being replaced.
     """
     drift = settings.drift
-    canary_id = require_settled(store, model_space(store, space))
-    asked = read(store, ask, space, choice, drift, canary_id)
+    held_to = settled(store, space)
+    asked = read(store, ask, space, choice, drift, held_to.canary_id)
     reference, current = asked.chosen
     options = {"reference": reference.window.label, "current": current.window.label, "seed": drift.seed}
     if not asked.is_told_without:
@@ -77,7 +76,7 @@ def compare_content(
         if asked.vanished is not None and asked.is_told_without:
             report = _unmeasured(space, asked, asked.vanished, drift, run.run_id)
         else:
-            with filled(store, space, asked.chosen, settings.path(drift.folder)) as (before, after):
+            with filled(store, space, asked.chosen, settings.path(drift.folder), held_to) as (before, after):
                 # A thread of the matrix library that waits for another costs as much as one that works.
                 with threadpool_limits(1):
                     measured = measure(

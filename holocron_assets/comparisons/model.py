@@ -38,7 +38,7 @@ from holocron_assets.ports import EmbeddingProvider
 from holocron_assets.records import EmbeddingSpace, JobType
 from holocron_assets.runs import Origin, recorded_run
 from holocron_assets.stages.canary import CanaryPolicy, ask_again, runtime_changes
-from holocron_assets.stages.model_guard import unsettled
+from holocron_assets.stages.model_guard import HeldTo, unsettled
 from holocron_assets.stages.windows import Window, gathered
 from holocron_assets.vectors import relative_distances
 
@@ -143,7 +143,8 @@ def _in_corpus(around: Surroundings, asked: Asked) -> NeighbourChange | None:
     """What of the neighbours that anchors have among the stored vectors is kept; None where these are too few."""
     settings = around.settings
     window = Window(label="all", as_of=asked.as_of)
-    with gathered(around.store, asked.space, [window], settings.path(settings.drift.folder)) as (members,):
+    held_to = HeldTo(space=asked.space, canary_id=asked.held_to.canary_id)
+    with gathered(around.store, asked.space, [window], settings.path(settings.drift.folder), held_to) as (members,):
         if members.keys.num_rows <= DEPTH:
             return None
         then = now = nearest_lists(asked.then, members.blocks(_BLOCK), depth=DEPTH)

@@ -14,7 +14,6 @@ from holocron_assets.comparisons.common_chunks import CommonChunks, common_chunk
 from holocron_assets.comparisons.keeping import keep
 from holocron_assets.comparisons.space_figures import SpaceDrift, metrics_of
 from holocron_assets.comparisons.versions import VERSIONS
-from holocron_assets.derived_spaces import model_space
 from holocron_assets.drift import pictures
 from holocron_assets.drift.figures import share
 from holocron_assets.drift.paired.bridge import BridgeRecall, divide, fit_bridge, measure_bridge
@@ -28,7 +27,7 @@ from holocron_assets.records import EmbeddingSpace, JobType
 from holocron_assets.retrieval.hits import Method, Mode
 from holocron_assets.runs import Origin, recorded_run
 from holocron_assets.stages.indexing import IndexPlace, current_index
-from holocron_assets.stages.model_guard import require_settled
+from holocron_assets.stages.model_guard import HeldTo, settled
 from holocron_assets.stages.windows import Members, Window, filled, listed
 from holocron_assets.transactions import read
 
@@ -51,10 +50,7 @@ def compare_two_spaces(
     """
     if reference == current:
         raise ConfigurationError(f"{reference.slug} cannot be compared with itself")
-    canaries = {
-        side: require_settled(around.store, model_space(around.store, space))
-        for side, space in (("reference", reference), ("current", current))
-    }
+    held_to = {side: settled(around.store, one) for side, one in (("reference", reference), ("current", current))}
     window = [Window(label="all", as_of=utc_now())]
     (before,), (after,) = (read(around.store, listed, space, window) for space in (reference, current))
     require_common(before, after, reference, current)  # before a run is recorded: it would be no failure of one
@@ -63,13 +59,13 @@ def compare_two_spaces(
         settings = around.settings
         folder = settings.path(settings.drift.folder)
         with (
-            filled(around.store, reference, [before], folder) as (of_reference,),
-            filled(around.store, current, [after], folder) as (of_current,),
+            filled(around.store, reference, [before], folder, held_to["reference"]) as (of_reference,),
+            filled(around.store, current, [after], folder, held_to["current"]) as (of_current,),
         ):
             common = common_chunks(of_reference, of_current)
             measured = _measure(around, reference, current, common)
             run.count(chunks_compared=common.documents.size)
-            report = _report(around, reference, current, common, measured, canaries, run.run_id)
+            report = _report(around, reference, current, common, measured, held_to, run.run_id)
         keep(around.store, report)
     return report
 
@@ -136,7 +132,7 @@ def _report(
     current: EmbeddingSpace,
     common: CommonChunks,
     measured: SpaceDrift,
-    canaries: Mapping[str, uuid.UUID | None],
+    held_to: Mapping[str, HeldTo],
     run_id: uuid.UUID,
 ) -> DriftReport:
     metrics = judged([*metrics_of(measured, reference, current), *measured.effects.metrics])
@@ -157,7 +153,7 @@ def _report(
         metrics=metrics,
         parameters={
             "as_of": common.reference.window.as_of.isoformat(),
-            "canary_ids": {side: one and str(one) for side, one in canaries.items()},
+            "canary_ids": {side: one.canary_id and str(one.canary_id) for side, one in held_to.items()},
             "evaluations": measured.effects.evaluations,
             "versions": VERSIONS,
             "common_chunks": int(common.documents.size),

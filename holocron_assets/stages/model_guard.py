@@ -1,9 +1,10 @@
 """Refusing to use a space whose model answers otherwise than it did, or whose vectors are of two models just now."""
 
 import uuid
+from dataclasses import dataclass
 
 from holocron_assets.derived_spaces import model_space
-from holocron_assets.errors import ModelChangedError, NotReadyError
+from holocron_assets.errors import ModelChangedError, NotReadyError, TransientError
 from holocron_assets.ports import EmbeddingProvider, ProviderCatalog, Session, Store
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.stages.canary import CanaryPolicy, Choice, compare, ensure_canary, told
@@ -53,6 +54,35 @@ def require_settled(store: Store, space: EmbeddingSpace) -> uuid.UUID | None:
     if canary is not None and not canary.is_complete:
         raise unsettled(space)
     return canary.canary_id if canary else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldTo:
+    """The space whose model made some vectors, and the canary that they were held to when somebody began to read them.
+
+    `canary_id` is None for a space that another program registered, or an older version.
+    """
+
+    space: EmbeddingSpace
+    canary_id: uuid.UUID | None
+
+    def require(self, session: Session) -> None:
+        """Raise unless it is so still: of what was read since, some may be of another model.
+
+        `NotReadyError` while vectors are being replaced, `TransientError` where they were. Whoever replaces some
+        commits another canary first.
+        """
+        canary = canaries.get_canary(session, self.space.embedding_space_id)
+        if canary is not None and not canary.is_complete:
+            raise unsettled(self.space)
+        if (canary.canary_id if canary else None) != self.canary_id:
+            raise TransientError(f"space {self.space.slug}: its vectors were replaced while they were read; run again")
+
+
+def settled(store: Store, space: EmbeddingSpace) -> HeldTo:
+    """What a space is held to, or the one that it is derived from; raises as `require_settled`."""
+    model = model_space(store, space)
+    return HeldTo(space=model, canary_id=require_settled(store, model))
 
 
 def unsettled(space: EmbeddingSpace) -> NotReadyError:

@@ -21,6 +21,7 @@ from holocron_assets.errors import ConfigurationError
 from holocron_assets.ports import Session, Store
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.stages.chunk_keys import places_of
+from holocron_assets.stages.model_guard import HeldTo
 from holocron_assets.stages.vector_files import working_folder, write_vectors
 from holocron_assets.tables import drift_windows
 from holocron_assets.tables.drift_windows import EARLIEST, LATEST, Snapshot
@@ -157,21 +158,25 @@ def listed(session: Session, space: EmbeddingSpace, windows: Sequence[Window]) -
 
 
 @contextmanager
-def filled(store: Store, space: EmbeddingSpace, chosen: Sequence[Listed], folder: Path) -> Iterator[list[Members]]:
+def filled(
+    store: Store, space: EmbeddingSpace, chosen: Sequence[Listed], folder: Path, held_to: HeldTo
+) -> Iterator[list[Members]]:
     """The same chunks with their vectors; the files with them go when this ends.
 
     Chunks of which the vector is gone by now are left out: between two sessions, or on a server between two queries of
-    one, others may take vectors away.
+    one, others may take vectors away. Where they put those of another model there, it raises as `HeldTo.require`.
     Raises `VectorError` that names the first chunk whose vector has not the space's dimensions, or is not finite.
     """
     with working_folder(folder) as temporary:
-        yield read(store, _fill, space, chosen, temporary)
+        yield read(store, _fill, space, chosen, temporary, held_to)
 
 
 @contextmanager
-def gathered(store: Store, space: EmbeddingSpace, windows: Sequence[Window], folder: Path) -> Iterator[list[Members]]:
+def gathered(
+    store: Store, space: EmbeddingSpace, windows: Sequence[Window], folder: Path, held_to: HeldTo
+) -> Iterator[list[Members]]:
     """The members of each window; see `listed` and `filled`."""
-    with filled(store, space, read(store, listed, space, windows), folder) as members:
+    with filled(store, space, read(store, listed, space, windows), folder, held_to) as members:
         yield members
 
 
@@ -181,12 +186,15 @@ def codes_of(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], pa.Array]:
     return np.asarray(encoded.indices).astype(np.int32), encoded.dictionary
 
 
-def _fill(session: Session, space: EmbeddingSpace, chosen: Sequence[Listed], folder: Path) -> list[Members]:
+def _fill(
+    session: Session, space: EmbeddingSpace, chosen: Sequence[Listed], folder: Path, held_to: HeldTo
+) -> list[Members]:
     files = [folder / f"{number}.float32" for number in range(len(chosen))]
     as_of = max(one.window.as_of for one in chosen)
     snapshot = next((one.window.snapshot.snapshot_id for one in chosen if one.window.snapshot), None)
     batches = drift_windows.list_space_vectors(session, space.embedding_space_id, as_of, snapshot)
     has_vector = write_vectors(space, batches, [one.keys for one in chosen], files)
+    held_to.require(session)  # afterwards: on a server every statement sees its own moment
     return [
         Members(
             window=one.window,

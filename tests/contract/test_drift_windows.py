@@ -20,6 +20,7 @@ from holocron_assets.composition import InstalledProviders
 from holocron_assets.errors import ConfigurationError, NotReadyError
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.registry import list_states
+from holocron_assets.stages.model_guard import settled
 from holocron_assets.stages.snapshots import keep_snapshot, take_snapshot
 from holocron_assets.stages.vector_files import working_folder
 from holocron_assets.stages.windows import Window, by_time, codes_of, filled, gathered, listed, since, since_snapshot
@@ -61,7 +62,7 @@ def space(world: World) -> EmbeddingSpace:
 
 def documents(world: World, space: EmbeddingSpace, windows: tuple[Window, Window], folder: Path) -> list[set[str]]:
     """Which pages the two windows hold, by their numbers."""
-    with gathered(world.store, space, windows, folder) as both:
+    with gathered(world.store, space, windows, folder, settled(world.store, space)) as both:
         return [{one.rpartition("/")[2] for one in members.keys.column("source_id").to_pylist()} for members in both]
 
 
@@ -94,10 +95,8 @@ def test_what_is_fetched_again_unchanged_is_not_new(world: World, space: Embeddi
 
 def test_members_come_by_chunk_id_with_their_vectors(world: World, space: EmbeddingSpace, tmp_path: Path) -> None:
     """Keys are in the order of chunk ids, each vector is that of its chunk, and the files go afterwards."""
-    with gathered(world.store, space, read(world.store, by_time, space, 7, utc_now()), tmp_path / "vectors") as (
-        members,
-        _,
-    ):
+    windows, held_to = read(world.store, by_time, space, 7, utc_now()), settled(world.store, space)
+    with gathered(world.store, space, windows, tmp_path / "vectors", held_to) as (members, _):
         ids = members.keys.column("chunk_id").to_pylist()
         assert ids == sorted(ids)
         assert len(ids) == len(members.vectors) == len(members.documents) > 3
@@ -117,13 +116,13 @@ def test_a_vector_that_goes_meanwhile_takes_its_chunk_along(
     windows = read(world.store, by_time, space, 7, utc_now())
     chosen = read(world.store, listed, space, windows)
     ids = chosen[0].keys.column("chunk_id").to_pylist()
-    with filled(world.store, space, chosen, tmp_path) as (members, _):
+    with filled(world.store, space, chosen, tmp_path, settled(world.store, space)) as (members, _):
         before = members.vectors.copy()
         assert members.lost == 0
     for chunk_id in (ids[0], ids[2]):
         world.rows(f"delete from vector.embedding where chunk_id = '{chunk_id}'")
 
-    with filled(world.store, space, chosen, tmp_path) as (members, _):
+    with filled(world.store, space, chosen, tmp_path, settled(world.store, space)) as (members, _):
         left = [row for row in range(len(ids)) if row not in {0, 2}]
         assert members.lost == 2
         assert members.keys.column("chunk_id").to_pylist() == [ids[row] for row in left]
@@ -174,7 +173,7 @@ def test_a_window_of_the_past_is_as_it_was(world: World, space: EmbeddingSpace, 
     """What was edited and what vanished since is still in the window as of then, with the vectors of then."""
     then = utc_now()
     windows = since(START + timedelta(days=5), then)
-    with gathered(world.store, space, windows, tmp_path) as both:
+    with gathered(world.store, space, windows, tmp_path, settled(world.store, space)) as both:
         before = [members.vectors.copy() for members in both]
     day = START + timedelta(days=20)
     world.add(page_row("Page 1", 1, prose("edited", 2500), revision=2, fetched_at=day))
@@ -183,7 +182,7 @@ def test_a_window_of_the_past_is_as_it_was(world: World, space: EmbeddingSpace, 
     world.chunk(allow_mass_change=True)
     world.embed()
 
-    with gathered(world.store, space, windows, tmp_path) as both:
+    with gathered(world.store, space, windows, tmp_path, settled(world.store, space)) as both:
         for members, vectors in zip(both, before, strict=True):
             np.testing.assert_array_equal(members.vectors, vectors)
     now = documents(world, space, since(START + timedelta(days=5), utc_now()), tmp_path)
@@ -222,7 +221,7 @@ def test_a_document_stands_on_one_side_of_a_snapshot(world: World, space: Embedd
 
     assert documents(world, space, windows, tmp_path) == [{"2", "3", "4", "5"}, {"1"}]
     of_page = world.rows("select count(*) from vector.chunk where source_id like '%/1' and retired_utc is null")
-    with gathered(world.store, space, windows, tmp_path) as (_, current):
+    with gathered(world.store, space, windows, tmp_path, settled(world.store, space)) as (_, current):
         assert [(current.keys.num_rows,)] == of_page
         assert current.keys.num_rows > 1
 

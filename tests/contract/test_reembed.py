@@ -2,14 +2,23 @@
 
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from holocron_assets.errors import ConfigurationError, ModelChangedError, NotReadyError, ProviderUnavailableError
+from holocron_assets.clock import utc_now
+from holocron_assets.errors import (
+    ConfigurationError,
+    ModelChangedError,
+    NotReadyError,
+    ProviderUnavailableError,
+    TransientError,
+)
 from holocron_assets.ports import Purpose
 from holocron_assets.promotion import promote
 from holocron_assets.records import EmbeddingSpace
@@ -18,9 +27,12 @@ from holocron_assets.runs import METRICS
 from holocron_assets.spaces import space_of
 from holocron_assets.stages.canary import CanaryPolicy, compare
 from holocron_assets.stages.embed import embed_space
+from holocron_assets.stages.model_guard import settled
 from holocron_assets.stages.reembed import reembed_space
 from holocron_assets.stages.reembedding_run import ReembeddingReport
 from holocron_assets.stages.register import register
+from holocron_assets.stages.vector_files import write_vectors
+from holocron_assets.stages.windows import Window, gathered
 from holocron_assets.tables.reembedding import EmbeddedChunk, Reached, list_current_embeddings
 from holocron_assets.transactions import read
 from holocron_assets.vectors import Vectors, vector_sha256
@@ -204,6 +216,53 @@ def interrupted(world: World, model: Moving, space: EmbeddingSpace, *, after: in
     with pytest.raises(ProviderUnavailableError):
         reembed(world, model, space, **how)
     del model.embed
+
+
+def gather(world: World, space: EmbeddingSpace, folder: Path, meanwhile: Callable[[], object]) -> int:
+    """Read all vectors of a space, with something that happens after it was looked at; returns how many."""
+    held_to = settled(world.store, space)
+    meanwhile()
+    window = Window(label="all", as_of=utc_now())
+    with gathered(world.store, space, [window], folder, held_to) as (members,):
+        return members.vectors.shape[0]
+
+
+def test_vectors_that_are_replaced_meanwhile_are_not_used(
+    world: World, model: Moving, space: EmbeddingSpace, tmp_path: Path
+) -> None:
+    """Whoever looked at a space before reads no vectors that are being replaced, or were; also of what is derived."""
+    of_both = [space, derived(world, space, "matryoshka", 16)]
+    fill(world, of_both[1])
+    assert [gather(world, one, tmp_path, lambda: None) for one in of_both] == [9, 9]
+    model.turned = 0.3
+
+    with pytest.raises(NotReadyError, match="being replaced"):
+        gather(world, space, tmp_path, partial(interrupted, world, model, space, after=6, replace=True))
+    reembed(world, model, space, replace=True)
+    fill(world, of_both[1])
+    for one, turned in zip(of_both, (0.6, 0.9), strict=True):
+        model.turned = turned
+        with pytest.raises(TransientError, match="replaced while they were read; run again"):
+            gather(world, one, tmp_path, partial(reembed, world, model, space, replace=True))
+    assert gather(world, space, tmp_path, lambda: None) == 9
+
+
+@pytest.mark.parametrize("backend", ["translated"])
+def test_a_replacement_between_two_statements_is_noticed(
+    backend: str, world: World, model: Moving, space: EmbeddingSpace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a server a session sees what others commit meanwhile: vectors were read of the old model, and are let go."""
+    model.turned = 0.3
+
+    def then_replaced(*given: Any) -> Any:
+        found = write_vectors(*given)
+        reembed(world, model, space, replace=True)
+        return found
+
+    monkeypatch.setattr("holocron_assets.stages.windows.write_vectors", then_replaced)
+    with pytest.raises(TransientError, match="replaced while they were read"):
+        gather(world, space, tmp_path, lambda: None)
+    assert list(tmp_path.glob("vectors-*")) == []
 
 
 def test_an_interrupted_run_is_gone_on_with(world: World, model: Moving, space: EmbeddingSpace) -> None:
