@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from holocron_assets.errors import ConfigurationError, VectorError
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.runs import is_dead, this_process
-from holocron_assets.stages.chunk_keys import places_of
+from holocron_assets.stages.chunk_keys import ChunkRows
 from holocron_assets.vectors import rows_of
 
-#: What is looked up in is made ready each time.
+#: They wait in memory.
 _PLACED_AT_ONCE = 65_536
 _PREFIX = "vectors-"
 _KEYS = pa.schema(dict.fromkeys(("chunk_id", "content_sha256"), pa.large_string()))
@@ -77,7 +77,7 @@ class _Target:
     def __init__(self, keys: pa.Table, file: Path, dimensions: int) -> None:
         shape = (keys.num_rows, dimensions)
         _reserve(file, 4 * keys.num_rows * dimensions)
-        self.keys = keys
+        self.rows = ChunkRows(keys)
         self.vectors = np.memmap(file, np.float32, "r+", shape=shape) if shape[0] else np.empty(shape, np.float32)
         self.has_vector = np.zeros(keys.num_rows, np.bool_)
 
@@ -113,7 +113,7 @@ def _place(targets: Sequence[_Target], found: pa.Table, space: EmbeddingSpace) -
     """Write vectors to where their chunks are, in those files that want them with this content."""
     keys = found.select(_KEYS.names).cast(_KEYS)
     for target in targets:
-        places = places_of(keys, target.keys)
+        places = target.rows.of(keys)
         rows = np.flatnonzero(places >= 0)
         if rows.size:
             target.vectors[places[rows]] = _usable(found.take(pa.array(rows)).combine_chunks(), space)
