@@ -16,7 +16,7 @@ from holocron_assets.errors import ConfigurationError, VectorError
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.runs import is_dead, this_process
 from holocron_assets.stages.chunk_keys import ChunkRows
-from holocron_assets.vectors import rows_of
+from holocron_assets.vectors import NORM_TOLERANCE, faults, rows_of
 
 #: They wait in memory.
 _PLACED_AT_ONCE = 65_536
@@ -131,10 +131,12 @@ def _usable(found: pa.Table, space: EmbeddingSpace) -> NDArray[np.float32]:
             "takes it out."
         )
     usable = rows_of(vectors, space.dimensions)
-    broken = np.flatnonzero(~np.isfinite(usable).all(axis=1))
-    if broken.size:
-        raise VectorError(
-            f"space {space.slug}: the vector of chunk {ids[int(broken[0])].as_py()} is not finite. "
-            "`holocron verify --repair` takes it out."
-        )
+    # What is of unit length may be in any space; only others are worth a closer look.
+    others = np.flatnonzero(~(np.abs(np.einsum("ij,ij->i", usable, usable) - 1) < NORM_TOLERANCE))
+    for fault, rows in faults(usable[others], normalized=space.normalize).items():
+        if rows.size:
+            raise VectorError(
+                f"space {space.slug}: the vector of chunk {ids[int(others[rows[0]])].as_py()} {fault}. "
+                "`holocron verify --repair` takes it out."
+            )
     return usable

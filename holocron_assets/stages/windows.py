@@ -104,7 +104,8 @@ class Members(Listed):
 def by_time(session: Session, space: EmbeddingSpace, days: int, as_of: datetime) -> tuple[Window, Window]:
     """What came in the last `days` until the newest text, beside everything before it."""
     newest = drift_windows.get_newest_fetch(session, space.embedding_space_id, as_of)
-    split = as_of if newest is None else newest - timedelta(days=days)
+    # Some programs write the first day of all for a time that they do not know.
+    split = as_of if newest is None else newest - min(timedelta(days=days), newest - EARLIEST)
     return since(split, as_of)
 
 
@@ -165,7 +166,8 @@ def filled(
 
     Chunks of which the vector is gone by now are left out: between two sessions, or on a server between two queries of
     one, others may take vectors away. Where they put those of another model there, it raises as `HeldTo.require`.
-    Raises `VectorError` that names the first chunk whose vector has not the space's dimensions, or is not finite.
+    Raises `VectorError` that names the first chunk whose vector has not the space's dimensions, is not finite,
+    or not as long as those of the space are.
     """
     with working_folder(folder) as temporary:
         yield read(store, _fill, space, chosen, temporary, held_to)

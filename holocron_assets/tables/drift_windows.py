@@ -9,8 +9,9 @@ import pyarrow as pa
 
 from holocron_assets.ports import Session
 
-#: Before and after every record: what a window reaches to that has no end there.
-EARLIEST, LATEST = datetime(1, 1, 1), datetime(9999, 1, 1)  # noqa: DTZ001 - times are naive UTC throughout
+#: Before and after every record: what a window reaches to that has no end there. In whole seconds, which no driver
+#: rounds up to a time that a database has not.
+EARLIEST, LATEST = datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59)  # noqa: DTZ001 - naive UTC throughout
 _NO_SNAPSHOT = uuid.UUID(int=0)
 
 

@@ -77,6 +77,16 @@ def test_windows_are_of_the_time_of_fetching(world: World, space: EmbeddingSpace
     ]
 
 
+def test_times_that_nobody_knew_are_in_a_window(world: World, space: EmbeddingSpace, tmp_path: Path) -> None:
+    """The first day of all and the last, which programs write for no time, are before and after every other."""
+    world.rows("update ingest.IngestRecords set fetched_at_utc = '0001-01-01'")
+    windows = read(world.store, by_time, space, 7, utc_now())
+    assert documents(world, space, windows, tmp_path) == [set(), {"1", "2", "3", "4", "5"}]
+
+    world.rows("update ingest.IngestRecords set fetched_at_utc = '9999-12-31'")
+    assert documents(world, space, since(START, utc_now()), tmp_path) == [set(), {"1", "2", "3", "4", "5"}]
+
+
 def test_what_is_fetched_again_unchanged_is_not_new(world: World, space: EmbeddingSpace, tmp_path: Path) -> None:
     """A crawler that finds every page as it was moves no window; days are counted back from the newest text."""
     before = utc_now()

@@ -275,11 +275,16 @@ def test_another_topic_is_noticed_and_named(world: World, space: EmbeddingSpace)
 
 
 def test_a_broken_vector_is_named(world: World, space: EmbeddingSpace) -> None:
-    """A number that is none, or a missing dimension, stops the comparison with the chunk's name."""
+    """A number that is none, a missing dimension or another length stops the comparison with the chunk's name."""
     ((chunk_id,),) = world.rows("select min(chunk_id) from vector.embedding")
-    no_number = ", ".join(["cast('nan' as float)"] * 32)
-    for numbers, fault in (("[1.0]", "has 1 dimensions instead of 32"), (f"[{no_number}]", "is not finite")):
-        world.rows(f"update vector.embedding set vector = {numbers} where chunk_id = '{chunk_id}'")
+    for numbers, fault in (
+        (["1.0"], "has 1 dimensions instead of 32"),
+        (["cast('nan' as float)"] * 32, "is not finite"),
+        (["0.0"] * 32, "is not of unit length"),
+        (["3e38"] * 32, "is not of unit length"),
+    ):
+        told = ", ".join(numbers)
+        world.rows(f"update vector.embedding set vector = [{told}] where chunk_id = '{chunk_id}'")
         with pytest.raises(VectorError, match=f"{chunk_id} {fault}"):
             content(world, space)
 
