@@ -5,15 +5,14 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from holocron_assets.clock import utc_now
-from holocron_assets.drift.membership import Membership
+from holocron_assets.drift.membership import membership_sha256
 from holocron_assets.errors import ConfigurationError, NotReadyError
 from holocron_assets.ports import Session, Store
 from holocron_assets.records import EmbeddingSpace
-from holocron_assets.stages.windows import find_snapshot
+from holocron_assets.stages.windows import find_snapshot, keys_of
 from holocron_assets.tables import drift_windows
 from holocron_assets.tables.drift_windows import Snapshot
 from holocron_assets.transactions import read, write
@@ -59,15 +58,12 @@ def _members(session: Session, space: EmbeddingSpace, name: str) -> _Members:
             f"space {space.slug} has a snapshot {one.name} of {one.created_utc:%Y-%m-%d %H:%M}, and it stays what it "
             "is. Take another name."
         )
-    as_of, members = utc_now(), Membership()
-    documents: list[pa.Array] = []
-    for batch in drift_windows.list_window_chunks(session, space.embedding_space_id, as_of):
-        members.add(batch)
-        documents.append(pc.unique(batch.column("source_id")))
-    if not members.chunk_count:
+    as_of = utc_now()
+    keys = keys_of(drift_windows.list_window_chunks(session, space.embedding_space_id, as_of))
+    if not keys.num_rows:
         raise NotReadyError(f"space {space.slug} holds nothing to take a snapshot of; fill it first")
-    count = pc.count_distinct(pa.chunked_array(documents), mode="all").as_py()
-    return _Members(as_of=as_of, documents=count, chunks=members.chunk_count, sha256=members.sha256)
+    documents = pc.count_distinct(keys.column("source_id"), mode="all").as_py()
+    return _Members(as_of=as_of, documents=documents, chunks=keys.num_rows, sha256=membership_sha256(keys))
 
 
 def keep_snapshot(session: Session, space: EmbeddingSpace, snapshot: Snapshot) -> Snapshot:

@@ -150,7 +150,7 @@ def listed(session: Session, space: EmbeddingSpace, windows: Sequence[Window]) -
     the snapshot. Where that leaves too few documents to the reference, half of those that are in both go back, with
     what they were: which ones is drawn by a hash, so that neither side is of other texts than the other.
     """
-    found = [pa.Table.from_batches(_chunks(session, space, window), _KEYS).combine_chunks() for window in windows]
+    found = [keys_of(_chunks(session, space, window)) for window in windows]
     keys, drawn = _apart(*found) if windows[-1].besides else (found, 0)
     return [
         Listed(window=window, keys=apart, found=whole.num_rows, drawn=drawn)
@@ -182,6 +182,11 @@ def gathered(
         yield members
 
 
+def keys_of(chunks: Iterator[pa.RecordBatch]) -> pa.Table:
+    """What a store lists of a window, by chunk id as bytes, whatever order that store sorts in."""
+    return pa.Table.from_batches((one.cast(_KEYS) for one in chunks), _KEYS).combine_chunks().sort_by("chunk_id")
+
+
 def codes_of(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], pa.Array]:
     """Values of a column of text as numbers, counted in their order of appearance, and the values; null is ''."""
     encoded = pc.fill_null(column, "").combine_chunks().dictionary_encode()
@@ -211,18 +216,12 @@ def _fill(
     ]
 
 
-def _chunks(session: Session, space: EmbeddingSpace, window: Window) -> list[pa.RecordBatch]:
+def _chunks(session: Session, space: EmbeddingSpace, window: Window) -> Iterator[pa.RecordBatch]:
     if window.snapshot is not None:
-        batches = drift_windows.list_snapshot_window(session, window.snapshot, window.as_of)
-    else:
-        batches = drift_windows.list_window_chunks(
-            session,
-            space.embedding_space_id,
-            window.as_of,
-            since=window.since,
-            until=window.until,
-        )
-    return [batch.cast(_KEYS) for batch in batches]
+        return drift_windows.list_snapshot_window(session, window.snapshot, window.as_of)
+    return drift_windows.list_window_chunks(
+        session, space.embedding_space_id, window.as_of, since=window.since, until=window.until
+    )
 
 
 def _apart(reference: pa.Table, current: pa.Table) -> tuple[list[pa.Table], int]:

@@ -39,7 +39,7 @@ def list_window_chunks(
     since: datetime = EARLIEST,
     until: datetime = LATEST,
 ) -> Iterator[pa.RecordBatch]:
-    """What was current `as_of` and had a vector, of texts fetched from `since` on and before `until`, by chunk id.
+    """What was current `as_of` and had a vector, of texts fetched from `since` on and before `until`, in no order.
 
     Columns: chunk_id, content_sha256, source_id, byte_count, language, origin (source system and name), fetched_utc.
     """
@@ -63,7 +63,7 @@ def list_snapshot_window(session: Session, snapshot: Snapshot, as_of: datetime) 
 
 
 def list_snapshot_chunks(session: Session, snapshot_id: uuid.UUID) -> Iterator[pa.RecordBatch]:
-    """chunk_id and content_sha256 of all that a snapshot holds, by chunk id."""
+    """chunk_id and content_sha256 of all that a snapshot holds, in no order."""
     return session.stream("list_snapshot_chunks", snapshot_id=snapshot_id)
 
 

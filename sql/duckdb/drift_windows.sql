@@ -1,8 +1,8 @@
 -- Windows of a space's history, and snapshots of what it held.
 
 -- name: list_window_chunks
--- What was current at a time and had a vector by then, of texts that were fetched in a while. No vectors: to sort them
--- would take the memory of all.
+-- What was current at a time and had a vector by then, of texts that were fetched in a while, in no order: sorting takes
+-- memory that the joins need.
 select
     v.chunk_id, v.content_sha256, v.source_id, c.byte_count,
     case when json_valid(c.source_ref_json) then json_extract_string(c.source_ref_json, '$.language') end as language,
@@ -17,8 +17,7 @@ where e.embedding_space_id = :embedding_space_id
     and v.valid_from_utc <= :as_of
     and (v.valid_to_utc is null or v.valid_to_utc > :as_of)
     and coalesce(r.fetched_at_utc, v.valid_from_utc) >= :since
-    and coalesce(r.fetched_at_utc, v.valid_from_utc) < :until
-order by v.chunk_id;
+    and coalesce(r.fetched_at_utc, v.valid_from_utc) < :until;
 
 -- name: list_snapshot_window
 -- The same of what a snapshot holds, also of chunks that are retired by now: their vectors are history, and stay.
@@ -33,14 +32,13 @@ left join vector.source_registry g on g.source_id = c.source_id
 left join ingest.IngestRecords r on r.ingest_id = g.ingest_id
 where s.snapshot_id = :snapshot_id
     and e.embedding_space_id = :embedding_space_id
-    and e.created_utc <= :as_of
-order by s.chunk_id;
+    and e.created_utc <= :as_of;
 
 -- name: list_snapshot_chunks
+-- In no order.
 select s.chunk_id, s.content_sha256
 from vector.drift_snapshot_chunk s
-where s.snapshot_id = :snapshot_id
-order by s.chunk_id;
+where s.snapshot_id = :snapshot_id;
 
 -- name: count_vanished_documents
 -- Documents of a snapshot of which nothing was current any more at a time.

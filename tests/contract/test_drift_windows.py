@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
+from pydantic import ByteSize
 
 from holocron_assets.clock import utc_now
 from holocron_assets.comparisons.content import Choice, compare_content
@@ -20,6 +21,7 @@ from holocron_assets.composition import InstalledProviders
 from holocron_assets.errors import ConfigurationError, NotReadyError
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.registry import list_states
+from holocron_assets.sections import DuckDBSettings
 from holocron_assets.stages.model_guard import settled
 from holocron_assets.stages.snapshots import keep_snapshot, take_snapshot
 from holocron_assets.stages.vector_files import working_folder
@@ -318,6 +320,39 @@ def test_an_empty_space_has_no_snapshot(world: World, space: EmbeddingSpace) -> 
 
     with pytest.raises(NotReadyError, match="holds nothing"):
         take_snapshot(world.store, space, "january")
+
+
+_MANY = """
+insert into vector.chunk by name
+select sha256('chunk ' || i) as chunk_id, 'notes' as source_id, 'file' as source_type, '{}' as source_ref_json,
+    '{}' as offsets_json, 'text' as content, sha256('text ' || i) as content_sha256, 4 as byte_count,
+    '{}' as policy_json, timestamp '2026-01-01' as created_utc, 'text' as text_sha256
+from range(60000) as t(i);
+insert into vector.chunk_version by name
+select chunk_id, created_utc as valid_from_utc, source_id, content_sha256, text_sha256, 'plain_text' as extractor,
+    '1' as extractor_version, '2.0' as policy_version, uuid() as run_id
+from vector.chunk;
+insert into vector.embedding by name
+select uuid() as embedding_id, chunk_id, s.embedding_space_id, content_sha256 as input_content_sha256,
+    uuid() as run_id, [1::float] as vector, content_sha256 as vector_sha256, c.created_utc
+from vector.chunk c, vector.embedding_space s
+"""
+
+
+@pytest.mark.parametrize("backend", ["duckdb"])
+def test_a_window_is_listed_in_little_memory(backend: str, world: World, space: EmbeddingSpace) -> None:
+    """The store does not sort: with its joins that took more than it may, for one window of a million chunks."""
+    world.rows("delete from vector.embedding")
+    for statement in _MANY.split(";"):
+        world.rows(statement)
+    little = DuckDBSettings(threads=1, memory_limit=ByteSize(36_000_000))
+    store = open_store(world.settings.model_copy(update={"duckdb": little}), wait_seconds=60)
+
+    (window,) = read(store, listed, space, [Window(label="all", as_of=utc_now())])
+
+    ids = window.keys.column("chunk_id").to_pylist()
+    assert len(ids) > 60_000
+    assert ids == sorted(ids)
 
 
 def test_every_store_gives_the_same_figures(world: World, space: EmbeddingSpace, tmp_path: Path) -> None:
