@@ -37,6 +37,9 @@ _STYLES = {Verdict.OK: "green", Verdict.WATCH: "yellow", Verdict.ALERT: "bold re
 space_option = click.option(
     "--space", help="Embedding space, by any unmistakable part of its name; without, the one searches use."
 )
+#: As reports write times too, to the microsecond.
+_TIME = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S.%f"])
+
 html_option = click.option(
     "--html", type=click.Path(path_type=Path, dir_okay=False), help="Write the report as a page to this file."
 )
@@ -103,10 +106,10 @@ def list_(*, as_json: bool) -> None:
 @click.option("--model", is_flag=True, help="Embed the anchors again: does the model still answer as it did?")
 @click.option("--with", "other", metavar="SPACE", help="Compare with another space.")
 @click.option("--reference", metavar="NAME", help="Compare what came since with a snapshot.")
-@click.option("--since", type=click.DateTime(), help="Compare what was fetched since then with what was before, UTC.")
+@click.option("--since", type=_TIME, help="Compare what was fetched since then with what was before, UTC.")
 @click.option(
     "--as-of",
-    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S.%f"]),
+    type=_TIME,
     help="Compare what the space held then, UTC, as a report names it; without, what it holds now.",
 )
 @html_option

@@ -1,10 +1,13 @@
 """`holocron drift`, as a user types it."""
 
 import json
+import shlex
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from lxml import html
 
 from holocron_assets.cli import FAILED, MISUSED
 from holocron_assets.composition import InstalledProviders
@@ -77,6 +80,25 @@ def test_contents_are_compared(filled: World) -> None:
     assert "pictures" not in report
     assert Path(report["page"]).is_relative_to(PAGES.resolve())
     assert report["report_id"] in Path(report["page"]).read_text()
+
+
+@pytest.mark.parametrize("asked", [(), ("--reference", "spring-2026")])
+def test_a_page_says_how_it_is_made_again(filled: World, asked: Sequence[str]) -> None:
+    """The command on it gives the same figures, whatever came since."""
+    holocron("drift", "snapshot", "spring-2026")
+    filled.add(*notes("the sea", 30, fetched_at=LATER + timedelta(days=1)))
+    filled.run()
+    report = parsed("drift", "compare", *asked)
+    (made_by,) = html.parse(report["page"]).xpath(
+        "//dt[.='Command']/following-sibling::dd[1]//text()[normalize-space()]"
+    )
+    filled.add(*notes("a volcano", 30, fetched_at=LATER + timedelta(days=30)))
+    filled.run()
+
+    again = parsed(*shlex.split(made_by)[1:])
+
+    assert again["metrics"] == report["metrics"]
+    assert again["report_id"] != report["report_id"]
 
 
 def test_an_alert_ends_with_one(filled: World) -> None:

@@ -17,6 +17,7 @@ from holocron_assets.drift.page.wording import (
     QUESTIONS,
     about,
     amounts,
+    command,
     exact,
     floors,
     from_to,
@@ -48,6 +49,7 @@ def render(report: DriftReport, history: Sequence[HistoryPoint]) -> str:
                 for one in report.judgements
             ],
             amounts=amounts(report.kind),
+            command=command(report),
             not_asked=[asked for subject, asked in QUESTIONS.items() if not _has(report, subject)],
             figures=[_figure(one) for one in report.pictures],
             courses=[_figure(one) for one in _courses(report, history)],

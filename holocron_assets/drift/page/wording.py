@@ -1,5 +1,6 @@
 """What a page says of a report in words of its own. Pure."""
 
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -73,6 +74,18 @@ def verdict_word(verdict: Verdict, subject: Subject) -> str:
 def amounts(kind: Kind) -> Mapping[str, str]:
     """What the sides of a report are counted in, in words and as fields of a side."""
     return _AMOUNTS_OF_ANCHORS if kind is Kind.MODEL else _AMOUNTS
+
+
+def command(report: DriftReport) -> str:
+    """What makes the report again, on a command line."""
+    words = ["holocron", "drift", "compare", "--space", report.space]
+    if report.kind is Kind.MODEL:
+        return shlex.join([*words, "--model"])
+    if report.kind is Kind.SPACES:
+        return shlex.join([*words, "--with", str(report.other_space)])
+    options = {"--reference": "snapshot", "--since": "split", "--as-of": "as_of"}
+    said = ((option, report.parameters.get(name)) for option, name in options.items())
+    return shlex.join([*words, *(str(word) for pair in said if pair[1] is not None for word in pair)])
 
 
 def label(name: str) -> str:
