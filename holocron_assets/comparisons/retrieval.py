@@ -21,7 +21,7 @@ from holocron_assets.records import EmbeddingSpace
 from holocron_assets.retrieval.hits import Method, Mode
 from holocron_assets.stages.indexing import IndexPlace, current_index
 from holocron_assets.tables import evaluations, reembedding
-from holocron_assets.tables.evaluations import Evaluation
+from holocron_assets.tables.evaluations import Evaluation, Judged
 from holocron_assets.transactions import read
 
 #: A loss of nDCG@10 that a person may notice, and one that everybody does. Quantised weights lost .004 on the Cranfield
@@ -29,6 +29,8 @@ from holocron_assets.transactions import read
 FLOOR = Floor(watch=0.01, alert=0.03, is_calibrated=False)
 _VECTORS = Method(mode=Mode.VECTOR)
 _PREFIX = "ndcg_loss:"
+#: What to call collections that are not known by their names.
+_SETTINGS = "the settings' collections"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,8 +102,8 @@ class Effects:
 def of_model(around: Surroundings, space: EmbeddingSpace, provider: EmbeddingProvider) -> Effects:
     """What the model finds now among the stored vectors, beside what it found when the space was last evaluated.
 
-    Only where the store holds the same chunks as then: among others, a difference would not be the model's. On the
-    collections that judge texts of the store; those that bring their own are not filled into a store for this.
+    Only where the store holds the same chunks and vectors as then: among others, a difference would not be the model's.
+    On the collections that judge texts of the store; those that bring their own are not filled into a store for this.
     """
     found, missing = [], dict[str, str]()
     try:
@@ -109,7 +111,9 @@ def of_model(around: Surroundings, space: EmbeddingSpace, provider: EmbeddingPro
     except StoreError:
         raise
     except HolocronError as error:
-        return Effects(missing={"the settings' collections": str(error)})
+        return Effects(missing={_SETTINGS: str(error)})
+    if not collections:
+        return Effects(missing={_SETTINGS: "they name none that judges texts of the store: `evaluation.collections`"})
     for collection in collections:
         try:
             outcome = _asked_again(around, space, provider, collection)
@@ -125,25 +129,32 @@ def of_model(around: Surroundings, space: EmbeddingSpace, provider: EmbeddingPro
 
 
 def of_spaces(around: Surroundings, old: EmbeddingSpace, new: EmbeddingSpace) -> Effects:
-    """What is found in one space by vectors beside what is in another, on the collections both were evaluated on."""
-    before, after = (_newest_by_vectors(around, one) for one in (old, new))
+    """What is found in one space by vectors beside what is in another, on every collection that either was asked.
+
+    Only where each still holds the chunks and vectors that it was evaluated among.
+    """
+    sides = [(one, _newest_by_vectors(around, one)) for one in (old, new)]
     found, missing = [], dict[str, str]()
-    for sha256 in before.keys() & after.keys():
-        effect = _compared(around, before[sha256], after[sha256])
-        pair = Comparison(old=before[sha256], new=after[sha256], difference=effect.difference)
-        if pair.is_like_with_like:
-            found.append(effect)
+    for name, sha256 in sorted(_collections([known for _, known in sides]).items()):
+        outcome = _of_both(around, sides, sha256)
+        if isinstance(outcome, Effect):
+            found.append(outcome)
         else:
-            missing[effect.collection] = (
-                f"the two were evaluated among {pair.old.chunk_count:,} and {pair.new.chunk_count:,} chunks: evaluate "
-                "both again"
-            )
-    return Effects(found=sorted(found, key=lambda one: one.collection), missing=missing)
+            missing[name] = outcome
+    if not found and not missing:
+        missing["any collection"] = "neither space was evaluated by vectors yet: `holocron evaluate`"
+    return Effects(found=found, missing=missing)
 
 
 def is_of_retrieval(metric: Metric) -> bool:
     """Whether a figure is one of what judged queries find."""
     return metric.name.startswith(_PREFIX)
+
+
+def reasons(metrics: Sequence[Metric]) -> str:
+    """Why there is no loss among the figures of a report, by collection; empty where nothing says so."""
+    lacking = [one for one in metrics if is_of_retrieval(one) and one.missing]
+    return "; ".join(f"{one.name.removeprefix(_PREFIX)}: {one.missing}" for one in lacking)
 
 
 def judgement(metrics: Sequence[Metric], names: tuple[str, str] | None = None) -> Judgement | None:
@@ -189,8 +200,8 @@ def _asked_again(
     evaluation = _newest_by_vectors(around, space).get(collection.sha256)
     if evaluation is None:
         return "it was not evaluated by vectors yet: `holocron evaluate`"
-    if read(around.store, _is_among_others, space, evaluation):
-        return "chunks came or went since it was evaluated: `holocron evaluate`, and compare again"
+    if read(around.store, _is_among_others, evaluation):
+        return "chunks or vectors changed since it was evaluated: `holocron evaluate`, and compare again"
     judgements = read(around.store, judge, collection)
     vectors = query_vectors(provider, space, judgements)
     index = current_index(around.store, space, IndexPlace.of(around.settings))
@@ -198,9 +209,21 @@ def _asked_again(
     return _effect(collection.name, _values(around, evaluation), now, [evaluation.evaluation_id])
 
 
-def _is_among_others(session: Session, space: EmbeddingSpace, evaluation: Evaluation) -> bool:
-    held = reembedding.count_current_embeddings(session, space.embedding_space_id, "", after=None)
-    return held != evaluation.chunk_count or evaluations.count_chunk_changes(session, space.embedding_space_id) > 0
+def _is_among_others(session: Session, evaluation: Evaluation) -> bool:
+    """Whether the store holds other chunks or vectors than when this was found, or found again."""
+    if evaluation.judged is Judged.CORPUS:  # among the documents of the collection
+        return False
+    held = reembedding.count_current_embeddings(session, evaluation.embedding_space_id, "", after=None)
+    return held != evaluation.chunk_count or evaluations.count_changes_since_evaluation(session, evaluation) > 0
+
+
+def _collections(sides: Sequence[Mapping[str, Evaluation]]) -> dict[str, str]:
+    """Which digest of each collection to compare on, by its name: the newest that all were asked, else the newest."""
+    known = sorted(
+        (one for side in sides for one in side.values()),
+        key=lambda one: (all(one.collection_sha256 in side for side in sides), one.evaluated_utc),
+    )
+    return {one.collection: one.collection_sha256 for one in known}
 
 
 def _newest_by_vectors(around: Surroundings, space: EmbeddingSpace) -> dict[str, Evaluation]:
@@ -210,9 +233,26 @@ def _newest_by_vectors(around: Surroundings, space: EmbeddingSpace) -> dict[str,
     return {one.collection_sha256: one for one in by_vectors}
 
 
-def _compared(around: Surroundings, old: Evaluation, new: Evaluation) -> Effect:
+def _of_both(
+    around: Surroundings, sides: Sequence[tuple[EmbeddingSpace, Mapping[str, Evaluation]]], sha256: str
+) -> Effect | str:
+    """The effect, or why there is none."""
+    asked = []
+    for space, known in sides:
+        evaluation = known.get(sha256)
+        if evaluation is None:
+            return f"{space.slug} was not evaluated on it by vectors: `holocron evaluate`"
+        if read(around.store, _is_among_others, evaluation):
+            return f"chunks or vectors of {space.slug} changed since it was evaluated: `holocron evaluate`"
+        asked.append(evaluation)
+    old, new = asked
     ids = [old.evaluation_id, new.evaluation_id]
-    return _effect(new.collection, _values(around, old), _values(around, new), ids)
+    effect = _effect(new.collection, _values(around, old), _values(around, new), ids)
+    if Comparison(old=old, new=new, difference=effect.difference).is_like_with_like:
+        return effect
+    return (
+        f"they were evaluated among {old.chunk_count:,} and {new.chunk_count:,} chunks: fill both, and evaluate again"
+    )
 
 
 def _values(around: Surroundings, evaluation: Evaluation) -> dict[str, float]:

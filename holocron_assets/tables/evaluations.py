@@ -98,9 +98,15 @@ def list_searchable_chunks(session: Session, chunk_ids: Sequence[str]) -> set[st
     return {row["chunk_id"] for row in session.rows("list_searchable_chunks", chunk_ids=list(chunk_ids))}
 
 
-def count_chunk_changes(session: Session, space_id: uuid.UUID) -> int:
-    """How many chunks came, changed or went since a space was evaluated last: it was among others."""
-    return int(session.rows("count_chunk_changes", embedding_space_id=space_id)[0]["n"])
+def count_changes_since_evaluation(session: Session, evaluation: Evaluation) -> int:
+    """How many chunks and vectors changed since its space was last evaluated so, whether or not the same was found."""
+    (row,) = session.rows(
+        "count_changes_since_evaluation",
+        embedding_space_id=evaluation.embedding_space_id,
+        collection_sha256=evaluation.collection_sha256,
+        method=evaluation.method,
+    )
+    return int(row["n"])
 
 
 def _evaluation(row: dict[str, Any]) -> Evaluation:

@@ -60,15 +60,38 @@ select chunk_id
 from vector.chunk
 where retired_utc is null and chunk_id in (select unnest(:chunk_ids));
 
--- name: count_chunk_changes
--- Chunks that came, changed or went since a space was evaluated last.
+-- name: count_changes_since_evaluation
+-- Of what a way of ranking searches: chunks that came, changed or went, and vectors of the space that were made or
+-- replaced, since it was last evaluated on a collection; all of them where nothing tells when that was.
 with evaluated as (
     select max(r.started_utc) as began
     from vector.run r
     join vector.job j on j.job_id = r.job_id
-    where j.job_type = 'RETRIEVE_TEST' and r.status = 'SUCCEEDED' and r.embedding_space_id = :embedding_space_id
+    where j.job_type = 'RETRIEVE_TEST'
+        and r.status = 'SUCCEEDED'
+        and r.embedding_space_id = :embedding_space_id
+        and case when json_valid(r.options_json) then json_extract_string(r.options_json, '$.sha256') end
+            = :collection_sha256
+        and case when json_valid(r.options_json) then json_extract_string(r.options_json, '$.methods') end
+            like concat('%"', :method, '"%')
+),
+
+changed as (
+    select count(*) as n
+    from vector.chunk_version v
+    cross join evaluated e
+    where e.began is null or v.valid_from_utc > e.began or v.valid_to_utc > e.began
+),
+
+embedded as (
+    select count(*) as n
+    from vector.embedding m
+    join vector.run r on r.run_id = m.run_id
+    cross join evaluated e
+    where m.embedding_space_id = :embedding_space_id
+        and (e.began is null or r.completed_utc is null or r.completed_utc > e.began)
 )
-select count(*) as n
-from vector.chunk_version v
-cross join evaluated e
-where v.valid_from_utc > e.began or v.valid_to_utc > e.began;
+
+select c.n + m.n as n
+from changed c
+cross join embedded m;

@@ -64,15 +64,37 @@ where retired_utc is null and chunk_id in (
     select value from openjson(cast(:chunk_ids as nvarchar(max))) with (value nvarchar(128) '$')
 );
 
--- name: count_chunk_changes
--- Chunks that came, changed or went since a space was evaluated last.
+-- name: count_changes_since_evaluation
+-- Of what a way of ranking searches: chunks that came, changed or went, and vectors of the space that were made or
+-- replaced, since it was last evaluated on a collection; all of them where nothing tells when that was.
 with evaluated as (
     select max(r.started_utc) as began
     from vector.run as r
     join vector.job as j on j.job_id = r.job_id
-    where j.job_type = N'RETRIEVE_TEST' and r.status = N'SUCCEEDED' and r.embedding_space_id = :embedding_space_id
+    where j.job_type = N'RETRIEVE_TEST'
+        and r.status = N'SUCCEEDED'
+        and r.embedding_space_id = :embedding_space_id
+        and case when isjson(r.options_json) = 1 then json_value(r.options_json, '$.sha256') end = :collection_sha256
+        and case when isjson(r.options_json) = 1 then json_query(r.options_json, '$.methods') end
+            like concat(N'%"', :method, N'"%')
+),
+
+changed as (
+    select count_big(*) as n
+    from vector.chunk_version as v
+    cross join evaluated as e
+    where e.began is null or v.valid_from_utc > e.began or v.valid_to_utc > e.began
+),
+
+embedded as (
+    select count_big(*) as n
+    from vector.embedding as m
+    join vector.run as r on r.run_id = m.run_id
+    cross join evaluated as e
+    where m.embedding_space_id = :embedding_space_id
+        and (e.began is null or r.completed_utc is null or r.completed_utc > e.began)
 )
-select count_big(*) as n
-from vector.chunk_version as v
-cross join evaluated as e
-where v.valid_from_utc > e.began or v.valid_to_utc > e.began;
+
+select c.n + m.n as n
+from changed as c
+cross join embedded as m;

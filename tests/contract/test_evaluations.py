@@ -110,6 +110,42 @@ def test_what_is_found_again_among_more_is_said(world: World, evaluation: Evalua
     assert changed == [1, 0]
 
 
+def evaluated(world: World, sha256: str, method: str = "vector") -> None:
+    """The space was evaluated again, and the same was found."""
+    (state,) = list_states(world.store)
+    options = {"collection": "sea tests", "sha256": sha256, "methods": ["lexical", method]}
+    with recorded_run(world.store, ORIGIN, JobType.RETRIEVE_TEST, stage="evaluate", options=options, space=state.space):
+        pass
+
+
+def test_changes_count_since_the_last_evaluation_on_the_same(world: World, evaluation: Evaluation) -> None:
+    """Chunks that came count, and vectors that were replaced; an evaluation on another collection forgets none."""
+    (state,) = list_states(world.store)
+
+    def changes() -> int:
+        return read(world.store, evaluations.count_changes_since_evaluation, evaluation)
+
+    assert changes() > 0  # nothing tells when it was made
+    evaluated(world, evaluation.collection_sha256)
+    assert changes() == 0
+
+    world.add(page_row("Page 3", 3, prose("gamma", 500)))
+    world.run()
+    came = changes()
+    assert came == 2  # a chunk and its vector
+    evaluated(world, "1" * 64)
+    evaluated(world, evaluation.collection_sha256, method="hybrid:rrf:0.5")
+    assert changes() == came
+    evaluated(world, evaluation.collection_sha256)
+    assert changes() == 0
+
+    with recorded_run(world.store, ORIGIN, JobType.REEMBED_SPACE, stage="embed", space=state.space) as run:
+        pass
+    world.rows(f"update vector.embedding set run_id = '{run.run_id}'")
+    ((vectors,),) = world.rows("select count(*) from vector.embedding")
+    assert changes() == vectors
+
+
 def test_judgements_can_name_what_is_searched(world: World) -> None:
     """Sources and chunks are found by their ids while they are current, and nothing else is."""
     sources = ["mediawiki:testwiki:page/1", "mediawiki:testwiki:page/2"]
