@@ -68,6 +68,13 @@ _WORDS = {
         "{space} --replace`; or register what answers now as a space of its own.",
     ),
 }
+#: Of what is found by the same answers among the same vectors.
+_UNCHANGED = Judgement(
+    subject=Subject.RETRIEVAL,
+    verdict=Verdict.OK,
+    why="The model answers as it did, bit by bit: searches find what they found.",
+    next_step="Nothing needs to be done.",
+)
 #: What to do about a model that moved by more than is embedded beyond.
 _REFUSED = (
     "Bring the old runtime back; or, if the difference is of no account, set `canary.tolerance` in holocron.yaml, or "
@@ -102,8 +109,12 @@ def _compared(around: Surroundings, asked: Asked, provider: EmbeddingProvider) -
         kept = float(in_corpus.overlap[DEPTH].mean())
         change = change if kept >= QUANTISED_OVERLAP else ModelChange.DIFFERENT
     # Of an identical model there is nothing to ask: what is found depends on its answers and on the stored vectors.
-    effects = Effects() if change is ModelChange.IDENTICAL else of_model(around, asked.space, provider)
+    effects = Effects() if _is_identical(asked, change) else of_model(around, asked.space, provider)
     return Found(paired=paired, in_corpus=in_corpus, change=change, effects=effects)
+
+
+def _is_identical(asked: Asked, change: ModelChange | None) -> bool:
+    return change is ModelChange.IDENTICAL and not asked.rejected
 
 
 def _anchors_of(around: Surroundings, space: EmbeddingSpace) -> AnchorSet:
@@ -156,7 +167,8 @@ def _in_corpus(around: Surroundings, asked: Asked) -> NeighbourChange | None:
 def _report(around: Surroundings, asked: Asked, found: Found, run_id: uuid.UUID) -> DriftReport:
     space, canary = asked.space, asked.again.canary
     metrics = judged([*metrics_of(asked, found, CanaryPolicy.of(around.settings)), *found.effects.metrics])
-    judgements = [_judgement(around, asked, found, metrics), judgement(metrics)]
+    of_retrieval = _UNCHANGED if _is_identical(asked, found.change) else judgement(metrics)
+    judgements = [_judgement(around, asked, found, metrics), of_retrieval]
     count = len(asked.again.anchors)
     return DriftReport(
         report_id=uuid.uuid4(),

@@ -19,13 +19,15 @@ from holocron_assets.comparisons.spaces import compare_two_spaces
 from holocron_assets.composition import command_store
 from holocron_assets.drift.report import DriftReport, Kind, Subject, Verdict
 from holocron_assets.errors import ConfigurationError, NotReadyError, UnknownItemError, VectorError
-from holocron_assets.evaluation.collections import read_collection
+from holocron_assets.evaluation.collections import Collection, read_collection
 from holocron_assets.evaluation.comparing import METHODS
 from holocron_assets.evaluation.evaluate import Surroundings, evaluate
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.registry import list_states
 from holocron_assets.sections import EvaluationSettings
 from holocron_assets.spaces import space_of
+from holocron_assets.stages.canary import CanaryPolicy
+from holocron_assets.stages.reembed import reembed_space
 from holocron_assets.stages.snapshots import take_snapshot
 from holocron_assets.tables.evaluations import list_evaluations
 from holocron_assets.transactions import read
@@ -294,6 +296,8 @@ def test_a_model_that_is_the_same_is_identical(world: World, space: EmbeddingSpa
     report = compare_model(around(world), space, ORIGIN)
 
     assert report.verdict is Verdict.OK
+    assert [one.subject for one in report.judgements] == [Subject.MODEL, Subject.RETRIEVAL]
+    assert "bit by bit: searches find what they found" in report.judgements[1].why
     assert report.parameters["change"] == "identical"
     (anchored,) = anchor_sets(world.store, world.settings, space)
     assert report.parameters["canary_id"] == str(anchored.canary_id)
@@ -349,8 +353,9 @@ def test_a_model_that_rejects_nearly_everything_is_an_alert(world: World, space:
     assert read(world.store, keeping.whole_report, str(report.report_id)) == report
 
 
-def test_retrieval_is_compared_among_the_same_chunks_only(world: World, space: EmbeddingSpace) -> None:
-    """A loss of the model's is one, and what came to the store meanwhile is not blamed on it."""
+@pytest.fixture
+def judged(world: World) -> Collection:
+    """Queries about every fourth note, which the settings name."""
     folder = world.settings.path("judged")
     folder.mkdir()
     known = [source_id for (source_id,) in world.rows("select source_id from vector.source_registry order by 1")]
@@ -360,22 +365,27 @@ def test_retrieval_is_compared_among_the_same_chunks_only(world: World, space: E
     lines = ["query-id\tcorpus-id\tscore", *(f"q{n}\t{one}\t1" for n, one in enumerate(known[::4]))]
     (folder / "qrels.tsv").write_text("\n".join(lines))
     world.settings = world.settings.model_copy(update={"evaluation": EvaluationSettings(collections=(str(folder),))})
-    collection = read_collection(folder)
+    return read_collection(folder)
+
+
+def test_retrieval_is_compared_among_the_same_chunks_only(
+    world: World, space: EmbeddingSpace, judged: Collection
+) -> None:
+    """A loss of the model's is one, and what came to the store meanwhile is not blamed on it."""
     assert {"ndcg_loss:judged"} == missing(compare_model(around(moved(world)), space, ORIGIN))
     world.providers = Catalog(Moving())
-    evaluate(around(world), space, collection, METHODS, ORIGIN, silent)
+    evaluate(around(world), space, judged, METHODS, ORIGIN, silent)
 
-    assert len(compare_model(around(world), space, ORIGIN).judgements) == 1
     report = compare_model(around(moved(world)), space, ORIGIN)
-    (judged,) = [one for one in report.judgements if one.subject is Subject.RETRIEVAL]
-    assert judged.verdict is Verdict.ALERT
+    (found,) = [one for one in report.judgements if one.subject is Subject.RETRIEVAL]
+    assert found.verdict is Verdict.ALERT
     assert not missing(report)
     assert report.parameters["evaluations"] == {"judged": evaluations_by_vectors(world, space)}
     world.providers = Catalog(Moving())
     other = Moving(inner=open_provider("hashing", "ngram", {"dimensions": 64}))
     world.embed(other)
     wide = space_of(other.describe())
-    evaluate(replace(around(world), providers=Catalog(other)), wide, collection, METHODS, ORIGIN, silent)
+    evaluate(replace(around(world), providers=Catalog(other)), wide, judged, METHODS, ORIGIN, silent)
     of_both = [*evaluations_by_vectors(world, space), *evaluations_by_vectors(world, wide)]
     compared = compare_two_spaces(around(world), space, wide, ORIGIN)
     assert compared.parameters["evaluations"] == {"judged": of_both}
@@ -386,6 +396,50 @@ def test_retrieval_is_compared_among_the_same_chunks_only(world: World, space: E
     world.add(*notes("the sea again", 5, fetched_at=LATER))
     world.run()
     assert missing(compare_model(around(moved(world)), space, ORIGIN)) == {"ndcg_loss:judged"}
+
+
+def test_spaces_are_compared_by_evaluations_of_what_they_hold(
+    world: World, space: EmbeddingSpace, judged: Collection
+) -> None:
+    """An evaluation from before contents or vectors changed says nothing of a space, and the report says of which."""
+    other = Moving(inner=open_provider("hashing", "ngram", {"dimensions": 64}))
+    world.embed(other)
+    wide = space_of(other.describe())
+
+    def lacking() -> dict[str, str]:
+        report = compare_two_spaces(around(world), space, wide, ORIGIN)
+        return {one.name: one.missing for one in report.metrics if one.name.startswith("ndcg_loss") and one.missing}
+
+    def evaluated(one: EmbeddingSpace, by: Moving) -> None:
+        evaluate(replace(around(world), providers=Catalog(by)), one, judged, METHODS, ORIGIN, silent)
+
+    assert lacking() == {"ndcg_loss:any collection": "neither space was evaluated by vectors yet: `holocron evaluate`"}
+    evaluated(space, Moving())
+    assert lacking() == {"ndcg_loss:judged": f"{wide.slug} was not evaluated on it by vectors: `holocron evaluate`"}
+    world.add(*edited("the sea", 60))
+    world.run()
+    world.embed(other)
+    evaluated(wide, other)
+    stale = {
+        "ndcg_loss:judged": f"chunks or vectors of {space.slug} changed since it was evaluated: `holocron evaluate`"
+    }
+    assert lacking() == stale
+    evaluated(space, Moving())
+    assert lacking() == {}
+
+    policy = CanaryPolicy.of(world.settings)
+    reembed_space(world.store, lambda: Moving(turned=0.1), space, policy, ORIGIN, silent, replace=True)
+    assert lacking() == stale
+    world.providers = Catalog(Moving())
+    assert missing(compare_model(around(world), space, ORIGIN)) == {"ndcg_loss:judged"}
+
+
+def edited(topic: str, count: int) -> list[dict[str, object]]:
+    """The same notes with other texts, as long as they were."""
+    return [
+        json_row(f"{topic}/{n}", f"NOTE {n} on {topic}: {prose(f'{topic} {n % 7}', 200)}", fetched_at=LATER)
+        for n in range(count)
+    ]
 
 
 def evaluations_by_vectors(world: World, space: EmbeddingSpace) -> list[str]:
@@ -512,7 +566,7 @@ def test_figures_of_two_spaces_that_cannot_be_had_say_why(world: World, space: E
     report = compare_two_spaces(around(world), space, flat, ORIGIN)
 
     lacking = {one.name: one.missing for one in report.metrics if one.effect is None}
-    assert set(lacking) == {"rsa", "cka", "procrustes_residual", "bridge_recall"}
+    assert set(lacking) == {"rsa", "cka", "procrustes_residual", "bridge_recall", "ndcg_loss:any collection"}
     assert "there are 20 and 20" in lacking["bridge_recall"]
     assert "are the same" in lacking["cka"]
     assert read(world.store, keeping.whole_report, str(report.report_id)) == report
