@@ -16,7 +16,8 @@ from holocron_assets.asset_jobs import (
     verification,
 )
 from holocron_assets.assets.chunks import chunks, chunks_checks
-from holocron_assets.assets.drift_reports import drift_reports, drift_reports_checks, space_comparison
+from holocron_assets.assets.drift_checks import drift_reports_checks, space_comparison_checks
+from holocron_assets.assets.drift_reports import drift_reports, space_comparison
 from holocron_assets.assets.embedding_spaces import embedding_spaces
 from holocron_assets.assets.embeddings import embeddings, embeddings_checks
 from holocron_assets.assets.extracted_texts import extracted_texts, extracted_texts_checks
@@ -62,6 +63,7 @@ CHECKS = [
     retrieval_evaluation_checks,
     search_index_checks,
     drift_reports_checks,
+    space_comparison_checks,
 ]
 SENSORS = [
     new_records,

@@ -12,8 +12,9 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 from holocron_assets.assets.steps import mark_permanent
 from holocron_assets.clock import utc_now
 from holocron_assets.ports import Session, Store
+from holocron_assets.records import EmbeddingSpace
 from holocron_assets.runs import stage_of
-from holocron_assets.tables import runs
+from holocron_assets.tables import runs, spaces
 from holocron_assets.tables.checks import Written
 from holocron_assets.verification.finding import Finding
 
@@ -38,6 +39,20 @@ def specs(asset: str, blocking: Sequence[Claim], warnings: Sequence[Claim] = ())
         ),
         *(dg.AssetCheckSpec(claim.__name__, asset=asset, description=getdoc(claim)) for claim in warnings),
     ]
+
+
+def asked_partitions(context: dg.AssetCheckExecutionContext) -> Sequence[str]:
+    """The spaces that the run is on; none where it is on no partition."""
+    return context.partition_keys if context.has_partition_key or context.has_partition_key_range else []
+
+
+def spaces_to_check(session: Session, partitions: Sequence[str]) -> list[EmbeddingSpace]:
+    """Every active space, whichever the run is on, and those that it is on.
+
+    A check has one result, and that of the last run hides all others: a space that is fine must not hide one that is
+    not.
+    """
+    return [one for one in spaces.list_spaces(session) if one.is_active or one.slug in partitions]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

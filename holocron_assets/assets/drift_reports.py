@@ -1,12 +1,12 @@
 """The assets `drift_reports` and `space_comparison`: whether contents, models and spaces moved, and how much."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 import dagster as dg
 
-from holocron_assets.assets import checking, pictures, schemas
+from holocron_assets.assets import pictures, schemas
 from holocron_assets.assets.each_space import for_each_space
 from holocron_assets.assets.embedding_steps import fail_with
 from holocron_assets.assets.embeddings import embeddings
@@ -14,7 +14,7 @@ from holocron_assets.assets.space_embeddings import space_embeddings
 from holocron_assets.assets.steps import origin_of, step_errors
 from holocron_assets.comparisons import keeping
 from holocron_assets.drift.charts import svg
-from holocron_assets.drift.report import DriftReport, Kind, Subject, Verdict
+from holocron_assets.drift.report import DriftReport
 from holocron_assets.errors import HolocronError, NotReadyError, StoreError
 from holocron_assets.evaluation.corpora import OpenStore
 from holocron_assets.evaluation.evaluate import Surroundings
@@ -26,7 +26,6 @@ from holocron_assets.records import EmbeddingSpace
 from holocron_assets.settings import Settings
 from holocron_assets.tables import spaces
 from holocron_assets.transactions import read
-from holocron_assets.verification.finding import Finding
 
 _METADATA = schemas.table("vector.drift_report", schemas.DRIFT_REPORTS, ["report_id"])
 
@@ -101,62 +100,6 @@ def space_comparison(
     return dg.MaterializeResult(metadata=metadata)
 
 
-def content_is_stable(session: Session, wanted: Sequence[EmbeddingSpace]) -> Finding:
-    """The texts that came lately are like those that were there, as the newest content reports say."""
-    return _finding("content_is_stable", session, wanted, Kind.CONTENT, Subject.CONTENT)
-
-
-def model_is_the_same(session: Session, wanted: Sequence[EmbeddingSpace]) -> Finding:
-    """Models answer as on the day when their spaces were registered, as the newest model reports say."""
-    return _finding("model_is_the_same", session, wanted, Kind.MODEL, Subject.MODEL)
-
-
-def retrieval_did_not_get_worse(session: Session, wanted: Sequence[EmbeddingSpace]) -> Finding:
-    """What models answer now finds no less in the stored vectors, as the newest model reports say."""
-    return _finding("retrieval_did_not_get_worse", session, wanted, Kind.MODEL, Subject.RETRIEVAL)
-
-
-_CLAIMS = (content_is_stable, model_is_the_same, retrieval_did_not_get_worse)
-
-
-@dg.multi_asset_check(name="drift_reports_checks", specs=checking.specs("drift_reports", [], _CLAIMS), can_subset=True)
-def drift_reports_checks(
-    context: dg.AssetCheckExecutionContext, store: dg.ResourceParam[Store]
-) -> Iterator[dg.AssetCheckResult]:
-    """The newest reports give no reason to look or to act."""
-    with step_errors():
-        findings = read(store, _findings)
-    yield from checking.results(context, findings)
-
-
-def _findings(session: Session) -> list[Finding]:
-    # Of every space, whichever partition's run asks: a check has one result, and the last run's hides all others.
-    wanted = [one for one in spaces.list_spaces(session) if one.is_active]
-    return [claim(session, wanted) for claim in _CLAIMS]
-
-
-def _finding(claim: str, session: Session, wanted: Sequence[EmbeddingSpace], kind: Kind, subject: Subject) -> Finding:
-    newest = [report for space in wanted if (report := keeping.newest(session, space.embedding_space_id, kind))]
-    told = [(report, one) for report in newest for one in report.judgements if one.subject is subject]
-    grave = [(report, one) for report, one in told if one.verdict is not Verdict.OK]
-    return Finding(
-        claim=claim,
-        holds=not grave,
-        explanation=" ".join(
-            f"{report.space} on {report.created_utc:%Y-%m-%d}: {one.why} {one.next_step}" for report, one in grave
-        )
-        or (
-            f"{len(told)} of {len(wanted)} spaces have a report on it, the oldest of "
-            f"{min(report.created_utc for report, _ in told):%Y-%m-%d}, and none gives a reason to look."
-            if told
-            else "Nothing is known: there is no report on it yet. The log of drift_reports says what it lacks."
-        ),
-        blocks=any(one.verdict is Verdict.ALERT for _, one in grave),
-        figures={"reports": len(told), "to look at": len(grave)},
-        offenders=[f"{report.space}: {one.verdict.value}" for report, one in grave],
-    )
-
-
 def _reports_on(
     context: dg.AssetExecutionContext, around: Surroundings, space: EmbeddingSpace
 ) -> tuple[list[DriftReport], HolocronError | None]:
@@ -192,16 +135,18 @@ def _spaces(session: Session) -> tuple[EmbeddingSpace, list[EmbeddingSpace]]:
 
 
 def _metadata(around: Surroundings, reports: Sequence[DriftReport]) -> dict[str, Any]:
-    """Verdicts, judged figures, which Dagster plots over time, and the pictures of the pages."""
+    """Verdicts, judged figures, which Dagster plots over time, what is missing, and the pictures of the pages."""
     metadata: dict[str, Any] = {"reports": len(reports)}
     for report in reports:
         about = report.kind.value if report.other_space is None else report.other_space
+        missing = [f"{one.name}: {one.missing}" for one in report.metrics if one.missing]
         metadata |= {
             f"{about}: verdict": report.verdict.value,
             # No Markdown: titles of pages are in it.
             f"{about}: in words": dg.MetadataValue.text(
                 "\n".join(f"{one.subject.value}: {one.verdict.value}. {one.why}" for one in report.judgements)
             ),
+            **({f"{about}: missing": dg.MetadataValue.text("\n".join(missing))} if missing else {}),
             f"{about}: page": dg.MetadataValue.path(str(keeping.write_page(around.store, around.settings, report))),
             **{
                 f"{about}: {one.name}": one.effect

@@ -22,7 +22,7 @@ from holocron_assets.ports import ProviderCatalog, Session, Store
 from holocron_assets.preflight import prepare
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.settings import Settings
-from holocron_assets.tables import evaluations, spaces
+from holocron_assets.tables import evaluations
 from holocron_assets.tables.evaluations import Evaluation
 from holocron_assets.tables.overview import LengthCount
 from holocron_assets.transactions import read
@@ -74,13 +74,12 @@ def retrieval_evaluation_checks(
 ) -> Iterator[dg.AssetCheckResult]:
     """What is found is no less than it was."""
     with step_errors():
-        findings = [read(store, _look)]
+        findings = [read(store, _look, checking.asked_partitions(context))]
     yield from checking.results(context, findings)
 
 
-def _look(session: Session) -> Finding:
-    # Of every space, whichever partition's run asks: a check has one result, and the last run's hides all others.
-    return retrieval_did_not_get_worse(session, [space for space in spaces.list_spaces(session) if space.is_active])
+def _look(session: Session, partitions: Sequence[str]) -> Finding:
+    return retrieval_did_not_get_worse(session, checking.spaces_to_check(session, partitions))
 
 
 def _evaluate(

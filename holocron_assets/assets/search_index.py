@@ -116,10 +116,9 @@ def search_index_checks(
 ) -> Iterator[dg.AssetCheckResult]:
     """The published index holds what the store holds, and answers as it does."""
     with step_errors():
-        asked = context.partition_keys if context.has_partition_key or context.has_partition_key_range else None
-        spaces = [
-            space for slug, space in _registered(store).items() if (space.is_active if asked is None else slug in asked)
-        ]
+        asked = checking.asked_partitions(context)
+        # Of the run's partitions alone: these checks block, and what is wrong elsewhere is no reason to stop this run.
+        spaces = [space for slug, space in _registered(store).items() if (slug in asked if asked else space.is_active)]
         findings = _findings(context, store, settings, spaces)
     yield from checking.results(context, findings)
 

@@ -59,6 +59,17 @@ def newest(session: Session, space_id: uuid.UUID, kind: Kind) -> DriftReport | N
     return next((one for one in known if one.kind is kind and one.parameters.get("by_settings", True)), None)
 
 
+def newest_of_pair(session: Session, one: uuid.UUID, other: uuid.UUID) -> DriftReport | None:
+    """The last comparison of two spaces as they were on its day, whichever of them was the reference."""
+    known = [*list_reports(session, one), *list_reports(session, other)]
+    pair = [
+        report
+        for report in known
+        if {report.space_id, report.other_space_id} == {one, other} and report.parameters.get("by_settings", True)
+    ]
+    return max(pair, key=lambda report: report.created_utc, default=None)
+
+
 def whole_report(session: Session, wanted: str) -> DriftReport:
     """The report whose id begins so, with figures and pictures; raises `UnknownItemError` unless there is just one."""
     found = [one for one in list_reports(session) if str(one.report_id).startswith(wanted.lower())]

@@ -154,7 +154,12 @@ def is_of_retrieval(metric: Metric) -> bool:
 def reasons(metrics: Sequence[Metric]) -> str:
     """Why there is no loss among the figures of a report, by collection; empty where nothing says so."""
     lacking = [one for one in metrics if is_of_retrieval(one) and one.missing]
-    return "; ".join(f"{one.name.removeprefix(_PREFIX)}: {one.missing}" for one in lacking)
+    return "; ".join(f"{collection_of(one)}: {one.missing}" for one in lacking)
+
+
+def collection_of(metric: Metric) -> str:
+    """The collection whose loss a figure is."""
+    return metric.name.removeprefix(_PREFIX)
 
 
 def judgement(metrics: Sequence[Metric], names: tuple[str, str] | None = None) -> Judgement | None:
@@ -166,7 +171,7 @@ def judgement(metrics: Sequence[Metric], names: tuple[str, str] | None = None) -
     if not losses:
         return None
     worst = max(losses, key=lambda one: (list(Verdict).index(one.verdict or Verdict.OK), one.effect or 0.0))
-    name, verdict = worst.name.removeprefix(_PREFIX), worst.verdict or Verdict.OK
+    name, verdict = collection_of(worst), worst.verdict or Verdict.OK
     figures = (
         f"nDCG@10 is {worst.reference:.3f} in {names[0]} and {worst.current:.3f} in {names[1]}"
         if names

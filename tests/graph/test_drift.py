@@ -11,8 +11,9 @@ import pytest
 
 from holocron_assets.clock import utc_now
 from holocron_assets.comparisons import keeping
+from holocron_assets.comparisons.retrieval import FLOOR
 from holocron_assets.definitions import build_defs
-from holocron_assets.drift.report import DriftReport, Judgement, Kind, Subject, Verdict
+from holocron_assets.drift.report import DriftReport, Judgement, Kind, Metric, Subject, Verdict
 from holocron_assets.errors import ProviderUnavailableError
 from holocron_assets.partitions import SPACES
 from holocron_assets.records import EmbeddingSpace
@@ -183,7 +184,7 @@ def test_a_model_that_finds_less_is_told(graph: Graph, model: Moving, tmp_path: 
     worse = reported(graph)
 
     assert outcomes(same)["retrieval_did_not_get_worse"][0]
-    assert "retrieval" not in figures(same)["model: in words"]
+    assert "retrieval: ok. The model answers as it did" in figures(same)["model: in words"]
     assert outcomes(worse)["retrieval_did_not_get_worse"] == (False, dg.AssetCheckSeverity.ERROR)
     assert figures(worse)["model: ndcg_loss:own"] > 0.1
     assert "data:image/svg+xml;base64," in figures(worse)["model: Change of nDCG@10"]
@@ -194,6 +195,90 @@ def shas(graph: Graph, count: int) -> list[tuple[int, str]]:
     found = graph.world.rows("select source_id, content from vector.chunk where retired_utc is null")
     by_number = {int(content.split()[1]): str(source).rpartition("/")[2] for source, content in found}
     return [(n, by_number[n]) for n in range(count)]
+
+
+def test_a_check_says_why_it_knows_nothing(graph: Graph, model: Moving, wide: EmbeddingSpace) -> None:
+    """No report is one thing, and a report that could not ask another; what is missing is in the metadata too."""
+    model.noise = 0.3
+    result = reported(graph)
+
+    checked = evaluation_of("retrieval_did_not_get_worse", result)
+    assert checked.passed
+    slug, today = the_space(graph).slug, f"{utc_now():%Y-%m-%d}"
+    reason = "the settings' collections: they name none that judges texts of the store: `evaluation.collections`"
+    assert checked.description == (
+        f"Nothing is known. The report on {slug} of {today} does not say it: {reason}. There is no report on "
+        f"{wide.slug} yet: the log of drift_reports says what it lacks."
+    )
+    assert f"ndcg_loss:{reason}" in figures(result)["model: missing"]
+    model.noise = 0.0
+    checked = evaluation_of("retrieval_did_not_get_worse", reported(graph))
+    assert str(checked.description).startswith(f"1 of 2 spaces have a report on it, the oldest of {today}, and none ")
+
+
+def evaluation_of(claim: str, result: dg.ExecuteInProcessResult) -> dg.AssetCheckEvaluation:
+    (found,) = [one for one in result.get_asset_check_evaluations() if one.check_name == claim]
+    return found
+
+
+def test_an_inactive_space_is_checked_in_its_own_run(graph: Graph, model: Moving, wide: EmbeddingSpace) -> None:
+    """Who materialises its partition is told by the checks; runs on others do not look at it."""
+    graph.world.rows(
+        f"update vector.embedding_space set is_active = false where embedding_space_id = '{wide.embedding_space_id}'"
+    )
+    moved = Moving(inner=open_provider("hashing", "ngram", {"dimensions": 64}), noise=0.3)
+    graph.world.providers = Catalog(moved)
+    its_own = graph.materialize("drift_reports", partition=wide.slug)
+    graph.world.providers = Catalog(model)
+
+    assert not outcomes(its_own)["model_is_the_same"][0]
+    assert outcomes(reported(graph))["model_is_the_same"][0]
+
+
+def test_a_space_that_finds_more_than_the_searched_one_is_told(graph: Graph, wide: EmbeddingSpace) -> None:
+    """As a warning with figures and what promotes it; what finds less, or as much as chance explains, is no fault."""
+    nothing = graph.check("searched_space_finds_most", "space_comparison")
+    assert nothing.passed
+    assert nothing.description == (
+        f"Nothing is known. {wide.slug} was not compared with it yet: materialise space_comparison."
+    )
+    graph.materialize("space_comparison")
+    unasked = graph.check("searched_space_finds_most", "space_comparison")
+    assert unasked.passed
+    assert "does not say it: any collection: neither space was evaluated" in str(unasked.description)
+
+    searched, (base,) = the_space(graph), [one for one in kept(graph) if one.kind is Kind.SPACES]
+    for gain, p, turned, holds in (
+        (0.05, 0.01, False, False),
+        (0.05, 0.2, False, True),
+        (0.005, 0.01, False, True),
+        (-0.05, 0.01, False, True),
+        (0.05, 0.01, True, False),
+    ):
+        before, after = (0.4 + gain, 0.4) if turned else (0.4, 0.4 + gain)
+        metric = Metric(
+            name="ndcg_loss:own", effect=before - after, p=p, p_adjusted=p, floor=FLOOR, reference=before, current=after
+        )
+        ids = (wide, searched) if turned else (searched, wide)
+        report = replace(
+            base,
+            report_id=uuid.uuid4(),
+            created_utc=utc_now(),
+            space_id=ids[0].embedding_space_id,
+            space=ids[0].slug,
+            other_space_id=ids[1].embedding_space_id,
+            other_space=ids[1].slug,
+            metrics=[metric],
+        )
+        keeping.keep(graph.world.store, report)
+
+        checked = graph.check("searched_space_finds_most", "space_comparison")
+
+        assert checked.passed == holds
+        if not holds:
+            assert checked.severity is dg.AssetCheckSeverity.WARN
+            assert "on own nDCG@10 is 0.450 instead of 0.400" in str(checked.description)
+            assert f"`holocron spaces promote {wide.slug}`" in str(checked.description)
 
 
 @pytest.mark.parametrize("claim", SUBJECTS)
