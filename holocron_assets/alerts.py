@@ -1,8 +1,8 @@
 """Alerts: what failed is written to the file of events and sent to the webhook, once each as far as that can be had.
 
-What is told is the alerts of one Dagster run after another, and a position says how far that is. It moves past an alert
-when the webhook has taken it, and is stored when the tick ends: a process that dies between the two sends the alert
-again, with the same id.
+What is told is the alerts of one Dagster run after another, and a position says how far that is, and what was last said of
+what. It moves past an alert when the webhook has taken it, and is stored when the tick ends: a process that dies between
+the two sends the alert again, with the same id.
 """
 
 import json
@@ -19,19 +19,22 @@ from holocron_assets.ports import Webhook
 _TICK_SECONDS = 10.0
 
 Alert = Mapping[str, Any]
+#: What the last alert about something said, by what it was about; the last told is the last.
+Told = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
     """The end of a run after which nothing was told yet; of the next end, how many alerts were sent and written.
 
-    `is_failing`: the webhook did not take the next alert, which was told.
+    `is_failing`: the webhook did not take the next alert, which was told. `told` is of the ends up to this one.
     """
 
     after: int
     sent: int = 0
     written: int = 0
     is_failing: bool = False
+    told: Told = field(default_factory=dict)
 
     def to_json(self) -> str:
         """For the cursor of a sensor."""
@@ -46,7 +49,8 @@ class Position:
         except (TypeError, ValueError):
             return None
         numbers = (position.after, position.sent, position.written)
-        return position if all(type(number) is int for number in numbers) else None
+        is_sound = all(type(number) is int for number in numbers) and isinstance(position.told, dict)
+        return position if is_sound else None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -60,10 +64,10 @@ class Teller:
     sent: int = 0
     said: list[str] = field(default_factory=list)
 
-    def tell(self, ends: Iterable[tuple[int, Sequence[Alert]]], position: Position) -> Position:
-        """Tell of the alerts of ends of runs, as `(storage id, alerts)`; returns how far it came."""
+    def tell(self, ends: Iterable[tuple[int, Sequence[Alert], Told]], position: Position) -> Position:
+        """Tell of the alerts of ends of runs, as `(storage id, alerts, told after them)`; returns how far it came."""
         began = time.monotonic()
-        for storage_id, alerts in ends:
+        for storage_id, alerts, told in ends:
             for alert in alerts[position.written :]:
                 self._write(alert)
                 position = replace(position, written=position.written + 1)
@@ -74,7 +78,7 @@ class Teller:
                 if not self._send(alert, is_news=not position.is_failing):
                     return replace(position, is_failing=True)
                 position = replace(position, sent=position.sent + 1, is_failing=False)
-            position = Position(after=storage_id)
+            position = Position(after=storage_id, told=told)
         return position
 
     def _write(self, alert: Alert) -> None:

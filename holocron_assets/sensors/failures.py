@@ -1,16 +1,19 @@
 """Alerts of what Dagster says: runs that failed, and checks that failed in a run that ended, however it ended.
 
 Dagster's own run failure sensor moves past a run whether its webhook took the news or not, and does not see the runs of
-the command line; these look at the same events with a position of their own.
+the command line; these look at the same events with a position of their own. A check that fails in every run, and says
+the same each time, is told once until it passes or says something else.
 """
 
+import hashlib
+import json
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 import dagster as dg
 
-from holocron_assets.alerts import Alert, Position, Teller
+from holocron_assets.alerts import Alert, Position, Teller, Told
 from holocron_assets.events import event, event_file
 from holocron_assets.ports import Webhook
 from holocron_assets.settings import Settings
@@ -25,38 +28,55 @@ End = Literal[dg.DagsterEventType.RUN_FAILURE, dg.DagsterEventType.RUN_SUCCESS, 
 _FAILED: tuple[End, ...] = (dg.DagsterEventType.RUN_FAILURE,)
 _ENDED: tuple[End, ...] = (*_FAILED, dg.DagsterEventType.RUN_SUCCESS, dg.DagsterEventType.RUN_CANCELED)
 
-AlertsOf = Callable[[dg.DagsterInstance, dg.DagsterRun, dg.EventLogRecord], list[Alert]]
+#: The alerts of the end of a run, and what was told of after them.
+AlertsOf = Callable[[dg.DagsterInstance, dg.DagsterRun, dg.EventLogRecord, Told], tuple[list[Alert], Told]]
+
+#: Of so many checks it is known what the last alert said; of others it is told again.
+_MOST_TOLD = 500
+#: What Dagster tags a run with that is on some partitions.
+_PARTITIONS = ("dagster/partition", "dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 
 
-def alerts_of_failed_run(instance: dg.DagsterInstance, run: dg.DagsterRun, end: dg.EventLogRecord) -> list[Alert]:
+def alerts_of_failed_run(
+    instance: dg.DagsterInstance, run: dg.DagsterRun, end: dg.EventLogRecord, told: Told
+) -> tuple[list[Alert], Told]:
     """One: which steps failed, and why."""
     failed = instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE).records
     steps = [_step(one.event_log_entry.dagster_event) for one in failed if one.event_log_entry.dagster_event]
     reasons = [f"{one['step']}: {one['error']}" for one in steps] or [_why_ended(instance, end)]
-    return [
-        event(
-            "dagster_run_failed",
-            f"{run.run_id}:failed",
-            text=f"Run {run.run_id[:8]} of {run.job_name} failed. {'; '.join(reasons)}",
-            severity="error",
-            dagster_run_id=run.run_id,
-            job=run.job_name,
-            failed_utc=_time(end),
-            steps=steps,
-        )
-    ]
+    alert = event(
+        "dagster_run_failed",
+        f"{run.run_id}:failed",
+        text=f"Run {run.run_id[:8]} of {run.job_name} failed. {'; '.join(reasons)}",
+        severity="error",
+        dagster_run_id=run.run_id,
+        job=run.job_name,
+        failed_utc=_time(end),
+        steps=steps,
+    )
+    return [alert], told
 
 
-def alerts_of_failed_checks(instance: dg.DagsterInstance, run: dg.DagsterRun, _end: dg.EventLogRecord) -> list[Alert]:
-    """One for each check that failed in the run, warnings too."""
+def alerts_of_failed_checks(
+    instance: dg.DagsterInstance, run: dg.DagsterRun, _end: dg.EventLogRecord, told: Told
+) -> tuple[list[Alert], Told]:
+    """One for each check that failed in the run, warnings too, unless it said the same the last time it was told."""
+    last = dict(told)
     evaluated = instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION).records
     alerts: list[Alert] = []
     for record in evaluated:
         said = record.event_log_entry.dagster_event
-        if said is None or said.asset_check_evaluation_data.passed:
+        if said is None:
             continue
         check = said.asset_check_evaluation_data
         asset = check.asset_key.to_user_string()
+        about, says = _about(asset, check, run), None if check.passed else _digest(check)
+        is_news = last.pop(about, None) != says
+        if says is None:
+            continue
+        last[about] = says
+        if not is_news:
+            continue
         alerts.append(
             event(
                 "check_failed",
@@ -72,7 +92,20 @@ def alerts_of_failed_checks(instance: dg.DagsterInstance, run: dg.DagsterRun, _e
                 description=check.description,
             )
         )
-    return alerts
+    return alerts, dict(list(last.items())[-_MOST_TOLD:])
+
+
+def _about(asset: str, check: dg.AssetCheckEvaluation, run: dg.DagsterRun) -> str:
+    """What an alert is about: a check; one that blocks may look at the run's partitions alone."""
+    partitions = [run.tags[tag] for tag in _PARTITIONS if tag in run.tags] if check.blocking else []
+    return ":".join([asset, check.check_name, *([check.partition] if check.partition else []), *partitions])
+
+
+def _digest(check: dg.AssetCheckEvaluation) -> str:
+    """Of what a failed check says."""
+    offenders = check.metadata.get("offenders")
+    said = [check.severity.value, check.description, offenders and str(offenders.value)]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
 
 
 def _why_ended(instance: dg.DagsterInstance, end: dg.EventLogRecord) -> str:
@@ -117,7 +150,7 @@ def _sensor(
             return dg.SkipReason("Nothing ended since the last tick.")
         teller = Teller(events=event_file(settings), webhook=webhook, warn=context.log.warning)
         ends = _ends(context.instance, types, position.after)
-        position = teller.tell(_alerts(context, ends, alerts_of), position)
+        position = teller.tell(_alerts(context, ends, alerts_of, position.told), position)
         context.update_cursor(position.to_json())
         done = f"Looked at {len(ends)} ended runs: {teller.written} events written, {teller.sent} alerts sent."
         return dg.SkipReason(" ".join([done, *teller.said]))
@@ -145,17 +178,17 @@ def _ends(instance: dg.DagsterInstance, types: Sequence[End], after: int) -> lis
 
 
 def _alerts(
-    context: dg.SensorEvaluationContext, ends: Sequence[dg.EventLogRecord], alerts_of: AlertsOf
-) -> Iterator[tuple[int, list[Alert]]]:
+    context: dg.SensorEvaluationContext, ends: Sequence[dg.EventLogRecord], alerts_of: AlertsOf, told: Told
+) -> Iterator[tuple[int, list[Alert], Told]]:
     """The alerts of each end; none of a run that another code location launched, or that was deleted."""
     here = context.code_location_origin.location_name if context.code_location_origin else None
     for end in ends:
         run = context.instance.get_run_by_id(end.event_log_entry.run_id)
         origin = run.remote_job_origin if run else None
-        if run is None or (origin and here and origin.location_name != here):
-            yield end.storage_id, []
-        else:
-            yield end.storage_id, alerts_of(context.instance, run, end)
+        alerts: list[Alert] = []
+        if run is not None and not (origin and here and origin.location_name != here):
+            alerts, told = alerts_of(context.instance, run, end, told)
+        yield end.storage_id, alerts, told
 
 
 def _time(record: dg.EventLogRecord) -> datetime:

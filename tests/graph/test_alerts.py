@@ -164,6 +164,54 @@ def test_failed_checks_are_told_with_their_severity(graph: Graph, webhook: Webho
     assert all(one["description"] and one["check"] in one["text"] for one in told)
 
 
+def test_a_check_that_says_the_same_is_not_told_again(graph: Graph, webhook: WebhookDouble, tmp_path: Path) -> None:
+    """A warning comes once however many runs repeat it, again when it says something else, and after it passed."""
+    watch = Watch(graph, failed_checks, HttpWebhook(webhook.url))
+    watch.tick()
+    graph.world.add(page_row("Tides", 1, prose("tides")))
+    graph.materialize()
+
+    def quarantine_one(item_id: str) -> None:
+        item = QuarantinedItem(item_type=ItemType.RECORD, item_id=item_id, stage="x", reason="it would not")
+        write(graph.world.store, quarantine.upsert_quarantined, [item], uuid.UUID(int=9), START)
+
+    def told_after(times: int) -> int:
+        for _ in range(times):
+            graph.check("nothing_is_quarantined", asset="extracted_texts")
+        before = len(webhook.taken)
+        watch.tick()
+        return len(webhook.taken) - before
+
+    assert told_after(1) == 0
+    quarantine_one("item 42")
+    assert told_after(3) == 1
+    assert told_after(1) == 0
+    quarantine_one("item 43")
+    assert told_after(2) == 1
+    graph.world.rows("delete from vector.quarantine")
+    assert told_after(1) == 0
+    quarantine_one("item 43")
+    quarantine_one("item 42")
+    assert told_after(2) == 1
+    assert len(events(tmp_path, "check_failed")) == 3
+
+
+def test_an_alert_that_was_not_taken_is_still_news(graph: Graph, webhook: WebhookDouble) -> None:
+    """What says the same as an alert that the webhook did not take is told when it is back, once."""
+    watch = Watch(graph, failed_checks, HttpWebhook("http://127.0.0.1:9/away"))
+    watch.tick()
+    item = QuarantinedItem(item_type=ItemType.RECORD, item_id="item 42", stage="x", reason="it would not")
+    write(graph.world.store, quarantine.upsert_quarantined, [item], uuid.UUID(int=9), START)
+    for _ in range(2):
+        graph.check("nothing_is_quarantined", asset="extracted_texts")
+        watch.tick()
+    watch.webhook = HttpWebhook(webhook.url)
+
+    watch.tick()
+
+    assert len(webhook.taken) == 1
+
+
 def test_no_webhook_is_no_trouble(graph: Graph, tmp_path: Path) -> None:
     """Events are written where no webhook is set."""
     watch = Watch(graph, failed_runs, None)

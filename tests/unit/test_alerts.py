@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from holocron_assets.alerts import Alert, Position, Teller
+from holocron_assets.alerts import Alert, Position, Teller, Told
 from holocron_assets.errors import AlertRefusedError, WebhookError
 from holocron_assets.events import EventFile, event
 
-ENDS: list[tuple[int, list[Alert]]] = [
-    (5, [event("check_failed", "a"), event("check_failed", "b")]),
-    (6, []),
-    (9, [event("check_failed", "c")]),
+ENDS: list[tuple[int, list[Alert], Told]] = [
+    (5, [event("check_failed", "a"), event("check_failed", "b")], {"a": "is red"}),
+    (6, [], {"a": "is red"}),
+    (9, [event("check_failed", "c")], {}),
 ]
 
 
@@ -43,7 +43,7 @@ def written(tmp_path: Path) -> list[tuple[str, str]]:
     return [(one["kind"], one["id"]) for one in told]
 
 
-def after(position: Position) -> list[tuple[int, list[Alert]]]:
+def after(position: Position) -> list[tuple[int, list[Alert], Told]]:
     return [end for end in ENDS if end[0] > position.after]
 
 
@@ -107,7 +107,19 @@ def test_a_tick_is_repeated_with_the_same_ids(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "cursor", [None, "", "17", "[]", "{}", "not json", '{"after": "x"}', '{"after": 1, "more": 2}', '{"after": null}']
+    "cursor",
+    [
+        None,
+        "",
+        "17",
+        "[]",
+        "{}",
+        "not json",
+        '{"after": "x"}',
+        '{"after": 1, "more": 2}',
+        '{"after": null}',
+        '{"after": 1, "told": 3}',
+    ],
 )
 def test_a_cursor_that_is_none_is_no_position(cursor: str | None) -> None:
     """Garbage is not an error: the sensor begins anew."""
