@@ -110,7 +110,7 @@ def list_(*, as_json: bool) -> None:
 @click.option(
     "--as-of",
     type=_TIME,
-    help="Compare what the space held then, UTC, as a report names it; without, what it holds now.",
+    help="Compare what spaces held then, UTC, as a report names it; without, what they hold now.",
 )
 @html_option
 @json_option
@@ -131,8 +131,8 @@ def compare(
     """
     if sum((model, other is not None, reference is not None, since is not None)) > 1:
         raise ConfigurationError("--model, --with, --reference and --since are different questions: ask one at a time")
-    if as_of is not None and (model or other is not None):
-        raise ConfigurationError("--as-of is about the texts of a space; --model and --with compare what is there now")
+    if as_of is not None and model:
+        raise ConfigurationError("--as-of is about what spaces held; --model asks the model, which answers as of now")
     settings = load_settings()
     store = command_store(settings)
     prepare(store, settings)
@@ -147,7 +147,7 @@ def compare(
             say(f"{chosen.slug} is made of {report.space}, whose model it is.")
     elif other is not None:
         rival = named_space(read(store, spaces.list_spaces), other)
-        report = compare_two_spaces(around, chosen, rival, origin)
+        report = compare_two_spaces(around, chosen, rival, origin, as_of=as_of)
     else:
         choice = Choice(snapshot=reference, since=since, as_of=as_of)
         report = compare_content(store, settings, chosen, choice, origin)
@@ -216,6 +216,9 @@ def _tell(report: DriftReport) -> None:
     rows = [_metric_row(one) for one in report.metrics if one.verdict is not None]
     if rows:
         show(rows_table("Figures", ["figure", "effect", "watch / alert from", "p", "verdict"], rows))
+    for metric in report.metrics:
+        if metric.missing:
+            say(f"{metric.name} is missing: {metric.missing}")
 
 
 def _metric_row(one: Metric) -> list[object]:

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from holocron_assets.comparisons import retrieval
 from holocron_assets.comparisons.shape_figures import shape_metrics
 from holocron_assets.drift.figures import share
@@ -21,12 +24,13 @@ _FLOOR = Floor(watch=0.15, alert=0.5, is_calibrated=False)
 class SpaceDrift:
     """What two spaces differ by: each of some chunks with each, neighbours among many, a bridge, costs and searches.
 
-    `milliseconds` are those of a query in the one and the other. In place of a bridge stands why there can be none.
+    `asking`, of shape (q,), is the document of each chunk that was asked with. `milliseconds` are those of a query in
+    the one and the other. In place of a bridge stands why there can be none.
     """
 
     paired: PairedDrift
     searched: NeighbourChange
-    queries: int
+    asking: NDArray[np.int32]
     bridge: BridgeRecall | str
     milliseconds: tuple[float, float]
     effects: retrieval.Effects
@@ -35,14 +39,18 @@ class SpaceDrift:
 def metrics_of(measured: SpaceDrift, reference: EmbeddingSpace, current: EmbeddingSpace) -> list[Metric]:
     """What is judged, and then what is context; without what searches find."""
     change, paired = measured.searched, measured.paired
+    low, high = loss_interval(1 - change.overlap[DEPTH], measured.asking)
     return [
         Metric(
             name="neighbour_loss",
             effect=1 - float(change.overlap[DEPTH].mean()),
             floor=_FLOOR,
             explanation=f"The share of a chunk's {DEPTH} nearest neighbours that are others in the other space. "
-            f"Unrelated spaces would share {share(change.chance(DEPTH))}.",
+            f"Unrelated spaces would share {share(change.chance(DEPTH))}. With 95 % confidence it is between {low:.3f} "
+            f"and {high:.3f}.",
             details={
+                "interval_low": low,
+                "interval_high": high,
                 **{f"overlap_at_{depth}": float(found.mean()) for depth, found in change.overlap.items()},
                 "rbo": float(change.rbo.mean()),
                 "jaccard_at_10": float(change.jaccard.mean()),
@@ -61,6 +69,18 @@ def metrics_of(measured: SpaceDrift, reference: EmbeddingSpace, current: Embeddi
         *_costs(measured, reference, current),
         _bridge(measured.bridge, change),
     ]
+
+
+def loss_interval(losses: NDArray[np.float64], documents: NDArray[np.int32]) -> tuple[float, float]:
+    """Between what the mean of `losses`, of shape (q,), lies with 95 % confidence, where documents are what is drawn.
+
+    It is a ratio of two sums over documents, which have one query or several: their deviations from it are drawn, as
+    for any ratio (Cochran, Sampling Techniques, 1977, chapter 6); the mean of documents' means would be another figure.
+    """
+    _, of = np.unique(documents, return_inverse=True)
+    counts, mean = np.bincount(of), losses.mean()
+    low, high = bootstrap_interval(mean + (np.bincount(of, losses) - mean * counts) / counts.mean())
+    return max(low, 0.0), min(high, 1.0)
 
 
 def _structure(paired: PairedDrift) -> list[Metric]:
@@ -116,8 +136,9 @@ def _bridge(bridge: BridgeRecall | str, change: NeighbourChange) -> Metric:
     metric = Metric(
         name="bridge_recall",
         effect=None,
-        explanation="With queries of the new space turned into the old one, whose vectors stay: the share of the "
-        f"{DEPTH} nearest by the new space that are found. 1 would make embedding everything again needless.",
+        explanation="With chunks of the new space asked as if they were queries, turned into the old one, whose "
+        f"vectors stay: the share of the {DEPTH} nearest by the new space that are found. 1 would make embedding "
+        "everything again needless, as far as queries are like chunks.",
     )
     if isinstance(bridge, str):
         return replace(metric, missing=bridge)

@@ -4,6 +4,7 @@ import statistics
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,17 +42,26 @@ _BLOCK = 4096
 
 
 def compare_two_spaces(
-    around: Surroundings, reference: EmbeddingSpace, current: EmbeddingSpace, origin: Origin
+    around: Surroundings,
+    reference: EmbeddingSpace,
+    current: EmbeddingSpace,
+    origin: Origin,
+    *,
+    as_of: datetime | None = None,
 ) -> DriftReport:
-    """Compare `current` with `reference`, on the chunks that both hold with the same content.
+    """Compare `current` with `reference`, on the chunks that both held with the same content `as_of` then, or hold now.
 
+    What searches find, and how long they take, is always of now.
     Raises `NotReadyError` where they share too few, and while the vectors of one are being replaced, and
-    `ConfigurationError` for one space twice.
+    `ConfigurationError` for one space twice, and for a time that is still to come.
     """
     if reference == current:
         raise ConfigurationError(f"{reference.slug} cannot be compared with itself")
     held_to = {side: settled(around.store, one) for side, one in (("reference", reference), ("current", current))}
-    window = [Window(label="all", as_of=utc_now())]
+    now = utc_now()
+    if as_of is not None and as_of > now:
+        raise ConfigurationError(f"nobody knows what the spaces will hold at {as_of:%Y-%m-%d %H:%M} UTC")
+    window = [Window(label="all", as_of=as_of or now)]
     (before,), (after,) = (read(around.store, listed, space, window) for space in (reference, current))
     require_common(before, after, reference, current)  # before a run is recorded: it would be no failure of one
     options = {"reference": reference.slug, "current": current.slug}
@@ -65,7 +75,9 @@ def compare_two_spaces(
             common = common_chunks(of_reference, of_current)
             measured = _measure(around, reference, current, common)
             run.count(chunks_compared=common.documents.size)
-            report = _report(around, reference, current, common, measured, held_to, run.run_id)
+            report = _report(
+                around, reference, current, common, measured, held_to, run.run_id, by_settings=as_of is None
+            )
         keep(around.store, report)
     return report
 
@@ -101,7 +113,7 @@ def _measure(
     return SpaceDrift(
         paired=paired,
         searched=compare_lists(before, after, choices=searched.size - 1),
-        queries=asking.size,
+        asking=documents[asking],
         bridge=bridge,
         milliseconds=(_latency(around, reference, queries[0]), _latency(around, current, queries[1])),
         effects=retrieval.of_spaces(around, reference, current),
@@ -134,6 +146,8 @@ def _report(
     measured: SpaceDrift,
     held_to: Mapping[str, HeldTo],
     run_id: uuid.UUID,
+    *,
+    by_settings: bool,
 ) -> DriftReport:
     metrics = judged([*metrics_of(measured, reference, current), *measured.effects.metrics])
     of_retrieval = retrieval.judgement(metrics, (reference.slug, current.slug))
@@ -153,11 +167,12 @@ def _report(
         metrics=metrics,
         parameters={
             "as_of": common.reference.window.as_of.isoformat(),
+            "by_settings": by_settings,
             "canary_ids": {side: one.canary_id and str(one.canary_id) for side, one in held_to.items()},
             "evaluations": measured.effects.evaluations,
             "versions": VERSIONS,
             "common_chunks": int(common.documents.size),
-            "queries": measured.queries,
+            "queries": measured.asking.size,
             "searched_chunks": measured.searched.choices + 1,
             "each_with_each": measured.paired.pairs,
             "dimensions": {"reference": reference.dimensions, "current": current.dimensions},
@@ -208,7 +223,7 @@ def _pictures(measured: SpaceDrift) -> list[Picture]:
     shown = [
         pictures.overlap(
             "Neighbours in common",
-            f"For each of {measured.queries:,} chunks, how many of its {DEPTH} nearest are the same in both spaces.",
+            f"For each of {measured.asking.size:,} chunks, how many of its {DEPTH} nearest are the same in both.",
             change.overlap[DEPTH],
             k=DEPTH,
             chance=change.chance(DEPTH),

@@ -34,7 +34,8 @@ def floor_of(default: Floor, calibrated: float | None, *, most: float = math.inf
 def judged(metrics: Sequence[Metric]) -> list[Metric]:
     """The same figures, with corrected p values and with verdicts for those that have a floor.
 
-    A figure without p is judged by its floor alone: it is no estimate from a sample of documents.
+    A figure without p is judged by its floor alone: where nothing moved it is no more than rounding, whichever texts
+    were drawn. By how much a draw may be off is said in words.
     """
     tested = [one for one in metrics if one.p is not None]
     corrected = dict(zip(map(id, tested), _corrected([one.p for one in tested if one.p is not None]), strict=True))

@@ -181,6 +181,12 @@ def test_two_spaces_are_compared(filled: World, narrow: EmbeddingSpace) -> None:
     assert "neighbour_loss" in shown.output
     assert (report["space"], report["other_space"]) == (slug(filled), narrow.slug)
     assert {"bridge_recall", "cka", "vector_bytes"} <= {one["name"] for one in report["metrics"]}
+    as_of = holocron("drift", "compare", "--with", narrow.slug, "--as-of", report["parameters"]["as_of"], "--json")
+    again = json.loads(as_of.stdout)
+    assert again["parameters"]["as_of"] == report["parameters"]["as_of"]
+    reason = "ndcg_loss:any collection is missing: neither space was evaluated by vectors yet: `holocron evaluate`"
+    assert reason in shown.output
+    assert reason in holocron("drift", "show", report["report_id"]).output
     itself = holocron("drift", "compare", "--space", narrow.slug, "--with", narrow.slug)
     assert (itself.exit_code, "cannot be compared with itself" in itself.output) == (MISUSED, True)
 

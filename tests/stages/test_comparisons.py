@@ -534,6 +534,9 @@ def test_two_spaces_are_compared(world: World, space: EmbeddingSpace) -> None:
     assert (report.space, report.other_space) == (space.slug, wide.slug)
     assert report.reference.chunks == report.current.chunks == 120
     assert figures["neighbour_loss"].effect == pytest.approx(1 - figures["neighbour_loss"].details["overlap_at_10"])
+    loss = figures["neighbour_loss"]
+    assert 0 < loss.details["interval_low"] < loss.effect < loss.details["interval_high"] < 1  # type: ignore[operator]
+    assert f"between {loss.details['interval_low']:.3f} and" in loss.explanation
     assert report.parameters["canary_ids"] == {
         side: str(anchor_sets(world.store, world.settings, one)[0].canary_id)
         for side, one in (("reference", space), ("current", wide))
@@ -549,6 +552,35 @@ def test_two_spaces_are_compared(world: World, space: EmbeddingSpace) -> None:
     assert read(world.store, keeping.whole_report, str(report.report_id)) == report
     with pytest.raises(ConfigurationError, match="cannot be compared with itself"):
         compare_two_spaces(around(world), space, space, ORIGIN)
+
+
+def test_two_spaces_are_compared_as_they_were(world: World, space: EmbeddingSpace) -> None:
+    """A comparison is made again of what both held at its time, which no check and no other history looks at."""
+    other = Moving(inner=open_provider("hashing", "ngram", {"dimensions": 64}))
+    world.embed(other)
+    wide = space_of(other.describe())
+    first = compare_two_spaces(around(world), space, wide, ORIGIN)
+    world.add(*notes("a volcano", 40, fetched_at=LATER))
+    world.run()
+    world.embed(other)
+    later = compare_two_spaces(around(world), space, wide, ORIGIN)
+
+    again = compare_two_spaces(
+        around(world), space, wide, ORIGIN, as_of=datetime.fromisoformat(str(first.parameters["as_of"]))
+    )
+
+    def figures(report: DriftReport) -> list[object]:
+        return [one for one in report.metrics if one.name != "query_milliseconds"]
+
+    assert figures(again) == figures(first)
+    assert later.reference.chunks == 160
+    ids = space.embedding_space_id, wide.embedding_space_id
+    newest = read(world.store, keeping.newest_of_pair, *ids[::-1])
+    assert newest is not None
+    assert newest.report_id == later.report_id
+    assert {one.report_id for one in read(world.store, keeping.history_of, again)} == {again.report_id}
+    with pytest.raises(ConfigurationError, match="nobody knows"):
+        compare_two_spaces(around(world), space, wide, ORIGIN, as_of=utc_now() + timedelta(days=1))
 
 
 def test_figures_of_two_spaces_that_cannot_be_had_say_why(world: World, space: EmbeddingSpace) -> None:
