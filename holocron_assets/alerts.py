@@ -1,8 +1,8 @@
 """Alerts: what failed is written to the file of events and sent to the webhook, once each as far as that can be had.
 
-What is told is the alerts of one Dagster run after another, and a position says how far that is, and what was last said of
-what. It moves past an alert when the webhook has taken it, and is stored when the tick ends: a process that dies between
-the two sends the alert again, with the same id.
+What is told is the alerts of one Dagster run after another, and a position says how far that is, and what was last said
+of what. It moves past an alert when the webhook has taken it, and is stored when the tick ends: a process that dies
+between the two sends the alert again, with the same id.
 """
 
 import json
