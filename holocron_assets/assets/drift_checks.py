@@ -1,4 +1,7 @@
-"""The checks of `drift_reports` and `space_comparison`: what the newest reports give a reason to look at, or to do."""
+"""The checks of `drift_reports` and `space_comparison`: what the newest reports give a reason to look at, or to do.
+
+One that fails says what is found, and one that passes what is not known: of that, a webhook need not hear every night.
+"""
 
 from collections.abc import Iterator, Sequence
 
@@ -58,10 +61,7 @@ def searched_space_finds_most(session: Session) -> Finding:
         claim="searched_space_finds_most",
         holds=not better,
         explanation=" ".join(
-            [
-                *(better.values() or [_all_is_well(told, f"{len(others)} other spaces", "finds more")]),
-                *unknown,
-            ]
+            better.values() or [_all_is_well(told, f"{len(others)} other spaces", "finds more"), *unknown]
         )
         if others
         else f"{searched.slug} is the only active space.",
@@ -124,7 +124,7 @@ def _finding(claim: str, session: Session, wanted: Sequence[EmbeddingSpace], kin
         claim=claim,
         holds=not grave,
         explanation=" ".join(
-            [*(found or [_all_is_well(known, f"{len(asked)} spaces", "gives a reason to look")]), *unknown]
+            found or [_all_is_well(known, f"{len(asked)} spaces", "gives a reason to look"), *unknown]
         ),
         blocks=any(one.verdict is Verdict.ALERT for _, one in grave),
         figures={"reports": len(told), "to look at": len(grave)},

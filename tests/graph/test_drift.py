@@ -20,12 +20,14 @@ from holocron_assets.records import EmbeddingSpace
 from holocron_assets.registry import list_states
 from holocron_assets.run_history import FAILURE_TAG, PERMANENT
 from holocron_assets.sections import EvaluationSettings, SchedulesSettings
+from holocron_assets.sensors.failures import failed_checks
 from holocron_assets.spaces import space_of
 from holocron_assets.stages import calling
 from holocron_assets.transactions import read
 from resources.providers import open_provider
 from tests.conftest import Templates
 from tests.graph.conftest import Graph
+from tests.graph.test_alerts import Watch
 from tests.graph.test_main_job import failure, materialization, warnings
 from tests.graph.test_queued_jobs import Daemon, enqueue, job_of
 from tests.moving import Catalog, Moving
@@ -148,15 +150,22 @@ def test_other_texts_are_an_error_and_stop_nothing(graph: Graph, model: Moving) 
 
 
 def test_another_partition_hides_no_alert(graph: Graph, model: Moving, wide: EmbeddingSpace) -> None:
-    """Dagster shows the checks of the last run: those of a space that is fine fail too while another is not."""
+    """Dagster shows the checks of the last run: those of a space that is fine fail too while another is not.
+
+    It is told of once.
+    """
+    watch = Watch(graph, failed_checks, None)
+    watch.tick()
     model.noise = 0.3
     reported(graph)
+    assert "1 events written" in watch.tick()
     graph.world.providers = Catalog(Moving(inner=open_provider("hashing", "ngram", {"dimensions": 64})))
 
     other = graph.materialize("drift_reports", partition=wide.slug)
 
     assert figures(other)["model: verdict"] == "ok"
     assert not outcomes(other)["model_is_the_same"][0]
+    assert "0 events written" in watch.tick()
 
 
 @pytest.mark.parametrize(("noise", "verdict"), [(1e-6, Verdict.OK), (0.01, Verdict.WATCH), (0.3, Verdict.ALERT)])

@@ -472,6 +472,7 @@ def test_a_changed_runtime_and_a_rejected_anchor_are_told(world: World, space: E
     assert sets[0].anchors == report.reference.documents
     assert report.verdict is Verdict.ALERT
     assert "version was '1' and is '2'" in report.judgements[0].why
+    assert [one.subject for one in report.judgements] == [Subject.MODEL]  # what is rejected now may be searched for
     assert report.parameters["rejected_anchors"] > 0
 
 
