@@ -82,7 +82,7 @@ def command(report: DriftReport) -> str:
     if report.kind is Kind.MODEL:
         return shlex.join([*words, "--model"])
     if report.kind is Kind.SPACES:
-        return shlex.join([*words, "--with", str(report.other_space)])
+        words += ["--with", str(report.other_space)]
     options = {"--reference": "snapshot", "--since": "split", "--as-of": "as_of"}
     said = ((option, report.parameters.get(name)) for option, name in options.items())
     return shlex.join([*words, *(str(word) for pair in said if pair[1] is not None for word in pair)])
