@@ -25,6 +25,7 @@ _MIXES = {"language": "Languages", "origin": "Sources"}
 #: A document with so much of a window is most of what a figure sees, and no permutation can tell it from chance.
 _GIANT = 0.3
 _NAME_CHARACTERS = 60
+_TOO_SHORT = "The reference is too short to tell what is ordinary from one time to another."
 
 
 def judgement(metrics: Sequence[Metric], measured: ContentDrift, titles: Mapping[int, str]) -> Judgement:
@@ -48,11 +49,12 @@ def judgement(metrics: Sequence[Metric], measured: ContentDrift, titles: Mapping
     told = "".join(f" {move.says[:1].upper()}{move.says[1:]}." for move in moves)
     looks = [*(["the topics that grew"] if is_about_meaning else []), *(move.look for move in moves if move.look)]
     look = f"Look at {', and at '.join(dict.fromkeys(looks))}"
+    unknown = "" if measured.method.time_slices else f" {_TOO_SHORT}"
     return Judgement(
         subject=Subject.CONTENT,
         verdict=verdict,
         why=f"The texts that came differ from those that were there, by {names}: more than chance explains, and "
-        f"{beyond(grave)}.{told}{f' What grew most is {about}.' if about else ''}{said}",
+        f"{beyond(grave)}.{told}{f' What grew most is {about}.' if about else ''}{said}{unknown}",
         next_step=f"{look}. Evaluate with queries about them: `holocron evaluate`. If this is how it is from now on, "
         "take a snapshot as the new reference: `holocron drift snapshot NAME`."
         if verdict is Verdict.ALERT

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from holocron_assets.drift.content.grouping import group_documents, times_of
 from holocron_assets.drift.content.slicing import slices_of
-from holocron_assets.drift.report import Verdict
+from holocron_assets.drift.report import Verdict, gravest
 from tests.drifting import measured, normal, windows_of
 from tests.unit.test_drift_figures_of_content import figures_of, on_topics
 
 _WEEKS, _EACH = 11, 60
+_SUBJECTS = np.random.default_rng(5).standard_normal((12, 32))
 
 
 def verdicts(number: int, *, new: float, has_times: bool) -> Counter[str]:
@@ -39,6 +40,30 @@ def test_an_ordinary_week_is_none_to_look_at() -> None:
         assert verdicts(number, new=0.8, has_times=True)[Verdict.ALERT] >= 1
 
 
+@pytest.mark.parametrize("current", [96, 104])
+def test_a_window_that_grows_beyond_a_quarter_of_the_reference_is_no_alert(current: int) -> None:
+    """Of 400 documents, half come in fives about one thing, for ever: just below a quarter, and just above."""
+    grave = Counter[Verdict]()
+    for number in range(6):
+        random = np.random.default_rng([2, number, current])
+        windows, documents = windows_of(400, current, chunks=2)
+        order = np.arange(400 + current)
+        vectors = 0.8 * normal(documents, random, dimensions=32, correlation=0.4)
+        vectors += _SUBJECTS[random.integers(0, 12, order.size)[documents]]
+        for first in range(0, order.size - 4, 10):
+            thing = _SUBJECTS[random.integers(12)] + 0.6 * random.standard_normal(32)
+            is_of = (documents >= first) & (documents < first + 5)
+            vectors[is_of] = thing + 0.45 * random.standard_normal((np.count_nonzero(is_of), 32))
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        timed = replace(windows, times=order.astype(np.float64))
+        found = figures_of(measured(timed, vectors, seed=number, permutations=199))
+        grave[gravest([one.verdict for one in found.values() if one.verdict])] += 1
+
+    assert grave[Verdict.ALERT] == 0, grave
+    # Three floors of neighbours only: about three of ten such windows are beyond one of them.
+    assert grave[Verdict.OK] >= 3, grave
+
+
 def test_times_raise_no_floor_of_a_reference_that_is_always_alike() -> None:
     """Slices that differ by chance only are what random halves are."""
     windows, documents = windows_of(240, 40)
@@ -58,12 +83,14 @@ def test_times_raise_no_floor_of_a_reference_that_is_always_alike() -> None:
 
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=200), st.integers(1, 20))
 def test_slices_follow_each_other(times: list[int], size: int) -> None:
-    """All of one size, none later than the next; the newest member is in the last; fewer than four are none."""
+    """Four or more of one size, none later than the next; the newest member is in the last; too small ones are none."""
     when = np.array(times, np.float64)
-    slices = slices_of(np.arange(when.size), when, size)
+    slices = slices_of(np.arange(when.size), when, size, least=3)
+    each = min(size, when.size // 4)
 
-    assert len(slices) == (0 if when.size // size < 4 else min(when.size // size, 53))
-    assert {some.size for some in slices} <= {size}
+    assert len(slices) == (min(when.size // each, 53) if each >= 3 else 0)
+    assert len(slices) == 0 or len(slices) >= 4
+    assert {some.size for some in slices} <= {each}
     assert all(when[old].max() <= when[new].min() for old, new in pairwise(slices))
     if slices:
         assert when[slices[-1]].max() == when.max()

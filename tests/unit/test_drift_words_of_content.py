@@ -1,5 +1,6 @@
 """What a content report says in words: which way a figure went, and of what."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -116,3 +117,15 @@ def test_where_all_texts_say_the_same_a_figure_says_so() -> None:
     assert figures["language"].missing == "no text says its language"
     assert figures["origin"].missing == "all texts say the same origin: mediawiki:demo"
     assert "language" not in found.comparisons
+
+
+def test_a_reference_that_is_too_short_to_know_ordinary_weeks_says_so() -> None:
+    """With 80 documents, it can be cut in four; with fewer, there is a sentence. Not where nothing is worth a look."""
+    said = {}
+    for reference, shift in ((79, 3.0), (80, 3.0), (79, 0.0)):
+        windows, documents = windows_of(reference, 60)
+        windows = replace(windows, times=np.arange(reference + 60).astype(np.float64))
+        vectors = normal(documents, np.random.default_rng(1)) + shift * windows.is_current_row[:, None]
+        said[reference, shift] = "too short to tell what is ordinary" in told(measured(windows, vectors)).why
+
+    assert said == {(79, 3.0): True, (80, 3.0): False, (79, 0.0): False}

@@ -10,6 +10,7 @@ from holocron_assets.drift.content.grouping import Groups, times_of
 from holocron_assets.drift.content.slicing import slices_of
 from holocron_assets.drift.content.statistics import Figures, beyond_chance, figures, is_squared
 from holocron_assets.drift.content.sums import Sums
+from holocron_assets.drift.content.windows import MIN_DOCUMENTS
 
 Matrix = NDArray[np.float64]
 
@@ -76,12 +77,12 @@ def permute(sums: Sums, groups: Groups, permutations: int, random: np.random.Gen
 
 
 def slices_in_time(groups: Groups, times: NDArray[np.floating] | None) -> Sequence[NDArray[np.intp]]:
-    """Groups of the reference in slices as large as the current window (see `slicing`), by the times of documents."""
+    """Groups of the reference in slices (see `slicing`), by the times of documents."""
     if times is None:
         return []
     reference = np.flatnonzero(~groups.is_current[: groups.moved])
-    size = min(groups.moved - reference.size, reference.size // 2)
-    return slices_of(reference, times_of(groups, times), size)
+    least = -(-MIN_DOCUMENTS // groups.documents_each)
+    return slices_of(reference, times_of(groups, times), groups.moved - reference.size, least)
 
 
 def floors(

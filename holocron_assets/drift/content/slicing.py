@@ -1,7 +1,9 @@
-"""What the reference differs by from one time to another: stretches of it that are as large as the current window.
+"""What the reference differs by from one time to another: stretches of it that are as large as the current window, or
+a quarter of it where that is less.
 
 Random halves of it tell what chance does, not what an ordinary week does: much is written of a thing at once, and busy
-pages change more often than others. Texts that came together resemble each other without any drift.
+pages change more often than others. Texts that came together resemble each other without any drift. Slices that are
+smaller than the window differ by more than it does, so that floors are too high then, which is better than none.
 """
 
 from collections.abc import Sequence
@@ -13,9 +15,9 @@ from numpy.typing import NDArray
 
 from holocron_assets.drift.content.classifying import classify
 from holocron_assets.drift.content.sampling import sample_rows
-from holocron_assets.drift.content.windows import VectorSource, Windows, vectors_of
+from holocron_assets.drift.content.windows import MIN_DOCUMENTS, VectorSource, Windows, vectors_of
 
-#: With fewer slices, the largest difference of neighbours says little of what is ordinary.
+#: With fewer slices, what they differ by says little of what is ordinary.
 _LEAST_SLICES = 4
 #: A year of weeks; what was longer ago is no measure of what is usual.
 _MOST_SLICES = 53
@@ -31,28 +33,36 @@ class Slice:
     documents: NDArray[np.intp]
 
 
-def slices_of(members: NDArray[np.intp], times: NDArray[np.floating], size: int) -> Sequence[NDArray[np.intp]]:
-    """Consecutive slices of so many members each, oldest first; none where there are fewer than four.
+def slices_of(
+    members: NDArray[np.intp], times: NDArray[np.floating], size: int, least: int = MIN_DOCUMENTS
+) -> Sequence[NDArray[np.intp]]:
+    """Consecutive slices of so many members each, oldest first, or of a quarter of all; none of fewer than `least`.
 
     `members` are numbers that `times` has an entry for. Those that came at one time are in the order of their numbers.
     What is left over is the oldest.
     """
-    count = min(members.size // size, _MOST_SLICES)
-    if count < _LEAST_SLICES:
+    size = min(size, members.size // _LEAST_SLICES)
+    if size < least:
         return []
+    count = min(members.size // size, _MOST_SLICES)
     ordered = members[np.argsort(times[members], kind="stable")]
     return np.split(ordered[ordered.size - count * size :], count)
+
+
+def newest_slices(windows: Windows) -> Sequence[NDArray[np.intp]]:
+    """Documents of the newest slices of the reference, oldest first."""
+    if windows.times is None:
+        return []
+    size = int(np.count_nonzero(windows.is_current))
+    return slices_of(np.flatnonzero(~windows.is_current), windows.times, size)[-_MOST_SAMPLED:]
 
 
 def sampled_slices(
     windows: Windows, source: VectorSource, dimensions: int, random: np.random.Generator
 ) -> Sequence[Slice]:
-    """Rows of the newest slices of the reference, each as large as the current window, oldest first."""
-    if windows.times is None:
-        return []
-    size = int(np.count_nonzero(windows.is_current))
+    """Rows of the newest slices of the reference, oldest first."""
     sampled = []
-    for some in slices_of(np.flatnonzero(~windows.is_current), windows.times, size)[-_MOST_SAMPLED:]:
+    for some in newest_slices(windows):
         is_wanted = np.zeros_like(windows.is_current)
         is_wanted[some] = True
         rows = sample_rows(windows, is_wanted, _SLICE_ROWS, random)
