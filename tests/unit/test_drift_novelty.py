@@ -1,13 +1,15 @@
 """Novelty: texts unlike all that was there are new, and texts like them are not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from holocron_assets.drift.content.novelty import Novelty, compare_novelty
-from holocron_assets.drift.content.sampling import spread_rows
+from holocron_assets.drift.content.novelty import Novelty, compare_novelty, novelty_of_slices
+from holocron_assets.drift.content.sampling import draw_documents, spread_rows
 from holocron_assets.drift.content.windows import Windows
 from tests.drifting import Vectors, normal, windows_of
 
@@ -92,7 +94,9 @@ def test_rows_are_spread_over_documents(sizes: list[int], most: int) -> None:
     documents = np.repeat(np.arange(len(sizes)), sizes)
     is_current = np.arange(len(sizes)) % 2 == 0
     windows = Windows(document_of_row=documents, is_current=is_current, attributes={})
-    rows = spread_rows(windows, most, np.random.default_rng(1))
+    random = np.random.default_rng(1)
+    is_drawn = draw_documents(is_current, most, random) | draw_documents(~is_current, most, random)
+    rows = spread_rows(windows, is_drawn, 2 * most, random)
     drawn, counts = np.unique(documents[rows], return_counts=True)
     room = max(min(2 * most // drawn.size, int(np.median(np.array(sizes)[drawn]))), 1)
 
@@ -100,3 +104,22 @@ def test_rows_are_spread_over_documents(sizes: list[int], most: int) -> None:
     assert rows.size <= 2 * most
     assert drawn.size == sum(min(np.count_nonzero(is_current == side), most) for side in (False, True))
     assert (counts == np.minimum(np.array(sizes)[drawn], room)).all()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_was_near_itself_long_ago_hides_no_new_topic(seed: int) -> None:
+    """Near copies among the first fifth of the reference: slices beside half of it or more are no more than diluted."""
+    windows, documents = windows_of(400, 100, chunks=2)
+    windows = replace(windows, times=np.arange(500).astype(np.float64))
+    random = np.random.default_rng(seed)
+    topics = np.where(np.arange(500) >= 470, 13, random.integers(0, 12, 500))
+    vectors = _TOPICS[topics[documents]] + 0.6 * normal(documents, random, dimensions=16)
+    for twin in range(0, 80, 2):
+        vectors[documents == twin + 1] = vectors[documents == twin] + 0.02 * random.standard_normal((2, 16))
+
+    found = novelty_of(windows, vectors)
+    source = Vectors(vectors=vectors.astype(np.float32))
+    ordinary = novelty_of_slices(windows, source, 16, np.random.default_rng(1))
+
+    assert found.p <= 0.02
+    assert found.effect > ordinary > found.floor

@@ -17,11 +17,12 @@ from holocron_assets.drift.shapes import Shape
 class Comparison:
     """One figure, as it was tested.
 
-    `effect` is in a unit that means the same at every number of documents (see `statistics`), `floor` what effects,
-    whatever their sign, stay within where there is no drift: 99 % of those between random halves of the reference, and
-    of those between slices of it in time. Of the classifier it is what 99 % of guesses stay within, and the largest of
-    few slices; of novelty, the halves and the largest of few slices. `reference` and `current` are the means, where it
-    is about one.
+    `effect` is in a unit that means the same at every number of documents (see `statistics`), but for novelty: beside
+    more texts of the same kind, those on a new topic are a larger surprise. `floor` is what effects, whatever their
+    sign, stay within where there is no drift: 99 % of those between random halves of the reference, and of those
+    between slices of it in time. Of the classifier it is what 99 % of guesses stay within, and the largest of few
+    slices; of novelty, the halves, and the largest of few slices beside what came before each. `reference` and
+    `current` are the means, where it is about one.
     """
 
     name: str
@@ -69,8 +70,8 @@ class Method:
     """What is needed to say how it was done: what was fitted, on how many rows, and what was permuted how often.
 
     `far_clusters` are those of `clusters` that are of what is far from all others. `time_slices` is how many slices of
-    the reference floors are of, `sampled_slices` how many of these novelty and the classifier were measured between;
-    0 where the reference is too short for four. `novelty_rows` were held beside each other.
+    the reference floors are of, `sampled_slices` how many of these novelty and the classifier were measured of; 0 where
+    the reference has too few documents for four. `novelty_rows` were held beside each other.
     """
 
     seed: int

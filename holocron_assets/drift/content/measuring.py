@@ -78,6 +78,7 @@ def measure(
     of_fit, of_sample, of_groups, of_labels, of_splits, of_halves, of_points, of_slices, of_far, of_novelty = drawing
     # Before there are sums, beside which its distances would be much.
     novelty = compare_novelty(windows, source, dimensions, permutations, of_novelty)
+    ordinary_novelty = novelty_of_slices(windows, source, dimensions, of_novelty)
     fitted = _fitted(windows, source, dimensions, clusters, features, of_fit, of_far)
     columns = columns_of(windows, dimensions, features, len(fitted.fit.centroids))
     groups = group_documents(windows.is_current, _MOST_BYTES // (8 * columns.width), of_groups, windows.times)
@@ -88,7 +89,7 @@ def measure(
     slices = sampled_slices(windows, source, dimensions, of_slices)
     sample = _sample(windows, source, dimensions, of_sample)
     comparisons = _comparisons(sums, of_sides, permuted, floors(sums, groups, of_splits, of_times))
-    comparisons["novelty"] = _of_novelty(novelty, slices, of_novelty)
+    comparisons["novelty"] = _of_novelty(novelty, ordinary_novelty)
     comparisons["classifier"] = _of_classifier(sample, slices, of_halves, of_slices)
     mixes = _mixes(windows, sums, of_sides)
     occupancy = mixes[OCCUPANCY]
@@ -171,13 +172,13 @@ def _sample(windows: Windows, source: VectorSource, dimensions: int, random: np.
     )
 
 
-def _of_novelty(novelty: Novelty, slices: Sequence[Slice], random: np.random.Generator) -> Comparison:
+def _of_novelty(novelty: Novelty, of_slices: float) -> Comparison:
     return Comparison(
         name="novelty",
         statistic=novelty.statistic,
         p=novelty.p,
         effect=novelty.effect,
-        floor=max(novelty.floor, novelty_of_slices(slices, random)),
+        floor=max(novelty.floor, of_slices),
         reference=novelty.reference,
         current=novelty.current,
     )

@@ -5,30 +5,28 @@ near them. Which text of the reference is nearest depends on which documents are
 every permutation; for a text of the reference, among the other documents of it.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from holocron_assets.drift.content.permuting import FLOOR, SPLITS, p_of
-from holocron_assets.drift.content.sampling import spread_rows
-from holocron_assets.drift.content.slicing import Slice
+from holocron_assets.drift.content.sampling import draw_documents, spread_rows
+from holocron_assets.drift.content.slicing import newest_slices
 from holocron_assets.drift.content.windows import VectorSource, Windows, vectors_of
 
 Matrix = NDArray[np.float64]
 
-#: Rows of each window that are looked at: every one is held beside every other.
-_SIDE_ROWS = 2000
+#: Documents of each window that are looked at, and half of the rows: every one is held beside every other.
+_SIDE = 2000
 _BLOCK_ROWS = 500
 #: Neighbours that are looked through first for one of the reference.
 _FIRST_LOOK = 8
 #: Squared distances below this share of the mean are those of equal vectors.
 _EQUAL = 1e-9
-#: Rows of each slice in time that are held beside those of the next one, and how often these are permuted.
-_SLICE_ROWS, _SLICE_PERMUTATIONS = 500, 99
+#: Of a slice in time and what came before it.
+_SLICE_PERMUTATIONS = 99
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -94,35 +92,46 @@ def compare_novelty(
     windows: Windows, source: VectorSource, dimensions: int, permutations: int, random: np.random.Generator
 ) -> Novelty:
     """Of some documents of each window, and as many rows of each as there is room for."""
-    rows = spread_rows(windows, _SIDE_ROWS, random)
-    numbers, documents = np.unique(windows.document_of_row[rows], return_inverse=True)
-    is_current = windows.is_current[numbers]
-    near = _neighbours(vectors_of(source, rows, dimensions), documents)
-    tested = _tested(near, is_current, permutations, random)
+    is_drawn = draw_documents(~windows.is_current, _SIDE, random) | draw_documents(windows.is_current, _SIDE, random)
+    near = _drawn(windows, source, dimensions, is_drawn, random)
+    is_current = windows.is_current[is_drawn]
+    tested = _tested(near, ~is_current, is_current, permutations, random)
     return Novelty(
         statistic=tested.statistic,
         p=tested.p,
         effect=tested.effect,
         floor=_floor(near, is_current, random),
         distances=near.nearest(~is_current, is_current),
-        is_current=is_current[documents],
+        is_current=is_current[near.documents],
     )
 
 
-def novelty_of_slices(slices: Sequence[Slice], random: np.random.Generator) -> float:
-    """The largest effect of a slice beside the one before it that is more than chance; 0 for none."""
+def novelty_of_slices(windows: Windows, source: VectorSource, dimensions: int, random: np.random.Generator) -> float:
+    """The largest effect of a slice of the reference beside all that came before it, of those that are more than
+    chance; 0 for none.
+
+    Among more texts, each is nearer to another one. So what came before is drawn as the reference is, and slices before
+    which less than half of it came are left out.
+    """
+    slices = newest_slices(windows)
+    if not slices:
+        return 0.0
+    slices = slices[-(int(np.count_nonzero(~windows.is_current)) // (2 * slices[0].size)) :]
+    is_before, is_sliced = ~windows.is_current, np.zeros_like(windows.is_current)
+    is_sliced[np.concatenate(slices)] = True
+    is_known = draw_documents(is_before, _SIDE, random)
+    is_drawn = is_known | draw_documents(is_sliced, _SIDE, random)
+    near = _drawn(windows, source, dimensions, is_drawn, random)
+    is_before &= ~is_sliced
     largest = 0.0
-    for pair in pairwise(slices):
-        rows = [np.sort(random.permutation(one.documents.size)[:_SLICE_ROWS]) for one in pair]
-        vectors = np.concatenate([one.vectors[some] for one, some in zip(pair, rows, strict=True)])
-        documents = [
-            np.unique(one.documents[some], return_inverse=True)[1] for one, some in zip(pair, rows, strict=True)
-        ]
-        counts = [int(one.max()) + 1 for one in documents]
-        near = _neighbours(vectors, np.concatenate([documents[0], documents[1] + counts[0]]))
-        found = _tested(near, np.repeat([False, True], counts), _SLICE_PERMUTATIONS, random)
-        if found.p <= 1 - FLOOR:
+    for some in slices:
+        is_new = np.zeros_like(is_drawn)
+        is_new[some] = True
+        found = _tested(near, (is_before & is_known)[is_drawn], is_new[is_drawn], _SLICE_PERMUTATIONS, random)
+        # No permutation gives as much.
+        if round(found.p * (1 + _SLICE_PERMUTATIONS)) == 1:
             largest = max(largest, found.effect)
+        is_before[some] = True
     return largest
 
 
@@ -133,11 +142,20 @@ class _Tested(NamedTuple):
 
 
 def _tested(
-    near: _Neighbours, is_current: NDArray[np.bool_], permutations: int, random: np.random.Generator
+    near: _Neighbours,
+    is_reference: NDArray[np.bool_],
+    is_current: NDArray[np.bool_],
+    permutations: int,
+    random: np.random.Generator,
 ) -> _Tested:
-    observed = near.grown(~is_current, is_current)
-    drawn = (random.permutation(is_current) for _ in range(permutations))
-    chance = np.array([near.grown(~one, one) for one in drawn])
+    observed = near.grown(is_reference, is_current)
+    members = np.flatnonzero(is_reference | is_current)
+    chance = np.empty(permutations)
+    for way in range(permutations):
+        sides = np.zeros((2, is_current.size), bool)
+        sides[1, members] = random.permutation(is_current[members])
+        sides[0, members] = ~sides[1, members]
+        chance[way] = near.grown(sides[0], sides[1])
     return _Tested(observed, p_of(observed, chance, _EQUAL), float(observed - chance.mean()))
 
 
@@ -154,6 +172,19 @@ def _floor(near: _Neighbours, is_current: NDArray[np.bool_], random: np.random.G
         effects[way] = near.grown(sides[0], sides[1])
     largest = np.quantile(np.abs(effects - effects.mean()), FLOOR, method="higher")
     return float(largest * np.sqrt((1 / reference.size + 1 / current) / (2 / size)))
+
+
+def _drawn(
+    windows: Windows,
+    source: VectorSource,
+    dimensions: int,
+    is_drawn: NDArray[np.bool_],
+    random: np.random.Generator,
+) -> _Neighbours:
+    """Of some rows of the drawn documents, which are numbered anew."""
+    rows = spread_rows(windows, is_drawn, 2 * _SIDE, random)
+    documents = np.cumsum(is_drawn)[windows.document_of_row[rows]] - 1
+    return _neighbours(vectors_of(source, rows, dimensions), documents)
 
 
 def _neighbours(vectors: NDArray[np.float32], documents: NDArray[np.intp]) -> _Neighbours:

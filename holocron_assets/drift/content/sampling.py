@@ -26,18 +26,23 @@ def sample_rows(
     return np.sort(np.concatenate(rows))
 
 
-def spread_rows(windows: Windows, most_each_side: int, random: np.random.Generator) -> NDArray[np.intp]:
-    """Numbers of rows, ascending, of at most so many documents of each window, as many of each as there is room for.
+def draw_documents(is_wanted: NDArray[np.bool_], most: int, random: np.random.Generator) -> NDArray[np.bool_]:
+    """At most so many of the wanted documents, of shape (documents,), drawn without looking at their sizes."""
+    is_drawn = np.zeros_like(is_wanted)
+    is_drawn[random.permutation(np.flatnonzero(is_wanted))[:most]] = True
+    return is_drawn
 
-    A document is drawn without looking at its size, and comes with no more rows than half of all documents have: one
-    with most of all rows counts as any other.
+
+def spread_rows(
+    windows: Windows, is_drawn: NDArray[np.bool_], most_rows: int, random: np.random.Generator
+) -> NDArray[np.intp]:
+    """Numbers of rows, ascending, of all drawn documents, at most `most_rows` of them, as many of each document as
+    there is room for.
+
+    None comes with more rows than half of them have: one with most of all rows counts as any other.
     """
-    sides = [np.flatnonzero(windows.is_current == side) for side in (False, True)]
-    is_drawn = np.zeros_like(windows.is_current)
-    for side in sides:
-        is_drawn[random.permutation(side)[:most_each_side]] = True
     sizes = windows.rows_of_document[is_drawn]
-    most_each = max(min(2 * most_each_side // sizes.size, int(np.median(sizes))), 1)
+    most_each = max(min(most_rows // sizes.size, int(np.median(sizes))), 1)
     shuffled = random.permutation(np.flatnonzero(is_drawn[windows.document_of_row]))
     by_document = shuffled[np.argsort(windows.document_of_row[shuffled], kind="stable")]
     place = np.arange(by_document.size) - np.repeat(np.cumsum(sizes) - sizes, sizes)
