@@ -251,6 +251,7 @@ def _detection(
         documents=float(np.square(sizes.sum()) / np.square(sizes).sum()),
         joined=float(np.square(occupancy.reference).sum()),
         own_cluster=min(fitted.documents.size / (fitted.fit.usual * max(current, 1)), 1.0),
+        clusters=fitted.fit.usual,
         spread=float(np.sqrt(np.square(fitted.fit.centroids).sum(axis=1) @ occupancy.reference)),
     )
 
