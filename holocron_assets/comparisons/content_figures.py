@@ -13,7 +13,7 @@ from holocron_assets.drift.content.detecting import Detection, least_growth, lea
 from holocron_assets.drift.content.findings import Comparison, ContentDrift
 from holocron_assets.drift.content.sums import OCCUPANCY
 from holocron_assets.drift.figures import share
-from holocron_assets.drift.report import Floor, Metric
+from holocron_assets.drift.report import Floor, Metric, Verdict
 from holocron_assets.drift.verdicts import floor_of
 
 
@@ -140,10 +140,15 @@ def promise(metrics: Sequence[Metric]) -> str:
 
 
 def beyond(grave: Sequence[Metric]) -> str:
-    """What the floors are that figures reached, in words."""
-    if all(one.floor and one.floor.is_calibrated for one in grave):
-        return "more than as many documents differ by without drift"
-    return "enough to be worth a look by default"
+    """What the floors are that figures reached, which have one verdict, in words."""
+    calibrated = sum(one.floor is not None and one.floor.is_calibrated for one in grave)
+    worth = "acting on" if any(one.verdict is Verdict.ALERT for one in grave) else "a look"
+    ordinary = "more than parts of the reference differ by"
+    if calibrated == len(grave):
+        return f"{ordinary}, by enough to be worth acting on" if worth == "acting on" else ordinary
+    if calibrated:
+        return f"enough to be worth {worth}, some by default, and some since it is {ordinary}"
+    return f"enough to be worth {worth} by default"
 
 
 def _tested(one: Comparison) -> Metric:

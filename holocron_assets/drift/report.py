@@ -43,7 +43,8 @@ class Floor:
     """From which effect on a figure is worth looking at, and from which on worth acting; the same unit as the effect.
 
     `is_calibrated`: they are above the default, since so much is found without drift: between parts of the reference,
-    between a model's answers to the same texts, or, of a classifier, by guessing among as few documents.
+    between a model's answers to the same texts, or, of a classifier, by guessing among as few documents where that is
+    more.
     """
 
     watch: float
