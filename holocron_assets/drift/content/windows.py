@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from holocron_assets.errors import NotReadyError, VectorError
 
-#: Documents that a window must have. With so few on both sides, a new topic is noticed for sure only where half of
-#: the current window is on it (`python -m benchmarks drift-laws`); with fewer, a report says next to nothing.
+#: Documents that a window must have. With so few on both sides, a new topic is noticed for sure only where two thirds
+#: of the current window are on it (`python -m benchmarks drift-laws`); with fewer, a report says next to nothing.
 MIN_DOCUMENTS = 20
 
 
