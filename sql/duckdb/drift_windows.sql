@@ -20,16 +20,22 @@ where e.embedding_space_id = :embedding_space_id
     and coalesce(r.fetched_at_utc, v.valid_from_utc) < :until;
 
 -- name: list_snapshot_window
--- The same of what a snapshot holds, also of chunks that are retired by now: their vectors are history, and stay.
+-- The same of what a snapshot holds, also of chunks that are retired by now: their vectors are history, and stay. Where
+-- and when they came from is what was current when it was taken.
 select
     s.chunk_id, s.content_sha256, c.source_id, c.byte_count,
     case when json_valid(c.source_ref_json) then json_extract_string(c.source_ref_json, '$.language') end as language,
-    concat(r.source_system, ':', r.source_name) as origin, coalesce(r.fetched_at_utc, c.created_utc) as fetched_utc
+    concat(r.source_system, ':', r.source_name) as origin,
+    coalesce(r.fetched_at_utc, v.valid_from_utc, c.created_utc) as fetched_utc
 from vector.drift_snapshot_chunk s
+join vector.drift_snapshot d on d.snapshot_id = s.snapshot_id
 join vector.embedding e on e.chunk_id = s.chunk_id and e.input_content_sha256 = s.content_sha256
 join vector.chunk c on c.chunk_id = s.chunk_id
-left join vector.source_registry g on g.source_id = c.source_id
-left join ingest.IngestRecords r on r.ingest_id = g.ingest_id
+left join vector.chunk_version v on v.chunk_id = s.chunk_id
+    and v.valid_from_utc <= d.created_utc
+    and (v.valid_to_utc is null or v.valid_to_utc > d.created_utc)
+left join vector.extracted_text x on x.source_id = v.source_id and x.text_sha256 = v.text_sha256
+left join ingest.IngestRecords r on r.ingest_id = x.ingest_id
 where s.snapshot_id = :snapshot_id
     and e.embedding_space_id = :embedding_space_id
     and e.created_utc <= :as_of;

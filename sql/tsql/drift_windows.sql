@@ -21,16 +21,22 @@ where e.embedding_space_id = :embedding_space_id
     and coalesce(r.fetched_at_utc, v.valid_from_utc) < :until;
 
 -- name: list_snapshot_window
--- The same of what a snapshot holds, also of chunks that are retired by now: their vectors are history, and stay.
+-- The same of what a snapshot holds, also of chunks that are retired by now: their vectors are history, and stay. Where
+-- and when they came from is what was current when it was taken.
 select
     s.chunk_id, s.content_sha256, c.source_id, c.byte_count,
     json_value(case when isjson(c.source_ref_json) = 1 then c.source_ref_json end, '$.language') as language,
-    concat(r.source_system, N':', r.source_name) as origin, coalesce(r.fetched_at_utc, c.created_utc) as fetched_utc
+    concat(r.source_system, N':', r.source_name) as origin,
+    coalesce(r.fetched_at_utc, v.valid_from_utc, c.created_utc) as fetched_utc
 from vector.drift_snapshot_chunk as s
+join vector.drift_snapshot as d on d.snapshot_id = s.snapshot_id
 join vector.embedding as e on e.chunk_id = s.chunk_id and e.input_content_sha256 = s.content_sha256
 join vector.chunk as c on c.chunk_id = s.chunk_id
-left join vector.source_registry as g on g.source_id = c.source_id
-left join ingest.IngestRecords as r on r.ingest_id = g.ingest_id
+left join vector.chunk_version as v on v.chunk_id = s.chunk_id
+    and v.valid_from_utc <= d.created_utc
+    and (v.valid_to_utc is null or v.valid_to_utc > d.created_utc)
+left join vector.extracted_text as x on x.source_id = v.source_id and x.text_sha256 = v.text_sha256
+left join ingest.IngestRecords as r on r.ingest_id = x.ingest_id
 where s.snapshot_id = :snapshot_id
     and e.embedding_space_id = :embedding_space_id
     and e.created_utc <= :as_of
