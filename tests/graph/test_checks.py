@@ -136,7 +136,7 @@ def test_every_check_passes_on_a_healthy_store(healthy: Graph) -> None:
     result = defs.resolve_job_def("checks").execute_in_process(instance=healthy.instance)
 
     evaluations = result.get_asset_check_evaluations()
-    assert len(evaluations) == 1 + 4 + 3 + 6 + 7 + 7 + 3 + 3
+    assert len(evaluations) == 1 + 4 + 3 + 6 + 7 + 7 + 3 + 3 + 1
     assert all(evaluation.passed for evaluation in evaluations)
 
 

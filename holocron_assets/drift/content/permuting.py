@@ -94,7 +94,8 @@ def floors(
     more among fewer documents, so what was found is taken to the sizes of the windows: squared effects go by
     1 / n + 1 / m for windows of n and m groups, others by its root.
 
-    Neighbouring slices raise a floor by what is more than random halves of their size differ by.
+    Neighbouring slices raise a floor by what is more than random halves differ by. Smaller ones are taken to the size
+    of the halves first: what comes in bursts averages out as chance does.
     """
     reference = np.flatnonzero(~groups.is_current[: groups.moved])
     size = min(groups.moved - reference.size, reference.size // 2)
@@ -114,8 +115,10 @@ def floors(
     }
     if slices:
         of_slices = np.stack([sums.matrix[some].sum(axis=0) for some in slices])
+        share = min(slices[0].size / size, 1.0)
         for name, values in figures(sums, of_slices[:-1], of_slices[1:]).effects.items():
-            largest = _largest(sums, name, values, effects[name])
+            is_square = name == "mean_shift" or is_squared(sums.columns, name)
+            largest = _largest(sums, name, values * (share if is_square else share**0.5), effects[name])
             if largest > halves[name]:
                 raised[name] = max(raised[name], largest)
     return raised

@@ -3,7 +3,8 @@ a quarter of it where that is less.
 
 Random halves of it tell what chance does, not what an ordinary week does: much is written of a thing at once, and busy
 pages change more often than others. Texts that came together resemble each other without any drift. Slices that are
-smaller than the window differ by more than it does, so that floors are too high then, which is better than none.
+smaller than the window differ by more than it does: what is found in sums is taken to its size, and the floors of the
+classifier and of novelty are too high then, which is better than none.
 """
 
 from collections.abc import Sequence
