@@ -78,7 +78,8 @@ _FIGURES = {
         watch=0.02,
         alert=0.1,
         most=1.0,
-        says="By how much the share of chunks changed whose text another one of either window has too.",
+        says="By how much the share of chunks changed whose text another one has: of the reference, or, for a "
+        "current one, of either window. What permuted windows differ by is taken off.",
     ),
     "norm": _Figure(
         watch=0.01, alert=0.05, is_relative=True, says="How the mean length of vectors changed, as a share of it."

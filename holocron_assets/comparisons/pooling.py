@@ -3,7 +3,6 @@
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from holocron_assets.drift.content.windows import Attribute, Categorical, Numeric, Windows
 from holocron_assets.stages.windows import Members, codes_of
@@ -23,7 +22,6 @@ def pooled(reference: Members, current: Members) -> Windows:
     lengths = pc.fill_null(keys.column("byte_count"), 0)
     attributes: dict[str, Attribute] = {
         "log_length": Numeric(values=np.log1p(np.asarray(lengths).astype(np.float64))),
-        "duplicates": Numeric(values=_repeats(keys)),
     }
     for name in ("language", "origin"):
         codes, names = codes_of(keys.column(name))
@@ -31,10 +29,5 @@ def pooled(reference: Members, current: Members) -> Windows:
     is_current = np.arange(int(documents.max(initial=-1)) + 1) >= first
     times = np.full(is_current.size, np.inf)
     np.minimum.at(times, documents, np.asarray(keys.column("fetched_utc").cast(pa.int64())).astype(np.float64))
-    return Windows(document_of_row=documents, is_current=is_current, attributes=attributes, times=times)
-
-
-def _repeats(keys: pa.Table) -> NDArray[np.float64]:
-    """1 for each chunk whose text another one has too, in whichever window."""
-    codes, _ = codes_of(keys.column("content_sha256"))
-    return np.asarray(np.bincount(codes)[codes] > 1, np.float64)
+    texts, _ = codes_of(keys.column("content_sha256"))
+    return Windows(document_of_row=documents, is_current=is_current, attributes=attributes, times=times, texts=texts)

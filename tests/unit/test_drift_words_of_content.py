@@ -25,6 +25,13 @@ def comparison(scale: float = 1.0, **attributes: Attribute) -> ContentDrift:
     return measured(windows, vectors, permutations=499)
 
 
+def repeating(share_before: float, share_after: float) -> ContentDrift:
+    """Shares of each side have the text of another chunk of that side."""
+    windows, documents = windows_of(120, 120)
+    texts = np.where(in_percent(share_before, share_after), _IS_CURRENT, np.arange(2, 242))
+    return measured(replace(windows, texts=texts), normal(documents, np.random.default_rng(1)), permutations=499)
+
+
 def told(found: ContentDrift) -> Judgement:
     return judgement(judged(metrics_of(found)), found, {})
 
@@ -53,16 +60,6 @@ def mix(names: list[str], *, before: float, after: float) -> Categorical:
             "some of the shorter chunks",
         ),
         (
-            {"duplicates": Numeric(values=in_percent(0.05, 0.3).astype(np.float64))},
-            "More chunks have the text of another (5\u00a0% → 30\u00a0%).",
-            "texts that repeat",
-        ),
-        (
-            {"duplicates": Numeric(values=in_percent(0.3, 0.05).astype(np.float64))},
-            "Fewer chunks have the text of another (30\u00a0% → 5\u00a0%).",
-            "what became of texts that repeated",
-        ),
-        (
             {"language": mix(["en", "de"], before=0.1, after=0.4)},
             "The language that grew most is de (10\u00a0% → 40\u00a0%).",
             "texts whose language is de",
@@ -80,6 +77,16 @@ def test_words_say_which_way_a_figure_went(attributes: dict[str, Attribute], say
 
     assert says in said.why
     assert look in said.next_step
+
+
+def test_words_say_whether_more_chunks_repeat_or_fewer() -> None:
+    """With both shares as they are, and what is to be looked at."""
+    more, fewer = told(repeating(0.05, 0.3)), told(repeating(0.3, 0.05))
+
+    assert "More chunks have the text of another (5\u00a0% → 30\u00a0%)." in more.why
+    assert "texts that repeat" in more.next_step
+    assert "Fewer chunks have the text of another (30\u00a0% → 5\u00a0%)." in fewer.why
+    assert "what became of texts that repeated" in fewer.next_step
 
 
 def test_longer_vectors_are_said_to_be_longer_and_farther() -> None:

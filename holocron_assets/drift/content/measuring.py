@@ -22,6 +22,7 @@ from holocron_assets.drift.content.lengths import compare_lengths
 from holocron_assets.drift.content.novelty import Novelty, compare_novelty, novelty_of_slices
 from holocron_assets.drift.content.permuting import SPLITS, Permuted, floors, permute, slices_in_time
 from holocron_assets.drift.content.pictures import histogram, project
+from holocron_assets.drift.content.repeats import DUPLICATES, compare_repeats
 from holocron_assets.drift.content.sampling import sample_rows
 from holocron_assets.drift.content.slicing import Slice, sampled_slices, told_apart
 from holocron_assets.drift.content.statistics import shares, stability_index
@@ -74,8 +75,9 @@ def measure(
     """
     require_ready(windows)
     windows, uniform = _varying(windows)
-    drawing = np.random.default_rng(seed).spawn(10)
-    of_fit, of_sample, of_groups, of_labels, of_splits, of_halves, of_points, of_slices, of_far, of_novelty = drawing
+    drawing = np.random.default_rng(seed).spawn(11)
+    of_fit, of_sample, of_groups, of_labels, of_splits, of_halves, of_points, of_slices, of_far = drawing[:9]
+    of_novelty, of_repeats = drawing[9:]
     # Before there are sums, beside which its distances would be much.
     novelty = compare_novelty(windows, source, dimensions, permutations, of_novelty)
     ordinary_novelty = novelty_of_slices(windows, source, dimensions, of_novelty)
@@ -89,6 +91,11 @@ def measure(
     slices = sampled_slices(windows, source, dimensions, of_slices)
     sample = _sample(windows, source, dimensions, of_sample)
     comparisons = _comparisons(sums, of_sides, permuted, floors(sums, groups, of_splits, of_times))
+    if windows.texts is not None:
+        group_of_row = groups.of_document[windows.document_of_row]
+        comparisons[DUPLICATES] = compare_repeats(
+            windows.texts, group_of_row, groups, of_times, permutations, of_repeats
+        )
     comparisons["novelty"] = _of_novelty(novelty, ordinary_novelty)
     comparisons["classifier"] = _of_classifier(sample, slices, of_halves, of_slices)
     mixes = _mixes(windows, sums, of_sides)

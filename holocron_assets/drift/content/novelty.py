@@ -6,14 +6,13 @@ every permutation; for a text of the reference, among the other documents of it.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from holocron_assets.drift.content.permuting import FLOOR, SPLITS, p_of
+from holocron_assets.drift.content.dividing import floor_of_halves, floor_of_slices, surprise_of
 from holocron_assets.drift.content.sampling import draw_documents, spread_rows
-from holocron_assets.drift.content.slicing import newest_slices
+from holocron_assets.drift.content.slicing import beside_earlier, newest_slices
 from holocron_assets.drift.content.windows import VectorSource, Windows, vectors_of
 
 Matrix = NDArray[np.float64]
@@ -25,8 +24,6 @@ _BLOCK_ROWS = 500
 _FIRST_LOOK = 8
 #: Squared distances below this share of the mean are those of equal vectors.
 _EQUAL = 1e-9
-#: Of a slice in time and what came before it.
-_SLICE_PERMUTATIONS = 99
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -83,7 +80,7 @@ class _Neighbours:
         return found
 
     def grown(self, is_reference: NDArray[np.bool_], is_current: NDArray[np.bool_]) -> float:
-        """By how much the mean distance of the current rows exceeds that of the reference's."""
+        """By how much the mean distance of the current rows exceeds that of the reference's; see `Divisible`."""
         found = self.nearest(is_reference, is_current)
         return float(found[is_current[self.documents]].mean() - found[is_reference[self.documents]].mean())
 
@@ -95,83 +92,36 @@ def compare_novelty(
     is_drawn = draw_documents(~windows.is_current, _SIDE, random) | draw_documents(windows.is_current, _SIDE, random)
     near = _drawn(windows, source, dimensions, is_drawn, random)
     is_current = windows.is_current[is_drawn]
-    tested = _tested(near, ~is_current, is_current, permutations, random)
+    found = surprise_of(near, ~is_current, is_current, permutations, random, negligible=_EQUAL)
+    reference = np.flatnonzero(~is_current)
     return Novelty(
-        statistic=tested.statistic,
-        p=tested.p,
-        effect=tested.effect,
-        floor=_floor(near, is_current, random),
+        statistic=found.statistic,
+        p=found.p,
+        effect=found.effect,
+        floor=floor_of_halves(near, reference, is_current.size - reference.size, is_current.size, random),
         distances=near.nearest(~is_current, is_current),
         is_current=is_current[near.documents],
     )
 
 
 def novelty_of_slices(windows: Windows, source: VectorSource, dimensions: int, random: np.random.Generator) -> float:
-    """The largest effect of a slice of the reference beside all that came before it, of those that are more than
-    chance; 0 for none.
+    """What is ordinary of slices of the reference, each beside all that came before it.
 
     Among more texts, each is nearer to another one. So what came before is drawn as the reference is, and slices before
     which less than half of it came are left out.
     """
-    slices = newest_slices(windows)
+    is_reference = ~windows.is_current
+    slices = beside_earlier(newest_slices(windows), int(np.count_nonzero(is_reference)))
     if not slices:
         return 0.0
-    slices = slices[-(int(np.count_nonzero(~windows.is_current)) // (2 * slices[0].size)) :]
-    is_before, is_sliced = ~windows.is_current, np.zeros_like(windows.is_current)
+    is_sliced = np.zeros_like(is_reference)
     is_sliced[np.concatenate(slices)] = True
-    is_known = draw_documents(is_before, _SIDE, random)
+    is_known = draw_documents(is_reference, _SIDE, random)
     is_drawn = is_known | draw_documents(is_sliced, _SIDE, random)
     near = _drawn(windows, source, dimensions, is_drawn, random)
-    is_before &= ~is_sliced
-    largest = 0.0
-    for some in slices:
-        is_new = np.zeros_like(is_drawn)
-        is_new[some] = True
-        found = _tested(near, (is_before & is_known)[is_drawn], is_new[is_drawn], _SLICE_PERMUTATIONS, random)
-        # No permutation gives as much.
-        if round(found.p * (1 + _SLICE_PERMUTATIONS)) == 1:
-            largest = max(largest, found.effect)
-        is_before[some] = True
-    return largest
-
-
-class _Tested(NamedTuple):
-    statistic: float
-    p: float
-    effect: float
-
-
-def _tested(
-    near: _Neighbours,
-    is_reference: NDArray[np.bool_],
-    is_current: NDArray[np.bool_],
-    permutations: int,
-    random: np.random.Generator,
-) -> _Tested:
-    observed = near.grown(is_reference, is_current)
-    members = np.flatnonzero(is_reference | is_current)
-    chance = np.empty(permutations)
-    for way in range(permutations):
-        sides = np.zeros((2, is_current.size), bool)
-        sides[1, members] = random.permutation(is_current[members])
-        sides[0, members] = ~sides[1, members]
-        chance[way] = near.grown(sides[0], sides[1])
-    return _Tested(observed, p_of(observed, chance, _EQUAL), float(observed - chance.mean()))
-
-
-def _floor(near: _Neighbours, is_current: NDArray[np.bool_], random: np.random.Generator) -> float:
-    """What `FLOOR` of effects stay within between random halves of the reference: see `permuting.floors`."""
-    reference = np.flatnonzero(~is_current)
-    current = is_current.size - reference.size
-    size = min(current, reference.size // 2)
-    effects = np.empty(SPLITS)
-    for way in range(SPLITS):
-        drawn = random.permutation(reference)
-        sides = np.zeros((2, is_current.size), bool)
-        sides[0, drawn[:size]] = sides[1, drawn[size : 2 * size]] = True
-        effects[way] = near.grown(sides[0], sides[1])
-    largest = np.quantile(np.abs(effects - effects.mean()), FLOOR, method="higher")
-    return float(largest * np.sqrt((1 / reference.size + 1 / current) / (2 / size)))
+    place = np.cumsum(is_drawn) - 1
+    of_drawn = [place[some[is_drawn[some]]] for some in slices]
+    return floor_of_slices(near, of_drawn, is_known[is_drawn], random, negligible=_EQUAL)
 
 
 def _drawn(

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holocron_assets.drift.content.grouping import Groups, times_of
-from holocron_assets.drift.content.slicing import slices_of
+from holocron_assets.drift.content.slicing import ordinary, slices_of
 from holocron_assets.drift.content.statistics import Figures, beyond_chance, figures, is_squared
 from holocron_assets.drift.content.sums import Sums
 from holocron_assets.drift.content.windows import MIN_DOCUMENTS
@@ -88,14 +88,14 @@ def slices_in_time(groups: Groups, times: NDArray[np.floating] | None) -> Sequen
 def floors(
     sums: Sums, groups: Groups, random: np.random.Generator, slices: Sequence[NDArray[np.intp]]
 ) -> Mapping[str, float]:
-    """By name, what 99 % of effects stay within, between parts of the reference: random halves, and slices in time.
+    """By name, what effects stay within between parts of the reference: 99 % of random halves, and slices in time.
 
     Each half has as many groups as the current window, or as half of the reference has, whichever is less. Chance does
     more among fewer documents, so what was found is taken to the sizes of the windows: squared effects go by
     1 / n + 1 / m for windows of n and m groups, others by its root.
 
-    Neighbouring slices raise a floor by what is more than random halves differ by. Smaller ones are taken to the size
-    of the halves first: what comes in bursts averages out as chance does.
+    Neighbouring slices raise a floor by what they ordinarily differ by, where random halves do by less. Smaller ones are
+    taken to the size of the halves first: what comes in bursts averages out as chance does.
     """
     reference = np.flatnonzero(~groups.is_current[: groups.moved])
     size = min(groups.moved - reference.size, reference.size // 2)
@@ -108,7 +108,10 @@ def floors(
         for name, values in figures(sums, sides[0] @ sums.matrix, sides[1] @ sums.matrix).effects.items():
             found.setdefault(name, []).append(values)
     effects = {name: np.concatenate(values) for name, values in found.items()}
-    halves = {name: _largest(sums, name, values, values) for name, values in effects.items()}
+    halves = {
+        name: float(np.quantile(np.abs(beyond_chance(sums.columns, name, values, values)), FLOOR, method="higher"))
+        for name, values in effects.items()
+    }
     shrinks = (1 / reference.size + 1 / (groups.moved - reference.size)) / (2 / size)
     raised = {
         name: value * shrinks ** (1.0 if is_squared(sums.columns, name) else 0.5) for name, value in halves.items()
@@ -118,15 +121,11 @@ def floors(
         share = min(slices[0].size / size, 1.0)
         for name, values in figures(sums, of_slices[:-1], of_slices[1:]).effects.items():
             is_square = name == "mean_shift" or is_squared(sums.columns, name)
-            largest = _largest(sums, name, values * (share if is_square else share**0.5), effects[name])
-            if largest > halves[name]:
-                raised[name] = max(raised[name], largest)
+            taken = values * (share if is_square else share**0.5)
+            usual = ordinary(beyond_chance(sums.columns, name, taken, effects[name]))
+            if usual > halves[name]:
+                raised[name] = max(raised[name], usual)
     return raised
-
-
-def _largest(sums: Sums, name: str, effects: NDArray[np.float64], chance: NDArray[np.float64]) -> float:
-    """What 99 % of effects stay within, whatever their sign."""
-    return float(np.quantile(np.abs(beyond_chance(sums.columns, name, effects, chance)), FLOOR, method="higher"))
 
 
 def _labels(groups: Groups, permutations: int, random: np.random.Generator) -> Iterator[Matrix]:

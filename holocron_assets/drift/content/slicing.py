@@ -50,6 +50,17 @@ def slices_of(
     return np.split(ordered[ordered.size - count * size :], count)
 
 
+def ordinary(effects: Sequence[float] | NDArray[np.float64]) -> float:
+    """What some comparisons between times stay within, whatever their sign; 0 for none."""
+    return float(np.abs(effects).max(initial=0.0))
+
+
+def beside_earlier(slices: Sequence[NDArray[np.intp]], members: int) -> Sequence[NDArray[np.intp]]:
+    """The newest of the slices of so many members: those before which half of all came or more."""
+    newest = slices[-_MOST_SAMPLED:]
+    return newest[-(members // (2 * newest[0].size)) :] if newest else []
+
+
 def newest_slices(windows: Windows) -> Sequence[NDArray[np.intp]]:
     """Documents of the newest slices of the reference, oldest first."""
     if windows.times is None:
@@ -73,12 +84,11 @@ def sampled_slices(
 
 
 def told_apart(slices: Sequence[Slice], random: np.random.Generator) -> float:
-    """The largest area under the curve of neighbouring slices that is more than chance; 0 for none."""
-    largest = 0.0
+    """The ordinary area under the curve of neighbouring slices: see `ordinary`; 0 for one that is chance."""
+    areas = []
     for old, new in pairwise(slices):
         is_new = np.repeat([False, True], [old.documents.size, new.documents.size])
         vectors = np.concatenate([old.vectors, new.vectors])
         found = classify(vectors, np.concatenate([old.documents, new.documents]), is_new, random)
-        if found.auc > max(found.chance, largest):
-            largest = found.auc
-    return largest
+        areas.append(found.auc if found.auc > found.chance else 0.0)
+    return ordinary(areas)

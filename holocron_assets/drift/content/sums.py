@@ -48,7 +48,7 @@ class Sums:
 
 def columns_of(windows: Windows, dimensions: int, features: int, clusters: int) -> Columns:
     """The layout; raises ValueError for an attribute with a name that a figure of our own has."""
-    taken = {NORM, OCCUPANCY, "mean_shift", "mmd", "novelty", "classifier"} & windows.attributes.keys()
+    taken = {NORM, OCCUPANCY, "mean_shift", "mmd", "duplicates", "novelty", "classifier"} & windows.attributes.keys()
     if taken:
         raise ValueError(f"attributes cannot be named {', '.join(sorted(taken))}")
     first = 3 + dimensions + 2 * features

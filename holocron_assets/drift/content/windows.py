@@ -49,6 +49,7 @@ class Windows:
     is_current: NDArray[np.bool_]
     attributes: Mapping[str, Attribute]
     times: NDArray[np.floating] | None = None
+    texts: NDArray[np.integer] | None = None
 
     @property
     def is_current_row(self) -> NDArray[np.bool_]:
@@ -88,6 +89,8 @@ def require_ready(windows: Windows) -> None:
         raise ValueError("every row must belong to a document, and every document must have a row")
     if windows.times is not None and windows.times.shape != windows.is_current.shape:
         raise ValueError(f"there are {windows.times.size} times, and {windows.is_current.size} documents")
+    if windows.texts is not None and windows.texts.shape != windows.document_of_row.shape:
+        raise ValueError(f"there are {windows.texts.size} texts, and {windows.document_of_row.size} rows")
     for name, attribute in windows.attributes.items():
         values = attribute.codes if isinstance(attribute, Categorical) else attribute.values
         if values.shape != windows.document_of_row.shape:
