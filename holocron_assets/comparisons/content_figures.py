@@ -14,7 +14,7 @@ from holocron_assets.drift.content.findings import Comparison, ContentDrift
 from holocron_assets.drift.content.sums import OCCUPANCY
 from holocron_assets.drift.figures import share
 from holocron_assets.drift.report import Floor, Metric, Verdict
-from holocron_assets.drift.verdicts import floor_of
+from holocron_assets.drift.verdicts import FALSE_DISCOVERY_RATE, floor_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +150,19 @@ def beyond(grave: Sequence[Metric]) -> str:
     if calibrated:
         return f"enough to be worth {worth}, some by default, and some since it is {ordinary}"
     return f"enough to be worth {worth} by default"
+
+
+def within_calibrated(metrics: Sequence[Metric]) -> list[Metric]:
+    """The figures that are significant and beyond their default floors, and below the calibrated ones."""
+    return [
+        one
+        for one in metrics
+        if one.verdict is Verdict.OK
+        and one.effect is not None
+        and one.p_adjusted is not None
+        and one.p_adjusted <= FALSE_DISCOVERY_RATE
+        and one.effect >= _FIGURES[one.name].watch
+    ]
 
 
 def _tested(one: Comparison) -> Metric:

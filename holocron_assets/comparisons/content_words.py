@@ -4,7 +4,14 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from holocron_assets.comparisons.content_figures import OF_VECTORS, beyond, largest_shares, named, promise
+from holocron_assets.comparisons.content_figures import (
+    OF_VECTORS,
+    beyond,
+    largest_shares,
+    named,
+    promise,
+    within_calibrated,
+)
 from holocron_assets.drawing import readable
 from holocron_assets.drift import pictures
 from holocron_assets.drift.content.findings import ContentDrift
@@ -38,13 +45,12 @@ def judgement(metrics: Sequence[Metric], measured: ContentDrift, titles: Mapping
         return Judgement(
             subject=Subject.CONTENT,
             verdict=verdict,
-            why="The texts that came are like those that were there, as far as a report of this size can tell: "
-            f"{promise(metrics)}.{said}",
+            why=f"{_ordinary(metrics)}: {promise(metrics)}.{said}",
             next_step="Nothing needs to be done.",
         )
     is_about_meaning = any(one.name in OF_VECTORS for one in grave)
     about = _about(measured.grown, titles) if is_about_meaning else ""
-    names = ", ".join(one.name.replace("_", " ") for one in grave)
+    names = _names(grave)
     moves = [move for one in grave if (move := _move(one))]
     told = "".join(f" {move.says[:1].upper()}{move.says[1:]}." for move in moves)
     looks = [*(["the topics that grew"] if is_about_meaning else []), *(move.look for move in moves if move.look)]
@@ -60,6 +66,21 @@ def judgement(metrics: Sequence[Metric], measured: ContentDrift, titles: Mapping
         if verdict is Verdict.ALERT
         else f"{look}; and at the next report.",
     )
+
+
+def _ordinary(metrics: Sequence[Metric]) -> str:
+    """Why nothing is worth a look; it may be that the reference itself differs as much."""
+    within = within_calibrated(metrics)
+    if not within:
+        return "The texts that came are like those that were there, as far as a report of this size can tell"
+    return (
+        f"The texts that came differ from those that were there (by {_names(within)}), but by no more than the "
+        "reference's own parts differ from each other. As far as a report can tell beside those"
+    )
+
+
+def _names(figures: Sequence[Metric]) -> str:
+    return ", ".join(one.name.replace("_", " ") for one in figures)
 
 
 class _Move(NamedTuple):

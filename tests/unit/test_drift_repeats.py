@@ -79,3 +79,15 @@ def test_repeats_by_chance_give_no_more_alarms_than_chance(reference: int, curre
     # 5 are expected; more than 13 come once in three thousand times.
     assert sum(one.p <= 0.05 for one in found) <= 13
     assert abs(np.mean([one.effect for one in found])) < 0.02
+
+
+def test_a_slice_of_copies_long_ago_makes_copies_no_ordinary_thing() -> None:
+    """Of slices each beside all before, one that was mirrored is left out where there are five; two are not."""
+    floors = []
+    for mirrored in ([25], [25, 35]):
+        texts = np.arange(1000, 1440)
+        for first in mirrored:
+            texts[10 * first : 10 * first + 10] = texts[:10]
+        floors.append(repeats(texts, 400).floor)
+
+    assert floors[0] < 0.1 < floors[1]

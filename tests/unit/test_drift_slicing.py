@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holocron_assets.drift.content.grouping import group_documents, times_of
-from holocron_assets.drift.content.slicing import slices_of
+from holocron_assets.drift.content.slicing import ordinary, slices_of
 from holocron_assets.drift.report import Verdict, gravest
 from tests.drifting import measured, normal, windows_of
 from tests.unit.test_drift_figures_of_content import figures_of, on_topics
@@ -64,6 +64,23 @@ def test_a_window_that_grows_beyond_a_quarter_of_the_reference_is_no_alert(curre
     assert grave[Verdict.OK] >= 3, grave
 
 
+@pytest.mark.parametrize("jump", [0, 80, 100])
+def test_one_jump_long_ago_hides_no_new_topic(jump: int) -> None:
+    """What came first was on other topics than all that came later, up to a boundary of slices or amid one of them."""
+    noticed = Counter[str]()
+    for number in range(4):
+        random = np.random.default_rng([3, number])
+        windows, documents = windows_of(400, 40, chunks=2)
+        order = np.arange(440)
+        topics = np.where(order < jump, random.integers(0, 6, 440), random.integers(6, 12, 440))
+        vectors = on_topics(np.where(order >= 425, 20, topics), documents, random)
+        timed = replace(windows, times=order.astype(np.float64))
+        found = figures_of(measured(timed, vectors, seed=number, permutations=199))
+        noticed.update(name for name, one in found.items() if one.verdict not in (None, Verdict.OK))
+
+    assert min(noticed[name] for name in ("mean_shift", "mmd", "occupancy", "novelty")) >= 3, noticed
+
+
 def test_times_raise_no_floor_of_a_reference_that_is_always_alike() -> None:
     """Slices that differ by chance only are what random halves are."""
     windows, documents = windows_of(240, 40)
@@ -106,6 +123,11 @@ def test_documents_that_came_together_are_grouped() -> None:
     assert groups.documents_each == 5
     stretches = [times[groups.of_document == group] for group in order]
     assert all(old.max() < new.min() for old, new in pairwise(stretches))
+
+
+def test_the_largest_of_few_comparisons_is_ordinary_and_of_more_it_is_not() -> None:
+    """Whatever their sign; from five on, what all but one stay within."""
+    assert [ordinary(effects) for effects in ([], [-3.0], [1, -4, 2, 3], [1, -4, 2, 3, 0])] == [0, 3, 4, 3]
 
 
 def test_times_that_fit_no_documents_are_refused() -> None:

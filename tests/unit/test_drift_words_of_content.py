@@ -11,7 +11,7 @@ from holocron_assets.comparisons.content_words import judgement, pictures_of
 from holocron_assets.drift.charts import table
 from holocron_assets.drift.content.findings import ContentDrift
 from holocron_assets.drift.content.windows import Attribute, Categorical, Numeric
-from holocron_assets.drift.report import Judgement, Metric
+from holocron_assets.drift.report import Judgement, Metric, Verdict
 from holocron_assets.drift.verdicts import judged
 from tests.drifting import measured, normal, windows_of
 
@@ -136,3 +136,18 @@ def test_a_reference_that_is_too_short_to_know_ordinary_weeks_says_so() -> None:
         said[reference, shift] = "too short to tell what is ordinary" in told(measured(windows, vectors)).why
 
     assert said == {(79, 3.0): True, (80, 3.0): False, (79, 0.0): False}
+
+
+def test_what_differs_as_the_reference_does_from_itself_is_not_called_alike() -> None:
+    """Significant, and more than is worth a look by default, and not beyond what parts of the reference differ by."""
+    windows, documents = windows_of(160, 40)
+    order = np.arange(200)
+    vectors = normal(documents, np.random.default_rng(1))
+    vectors += 2.0 * (order >= 120)[documents][:, None] + 0.3 * windows.is_current_row[:, None]
+    found = measured(replace(windows, times=order.astype(np.float64)), vectors, permutations=499)
+    said = told(found)
+
+    assert said.verdict is Verdict.OK
+    assert "The texts that came differ from those that were there (by mean shift, mmd" in said.why
+    assert "but by no more than the reference's own parts differ from each other. As far as" in said.why
+    assert "are like those" not in said.why

@@ -19,9 +19,9 @@ class Comparison:
 
     `effect` is in a unit that means the same at every number of documents (see `statistics`), but for novelty: beside
     more texts of the same kind, those on a new topic are a larger surprise. `floor` is what effects, whatever their
-    sign, stay within where there is no drift: 99 % of those between random halves of the reference, and of those
-    between slices of it in time. Of the classifier it is what 99 % of guesses stay within, and the largest of few
-    slices; of novelty, the halves, and the largest of few slices beside what came before each. `reference` and
+    sign, stay within where there is no drift: 99 % of those between random halves of the reference, and all but the
+    largest of those between slices of it in time (see `slicing.ordinary`). Of the classifier it is what 99 % of guesses
+    stay within, and its slices; of novelty and duplicates, a slice is beside what came before it. `reference` and
     `current` are the means, where it is about one.
     """
 

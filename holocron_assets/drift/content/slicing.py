@@ -24,6 +24,8 @@ _LEAST_SLICES = 4
 _MOST_SLICES = 53
 #: Slices that are looked at closely, each beside the next one, and rows of each.
 _MOST_SAMPLED, _SLICE_ROWS = 8, 2000
+#: Of as many comparisons between times, the largest is left out.
+_LEAST_TO_LEAVE_OUT = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +53,14 @@ def slices_of(
 
 
 def ordinary(effects: Sequence[float] | NDArray[np.float64]) -> float:
-    """What some comparisons between times stay within, whatever their sign; 0 for none."""
-    return float(np.abs(effects).max(initial=0.0))
+    """What all but the largest of some comparisons between times stay within, whatever their sign; 0 for none.
+
+    One import, or one jump long ago, is no ordinary week. With fewer than five, the second largest is no bound.
+    """
+    ordered = np.sort(np.abs(effects))
+    if not ordered.size:
+        return 0.0
+    return float(ordered[-2 if ordered.size >= _LEAST_TO_LEAVE_OUT else -1])
 
 
 def beside_earlier(slices: Sequence[NDArray[np.intp]], members: int) -> Sequence[NDArray[np.intp]]:
