@@ -18,7 +18,7 @@ from holocron_assets.comparisons.vanished import Vanished
 from holocron_assets.drift.content.findings import ContentDrift
 from holocron_assets.drift.content.findings import Window as MeasuredWindow
 from holocron_assets.drift.content.measuring import measure
-from holocron_assets.drift.report import DriftReport, Kind, Side, Verdict
+from holocron_assets.drift.report import DriftReport, Judgement, Kind, Side, Verdict
 from holocron_assets.drift.verdicts import judged
 from holocron_assets.ports import Session, Store
 from holocron_assets.records import EmbeddingSpace, JobType
@@ -113,11 +113,13 @@ def _report(
     lost: int,
 ) -> DriftReport:
     metrics = judged(metrics_of(measured))
-    judgements = [asked.with_warning(judgement(metrics, measured, titles)), asked.thinned]
+    found, others = asked.with_warning(judgement(metrics, measured, titles)), []
     if asked.vanished is not None:
         metrics.append(asked.vanished.metric)
         if asked.vanished.verdict is not Verdict.OK:
-            judgements.append(asked.vanished.judgement())
+            others.append(asked.vanished.judgement())
+    if asked.thinned is not None:
+        others.append(asked.thinned)
     return DriftReport(
         report_id=uuid.uuid4(),
         run_id=run_id,
@@ -126,7 +128,7 @@ def _report(
         space=space.slug,
         reference=_side(asked.chosen[0], measured.reference),
         current=_side(asked.chosen[1], measured.current),
-        judgements=[one for one in judgements if one is not None],
+        judgements=_together(found, others),
         metrics=metrics,
         parameters=asked.parameters
         | asdict(measured.method)
@@ -135,6 +137,14 @@ def _report(
         created_utc=utc_now(),
         pictures=pictures_of(measured, titles),
     )
+
+
+def _together(found: Judgement, others: Sequence[Judgement]) -> list[Judgement]:
+    """That texts are alike is no judgement of its own beside a graver one on content, but a part of its reason."""
+    if found.verdict is not Verdict.OK or not others:
+        return [found, *others]
+    first, *rest = others
+    return [replace(first, why=f"{first.why} {found.why}"), *rest]
 
 
 def _unmeasured(

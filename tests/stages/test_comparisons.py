@@ -202,6 +202,26 @@ def test_half_of_a_corpus_that_vanished_is_an_alert(world: World, space: Embeddi
         assert (figure.effect, figure.verdict) == (0.5, Verdict.ALERT)
 
 
+def test_texts_alike_and_many_gone_are_one_judgement(world: World, space: EmbeddingSpace) -> None:
+    """The graver one, with both reasons: nobody reads that nothing is to be done above what is."""
+    take_snapshot(world.store, space, "before")
+    later = LATER + timedelta(days=1)
+    gone = [
+        json_row(f"{topic}/{n}", "", fetched_at=later) for topic in ("the sea", "sea level") for n in range(0, 60, 2)
+    ]
+    world.add(*gone, *notes("the sea", 80, fetched_at=later)[60:], *notes("sea level", 80, fetched_at=later)[60:])
+    world.extract()
+    world.chunk(allow_mass_change=True)
+    world.embed()
+
+    (told,) = content(world, space, Choice(snapshot="before")).judgements
+
+    assert told.verdict is Verdict.ALERT
+    assert told.why.startswith("60 of the 120 documents of snapshot before have vanished")
+    assert "The texts that came are like those that were there" in told.why
+    assert "Nothing needs to be done" not in told.next_step
+
+
 def test_a_report_is_made_again(world: World, space: EmbeddingSpace) -> None:
     """As of the time that a report names, its figures come out again, whatever came, vanished or was embedded since."""
     take_snapshot(world.store, space, "before")
