@@ -69,7 +69,7 @@ def compare_content(
     held_to = settled(store, space)
     asked = read(store, ask, space, choice, drift, held_to.canary_id)
     reference, current = asked.chosen
-    options = {"reference": reference.window.label, "current": current.window.label, "seed": drift.seed}
+    options = {"reference": reference.label, "current": current.label, "seed": drift.seed}
     if not asked.is_told_without:
         asked.require_fit()  # before a run is recorded: that too little came is no failure of one
     with recorded_run(store, origin, JobType.DRIFT_TEST, stage=STAGE, options=options, space=space) as run:
@@ -153,7 +153,7 @@ def _unmeasured(
     """Of what vanished, where too little came to be compared."""
     sides = [
         Side(
-            label=one.window.label,
+            label=one.label,
             documents=one.document_count,
             chunks=one.keys.num_rows,
             sampled_documents=0,
@@ -185,7 +185,7 @@ def _unmeasured(
 
 def _side(one: Listed, of: MeasuredWindow) -> Side:
     return Side(
-        label=one.window.label,
+        label=one.label,
         documents=of.documents,
         chunks=of.rows,
         sampled_documents=of.sampled_documents,

@@ -67,6 +67,13 @@ class Listed:
     drawn: int = 0
 
     @property
+    def label(self) -> str:
+        """That of the window, and whether documents of the snapshot were put on one side by lot."""
+        if not self.drawn:
+            return self.window.label
+        return f"{self.window.label}, {'half of it by lot' if self.window.snapshot else 'without that half'}"
+
+    @property
     def documents(self) -> NDArray[np.int32]:
         """The number of each chunk's document within the window, from 0; shape (chunks,)."""
         return codes_of(self.keys.column("source_id"))[0]
