@@ -23,8 +23,10 @@ TONES = {
 WIDTH = 480
 SIZE = 13
 _HEADING = 26
-#: Widths of letters in ems: enough for most words of Latin script in a sans-serif face; wide ones are squares.
-_LETTER, _WIDE_LETTER = 0.56, 1.0
+#: Widths of letters in ems: enough for most words of Latin script in a sans-serif face; capitals take more, and the
+#: widest of them, as those of other scripts that are wide, are squares.
+_LETTER, _CAPITAL, _WIDE_LETTER = 0.56, 0.72, 1.0
+_WIDEST = frozenset("mwMW@%…—")
 #: What no page may hold, or what turns or hides what stands around it: control characters, halves of surrogate pairs,
 #: the signs that override the direction of writing (Unicode Standard Annex 9, section 2), what XML has no place for.
 _UNSEEN = {
@@ -53,10 +55,16 @@ def fitted(text: object, room: float, size: float = SIZE) -> str:
     words = " ".join(readable(text).split())
     left = room
     for index, letter in enumerate(words):
-        left -= size * (_WIDE_LETTER if unicodedata.east_asian_width(letter) in "WF" else _LETTER)
+        left -= size * _width(letter)
         if left < 0:
             return f"{words[: max(index - 1, 0)].rstrip()}…"
     return words
+
+
+def _width(letter: str) -> float:
+    if letter in _WIDEST or unicodedata.east_asian_width(letter) in "WF":
+        return _WIDE_LETTER
+    return _CAPITAL if letter.isupper() else _LETTER
 
 
 class Drawing:

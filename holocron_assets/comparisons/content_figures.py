@@ -37,7 +37,9 @@ class _Figure:
 #: new topic make.
 _FIGURES = {
     "mean_shift": _Figure(
-        watch=0.03, alert=0.1, says="How far the centre of the vectors moved; unit vectors are 1 long."
+        watch=0.03,
+        alert=0.1,
+        says="How far the centre of the vectors moved, beyond what chance gives; unit vectors are 1 long.",
     ),
     "mmd": _Figure(
         watch=0.002,
@@ -237,7 +239,8 @@ def _context(drift: ContentDrift) -> list[Metric]:
             effect=new.largest_document_share - old.largest_document_share,
             reference=old.largest_document_share,
             current=new.largest_document_share,
-            explanation="The share of a window's chunks that its largest document has; near 1, there is little else.",
+            explanation="The share of a window's chunks that its largest document has; near 1, there is little else. "
+            "The effect is the difference of both.",
         )
     )
     for name, mix in drift.mixes.items():

@@ -5,7 +5,7 @@ from holocron_assets.drift.shapes import Shape
 
 _SAYS = {
     "effective_rank": "In how many directions the vectors of a side spread.",
-    "participation_ratio": "The same, counting strong directions more.",
+    "participation_ratio": "In how many directions the vectors of a side spread, counting strong ones more.",
     "mean_cosine": "How alike any two chunks of a side look; near 1 there is little else to tell them by.",
 }
 
@@ -22,7 +22,7 @@ def shape_metrics(reference: Shape, current: Shape) -> list[Metric]:
                 effect=after - before if is_known else None,
                 reference=before,
                 current=after,
-                explanation=says,
+                explanation=f"{says} The effect is the difference of both sides.",
                 missing="" if is_known else "too few vectors of a side have a direction",
             )
         )

@@ -252,3 +252,12 @@ def test_ticks_are_on_their_scale(values: list[float], most: int) -> None:
     assert 1 <= len(ticks) <= most
     assert len({name for _, name in ticks}) == len(ticks)
     assert all(-1e-6 <= (value - scale.low) / (scale.high - scale.low) <= 1 + 1e-6 for value, _ in ticks)
+
+
+@pytest.mark.parametrize(("letter", "ems"), [("A", 0.69), ("W", 0.99), ("m", 0.98), ("海", 1.0)])
+def test_texts_of_wide_letters_fit_their_room_too(letter: str, ems: float) -> None:
+    """By the widths of DejaVu Sans, which is a wide face."""
+    cut = fitted(60 * letter, 400)
+
+    assert cut == cut.count(letter) * letter + "…"
+    assert 13 * (ems * cut.count(letter) + 1.0) <= 400
