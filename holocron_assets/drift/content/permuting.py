@@ -94,8 +94,8 @@ def floors(
     more among fewer documents, so what was found is taken to the sizes of the windows: squared effects go by
     1 / n + 1 / m for windows of n and m groups, others by its root.
 
-    Neighbouring slices raise a floor by what they ordinarily differ by, where random halves do by less. Smaller ones are
-    taken to the size of the halves first: what comes in bursts averages out as chance does.
+    Neighbouring slices raise a floor by what they ordinarily differ by, where random halves do by less. Smaller ones
+    are taken to the size of the halves first: what comes in bursts averages out as chance does.
     """
     reference = np.flatnonzero(~groups.is_current[: groups.moved])
     size = min(groups.moved - reference.size, reference.size // 2)
