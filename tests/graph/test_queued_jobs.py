@@ -373,7 +373,7 @@ def test_ticks_over_many_jobs_are_cheap(daemon: Daemon) -> None:
     assert (asked[0].run_key, statuses()) == (text.run_key, {"RUNNING": 1, "NEW": 10_000})
     instance.report_run_canceled(launched(text))
     ((vectors,), claiming) = tick()
-    assert statuses() == {"DEADLETTER": 1, "RUNNING": 4000, "NEW": 6000}
+    assert statuses() == {"DEADLETTER": 1, "RUNNING": 2000, "NEW": 8000}
     instance.report_run_failed(launched(vectors))
     _, finishing = tick()
     assert statuses() == {"DEADLETTER": 1, "NEW": 10_000}
