@@ -67,6 +67,13 @@ def space_of_alias(session: Session, registered: Sequence[EmbeddingSpace], alias
     raise ConfigurationError(f"no space is promoted to the alias {alias!r}; there are: {', '.join(known)}")
 
 
+def searched_and_others(session: Session) -> tuple[EmbeddingSpace, list[EmbeddingSpace]]:
+    """The space that searches use, and every other active one; raises as `space_of_alias`."""
+    registered = spaces.list_spaces(session)
+    searched = space_of_alias(session, registered, DEFAULT)
+    return searched, [one for one in registered if one.is_active and one != searched]
+
+
 def aliases_of(session: Session, registered: Sequence[EmbeddingSpace]) -> dict[uuid.UUID, list[str]]:
     """The aliases that mean a space, for each; `default` means the oldest active one where none was promoted to it."""
     history = promotions.list_promotions(session)

@@ -13,10 +13,9 @@ from holocron_assets.comparisons import keeping, retrieval
 from holocron_assets.drift.report import DriftReport, Kind, Metric, Subject, Verdict
 from holocron_assets.evaluation.statistics import ALPHA
 from holocron_assets.ports import Session, Store
-from holocron_assets.promotion import DEFAULT, space_of_alias
+from holocron_assets.promotion import searched_and_others
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.tables import drift_reports as reports_table
-from holocron_assets.tables import spaces
 from holocron_assets.transactions import read
 from holocron_assets.verification.finding import Finding
 
@@ -38,9 +37,7 @@ def retrieval_did_not_get_worse(session: Session, wanted: Sequence[EmbeddingSpac
 
 def searched_space_finds_most(session: Session) -> Finding:
     """No other active space finds more by vectors than the one that searches use, as the newest reports on both say."""
-    active = [one for one in spaces.list_spaces(session) if one.is_active]
-    searched = space_of_alias(session, active, DEFAULT)
-    others = [one for one in active if one != searched]
+    searched, others = searched_and_others(session)
     told, better, unknown = list[DriftReport](), dict[str, str](), []
     for space in others:
         report = keeping.newest_of_pair(session, searched.embedding_space_id, space.embedding_space_id)

@@ -19,12 +19,11 @@ from holocron_assets.errors import HolocronError, NotReadyError, StoreError
 from holocron_assets.evaluation.corpora import OpenStore
 from holocron_assets.evaluation.evaluate import Surroundings
 from holocron_assets.partitions import SPACES
-from holocron_assets.ports import ProviderCatalog, Session, Store
+from holocron_assets.ports import ProviderCatalog, Store
 from holocron_assets.preflight import prepare
-from holocron_assets.promotion import DEFAULT, space_of_alias
+from holocron_assets.promotion import searched_and_others
 from holocron_assets.records import EmbeddingSpace
 from holocron_assets.settings import Settings
-from holocron_assets.tables import spaces
 from holocron_assets.transactions import read
 
 _METADATA = schemas.table("vector.drift_report", schemas.DRIFT_REPORTS, ["report_id"])
@@ -81,7 +80,7 @@ def space_comparison(
     with step_errors():
         prepare(store, settings)
         around = Surroundings(store=store, settings=settings, providers=providers, open_store=open_store)
-        default, others = read(store, _spaces)
+        default, others = read(store, searched_and_others)
         if not others:
             context.log.warning("there is one active space, and nothing to compare it with")
         for space in others:
@@ -126,12 +125,6 @@ def _reports_on(
         except HolocronError as error:
             failure = failure or error
     return reports, failure
-
-
-def _spaces(session: Session) -> tuple[EmbeddingSpace, list[EmbeddingSpace]]:
-    active = [one for one in spaces.list_spaces(session) if one.is_active]
-    default = space_of_alias(session, active, DEFAULT)
-    return default, [one for one in active if one != default]
 
 
 def _metadata(around: Surroundings, reports: Sequence[DriftReport]) -> dict[str, Any]:

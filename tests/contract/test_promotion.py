@@ -11,7 +11,7 @@ from holocron_assets.composition import InstalledProviders
 from holocron_assets.errors import ConfigurationError, HolocronError, NotReadyError
 from holocron_assets.evaluation.metrics import METRICS, Metrics, QueryMetrics, mean
 from holocron_assets.ports import Session
-from holocron_assets.promotion import Switch, _last_promotion, _switch, _undo, promote, roll_back
+from holocron_assets.promotion import Switch, _last_promotion, _switch, _undo, promote, roll_back, searched_and_others
 from holocron_assets.records import JobType
 from holocron_assets.registry import list_states, set_active
 from holocron_assets.runs import recorded_run
@@ -153,6 +153,19 @@ def test_what_is_promoted_stays_active(world: World) -> None:
     assert promoted(world, first).is_change
     with pytest.raises(NotReadyError, match="meant before, is inactive"):
         roll_back(world.store, "default", dry_run=False)
+
+
+def test_a_searched_space_that_was_switched_off_is_compared_with_nothing(world: World) -> None:
+    """Who compares the others with it is told so, and of an active one which these are."""
+    first, second = slugs(world)
+    fill(world, second)
+    promoted(world, second)
+
+    found, others = read(world.store, searched_and_others)
+    assert (found.slug, [one.slug for one in others]) == (second, [first])
+    switch_off(world, second)
+    with pytest.raises(ConfigurationError, match=f"the alias default means {second}, and that is inactive"):
+        read(world.store, searched_and_others)
 
 
 def test_a_space_with_bad_vectors_is_not_promoted(world: World) -> None:
