@@ -50,10 +50,7 @@ def require_settled(store: Store, space: EmbeddingSpace) -> uuid.UUID | None:
 
     Returns the canary that they are held to.
     """
-    canary = read(store, canaries.get_canary, space.embedding_space_id)
-    if canary is not None and not canary.is_complete:
-        raise unsettled(space)
-    return canary.canary_id if canary else None
+    return read(store, _settled_canary, space)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +69,7 @@ class HeldTo:
         `NotReadyError` while vectors are being replaced, `TransientError` where they were. Whoever replaces some
         commits another canary first.
         """
-        canary = canaries.get_canary(session, self.space.embedding_space_id)
-        if canary is not None and not canary.is_complete:
-            raise unsettled(self.space)
-        if (canary.canary_id if canary else None) != self.canary_id:
+        if _settled_canary(session, self.space) != self.canary_id:
             raise TransientError(f"space {self.space.slug}: its vectors were replaced while they were read; run again")
 
 
@@ -105,3 +99,10 @@ def require_canary(session: Session, space: EmbeddingSpace, canary_id: uuid.UUID
             "stored; run again when that one is done."
         )
     return canary
+
+
+def _settled_canary(session: Session, space: EmbeddingSpace) -> uuid.UUID | None:
+    canary = canaries.get_canary(session, space.embedding_space_id)
+    if canary is not None and not canary.is_complete:
+        raise unsettled(space)
+    return canary.canary_id if canary else None
