@@ -10,7 +10,7 @@ import numpy as np
 from holocron_assets.comparisons.shape_figures import shape_metrics
 from holocron_assets.drawing import readable
 from holocron_assets.drift.content.detecting import Detection, least_growth, least_shift, least_topic
-from holocron_assets.drift.content.findings import Comparison, ContentDrift
+from holocron_assets.drift.content.findings import Comparison, ContentDrift, Mix
 from holocron_assets.drift.content.sums import OCCUPANCY
 from holocron_assets.drift.figures import share
 from holocron_assets.drift.report import Floor, Metric, Verdict
@@ -99,7 +99,8 @@ def metrics_of(drift: ContentDrift) -> list[Metric]:
     """What was tested, with floors, and then what is context; not judged yet."""
     tested = [_tested(one) for one in drift.comparisons.values()]
     details: dict[str, dict[str, object]] = {
-        name: {"largest_shares": largest_shares(drift, name)} for name in named(drift)
+        name: {"largest_shares": largest_shares(drift, name), "grew_most": _grew_most(drift.mixes[name])}
+        for name in named(drift)
     }
     details["mean_shift"] = {"dimensions_that_moved_most": [asdict(one) for one in drift.shifted_dimensions]}
     tested = [replace(one, details=details.get(one.name, {})) for one in tested]
@@ -116,14 +117,20 @@ def largest_shares(drift: ContentDrift, name: str) -> list[dict[str, Any]]:
     """The names with the largest shares in either window, at most ten, the largest first."""
     mix = drift.mixes[name]
     largest = np.maximum(mix.reference, mix.current)
-    return [
-        {
-            "name": mix.names[one] or NOT_SAID,
-            "reference": float(mix.reference[one]),
-            "current": float(mix.current[one]),
-        }
-        for one in np.argsort(-largest, kind="stable")[:_MOST_NAMES]
-    ]
+    return [_share(mix, int(one)) for one in np.argsort(-largest, kind="stable")[:_MOST_NAMES]]
+
+
+def _grew_most(mix: Mix) -> dict[str, Any]:
+    """Of all names: it need not be one of the largest."""
+    return _share(mix, int(np.argmax(mix.current - mix.reference)))
+
+
+def _share(mix: Mix, one: int) -> dict[str, Any]:
+    return {
+        "name": mix.names[one] or NOT_SAID,
+        "reference": float(mix.reference[one]),
+        "current": float(mix.current[one]),
+    }
 
 
 def promise(metrics: Sequence[Metric]) -> str:

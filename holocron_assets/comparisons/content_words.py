@@ -115,7 +115,7 @@ def _move(one: Metric) -> _Move | None:
 
 
 def _grown(mix: Metric) -> _Move:
-    most = max(mix.details["largest_shares"], key=lambda one: float(one["current"] - one["reference"]))
+    most = mix.details["grew_most"]
     name = readable(most["name"], _NAME_CHARACTERS)
     went = f"{share(most['reference'])} → {share(most['current'])}"
     return _Move(f"the {mix.name} that grew most is {name} ({went})", f"texts whose {mix.name} is {name}")

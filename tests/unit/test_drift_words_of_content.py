@@ -112,6 +112,19 @@ def test_a_report_has_the_largest_shares_of_a_mix() -> None:
     assert len(table(picture).rows) == 10
 
 
+def test_what_grew_most_need_not_be_among_the_largest() -> None:
+    """Of many names, one that ten others are larger than may be the only one that grew."""
+    stayed = np.repeat(np.arange(10), 11)
+    codes = np.empty(240, np.intp)
+    for side, other in ((~_IS_CURRENT, 10), (_IS_CURRENT, 11)):
+        codes[side] = [*stayed, *[other] * 10]
+    found = comparison(origin=Categorical(codes=codes, names=[f"wiki:{n}" for n in range(12)]))
+    (metric,) = [one for one in metrics_of(found) if one.name == "origin"]
+
+    assert metric.details["grew_most"] == {"name": "wiki:11", "reference": 0.0, "current": pytest.approx(10 / 120)}
+    assert "wiki:11" not in {one["name"] for one in metric.details["largest_shares"]}
+
+
 def test_where_all_texts_say_the_same_a_figure_says_so() -> None:
     """It is in the report without effect and verdict, and counts as no test."""
     zeros = np.zeros(240, np.int32)
