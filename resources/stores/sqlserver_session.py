@@ -171,7 +171,8 @@ class SqlServerSession:
     def _run(self, query: Query, parameters: dict[str, Any]) -> Any:
         for text, names in zip(query.statements, query.parameters, strict=True):
             cursor = self._connection.cursor()
-            statement, values = _without_nulls(text, [_plain(parameters[name]) for name in names])
+            # The server refuses a merge that no semicolon ends.
+            statement, values = _without_nulls(f"{text};", [_plain(parameters[name]) for name in names])
             sizes = [_NVARCHAR_MAX if isinstance(one, str) and len(one) > _LONG_TEXT else None for one in values]
             if self._announces_long_text and any(sizes):
                 cursor.setinputsizes(sizes)

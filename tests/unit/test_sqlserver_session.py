@@ -72,6 +72,17 @@ def test_parameters_are_text_and_numbers() -> None:
     assert wire.sent[1][1] == ["2026-03-01T12:00:00.123456", "2026-03-01T12:00:00.123456", '["\\u00e9"]']
 
 
+def test_statements_end_with_a_semicolon() -> None:
+    """The server demands it of a merge (error 10713)."""
+    wire = Wire()
+    session = session_on(wire)
+    session.stage("staged_resolutions", pa.table({"source_id": pa.array([], pa.string())}))
+    session.execute("upsert_source_aliases", now=NOON)
+
+    assert [text for text, _ in wire.sent if not text.endswith(";")] == ["drop table if exists #staged_resolutions"]
+    assert wire.sent[-1][0].startswith("merge ")
+
+
 def test_long_texts_are_announced_to_microsofts_driver_alone() -> None:
     """pyodbc would call them NTEXT; FreeTDS knows no other way."""
     for microsoft in (True, False):
