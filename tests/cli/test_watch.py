@@ -17,6 +17,13 @@ from tests.world import World, page_row, prose
 
 pty = pytest.importorskip("pty", reason="this system has no such terminals")
 ROOT = Path(__file__).parents[2]
+#: A process that was itself started in the background ignores Ctrl-C, and so would what it starts.
+WATCH = """
+import signal
+from holocron_assets.cli import main
+signal.signal(signal.SIGINT, signal.default_int_handler)
+main()
+"""
 
 
 def read_until(file: int, wanted: bytes) -> None:
@@ -41,7 +48,7 @@ def killed_at_last(process: subprocess.Popen[bytes]) -> Iterator[None]:
 def test_status_is_watched_until_it_is_interrupted(filled: World, *, is_terminal: bool) -> None:  # noqa: F811
     """The store is shown again and again, also after it was busy, which is said; Ctrl-C ends it well."""
     ours, theirs = pty.openpty() if is_terminal else os.pipe()
-    command = [sys.executable, "-c", "from holocron_assets.cli import main; main()", "status", "--watch", "0.2"]
+    command = [sys.executable, "-c", WATCH, "status", "--watch", "0.2"]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "160", "LINES": "50", "TERM": "xterm"}
     with (
         subprocess.Popen(command, stdout=theirs, stderr=subprocess.PIPE, env=environment) as watching,
