@@ -49,10 +49,11 @@ def require_common(before: Listed, after: Listed, reference: EmbeddingSpace, cur
     """Raise `NotReadyError` where two spaces share too few chunks to be compared."""
     count = int(np.count_nonzero(places_of(before.keys, after.keys) >= 0))
     if count < LEAST_PAIRS:
+        activations = [f"`holocron spaces activate {one.slug}`" for one in (reference, current) if not one.is_active]
         raise NotReadyError(
             f"{reference.slug} and {current.slug} hold {f'{count} chunks' if count else 'no chunk'} in common with the "
-            f"same content, and {LEAST_PAIRS} are needed. Fill both, with `dagster asset materialize --select "
-            "embeddings`."
+            f"same content, and {LEAST_PAIRS} are needed. Fill both, with "
+            f"{', '.join([*activations, '`dagster asset materialize --select embeddings`'])}."
         )
 
 

@@ -640,6 +640,8 @@ def test_spaces_with_too_few_common_chunks_are_told(world: World, space: Embeddi
 
     with pytest.raises(NotReadyError, match=f"hold {said}"):
         compare_two_spaces(around(world), space, poor, ORIGIN)
+    with pytest.raises(NotReadyError, match=f"with `holocron spaces activate {poor.slug}`, `dagster asset materialize"):
+        compare_two_spaces(around(world), space, replace(poor, is_active=False), ORIGIN)
     assert comparisons_begun(world) == 0
 
 
