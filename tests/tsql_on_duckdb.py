@@ -42,8 +42,7 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {"threads": 1, "memor
 _MACROS = """
 create or replace temp macro datalength(x) as length(x) * 2;
 create or replace temp macro isjson(x) as cast(json_valid(x) as int);
-create or replace temp macro checksum(x, y) as hash(x, y);
-create or replace temp macro checksum_agg(x) as bit_xor(x);
+create or replace temp macro checksum(x, y) as cast(hash(x, y) % 4294967296 as bigint) - 2147483648;
 """
 
 

@@ -3,18 +3,19 @@
 -- name: get_index_state
 -- Changes with whatever an index of the space holds: vectors come, go and are replaced, chunks get versions and lose
 -- them or are changed in place by other programs, sources are described anew. Times are added up, because the newest
--- says nothing where clocks differ.
+-- says nothing where clocks differ; so are hashes, because of an even number of rows that change alike (in their run) an
+-- exclusive or would say nothing.
 select
     (select count(*) from vector.embedding where embedding_space_id = :embedding_space_id) as embedding_count,
     (
-        select bit_xor(hash(chunk_id, run_id))
+        select sum(hash(chunk_id, run_id))
         from vector.embedding
         where embedding_space_id = :embedding_space_id
     ) as embedding_checksum,
     (select count(*) from vector.embedding_replacement) as replacement_count,
     (select sum(epoch_us(replaced_utc)) from vector.embedding_replacement) as replacement_times,
     (select count(*) from vector.chunk where retired_utc is null) as current_chunk_count,
-    (select bit_xor(hash(chunk_id, content_sha256)) from vector.chunk where retired_utc is null) as chunk_checksum,
+    (select sum(hash(chunk_id, content_sha256)) from vector.chunk where retired_utc is null) as chunk_checksum,
     (select count(*) from vector.chunk_version) as version_count,
     (select count(valid_to_utc) from vector.chunk_version) as closed_version_count,
     (select count(*) from vector.source_registry) as source_count,

@@ -29,14 +29,15 @@ join classified k on k.place = 1 and k.source_system = r.source_system and k.res
 where r.ingest_id in (select unnest(cast(:ingest_ids as uuid[])));
 
 -- name: get_page_class_state
--- Changes with what `list_page_types` answers of the sources that there are.
+-- Changes with what `list_page_types` answers of the sources that there are. Hashes are added up: of two pages that go
+-- from one type to the same other, an exclusive or would say nothing.
 select
     (select count(*) from sem.PageClassification where is_current) as page_class_count,
     (
-        select bit_xor(hash(source_page_id, primary_type)) from sem.PageClassification where is_current
+        select sum(hash(source_page_id, primary_type)) from sem.PageClassification where is_current
     ) as page_class_checksum,
-    (select bit_xor(hash(source_page_id, resource_id)) from sem.SourcePage where is_active) as page_checksum,
-    (select bit_xor(hash(source_page_id, updated_utc)) from sem.SourcePage where is_active) as page_times;
+    (select sum(hash(source_page_id, resource_id)) from sem.SourcePage where is_active) as page_checksum,
+    (select sum(hash(source_page_id, updated_utc)) from sem.SourcePage where is_active) as page_times;
 
 -- name: list_page_types
 -- A source is the page of the record that speaks for it.

@@ -3,11 +3,12 @@
 -- name: get_index_state
 -- Changes with whatever an index of the space holds: vectors come, go and are replaced, chunks get versions and lose
 -- them or are changed in place by other programs, sources are described anew. Times are added up, because the newest
--- says nothing where clocks differ.
+-- says nothing where clocks differ; so are checksums, because of an even number of rows that change alike (in their run)
+-- `checksum_agg`, which is an exclusive or, would say nothing.
 select
     (select count_big(*) from vector.embedding where embedding_space_id = :embedding_space_id) as embedding_count,
     (
-        select checksum_agg(checksum(chunk_id, run_id))
+        select sum(cast(checksum(chunk_id, run_id) as bigint))
         from vector.embedding
         where embedding_space_id = :embedding_space_id
     ) as embedding_checksum,
@@ -18,7 +19,7 @@ select
     ) as replacement_times,
     (select count_big(*) from vector.chunk where retired_utc is null) as current_chunk_count,
     (
-        select checksum_agg(checksum(chunk_id, content_sha256))
+        select sum(cast(checksum(chunk_id, content_sha256) as bigint))
         from vector.chunk
         where retired_utc is null
     ) as chunk_checksum,

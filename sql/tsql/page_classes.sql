@@ -32,20 +32,23 @@ where r.ingest_id in (
 );
 
 -- name: get_page_class_state
--- Changes with what `list_page_types` answers of the sources that there are.
+-- Changes with what `list_page_types` answers of the sources that there are. Checksums are added up: of two pages that go
+-- from one type to the same other, `checksum_agg`, which is an exclusive or, would say nothing.
 select
     (select count_big(*) from sem.PageClassification where is_current = 1) as page_class_count,
     (
-        select checksum_agg(checksum(source_page_id, cast(primary_type as varbinary(2000))))
+        select sum(cast(checksum(source_page_id, cast(primary_type as varbinary(2000))) as bigint))
         from sem.PageClassification
         where is_current = 1
     ) as page_class_checksum,
     (
-        select checksum_agg(checksum(source_page_id, cast(resource_id as varbinary(1000))))
+        select sum(cast(checksum(source_page_id, cast(resource_id as varbinary(1000))) as bigint))
         from sem.SourcePage
         where is_active = 1
     ) as page_checksum,
-    (select checksum_agg(checksum(source_page_id, updated_utc)) from sem.SourcePage where is_active = 1) as page_times;
+    (
+        select sum(cast(checksum(source_page_id, updated_utc) as bigint)) from sem.SourcePage where is_active = 1
+    ) as page_times;
 
 -- name: list_page_types
 -- A source is the page of the record that speaks for it.

@@ -215,6 +215,18 @@ def test_a_search_filters_by_what_a_page_is_called_now(classified: World) -> Non
     assert (found(classified, "Droid"), found(classified, "Starship")) == ([], [])
 
 
+def test_pages_that_are_called_something_else_together_are_noticed(classified: World) -> None:
+    """Two that go from one type to the same other are two changes, and not none."""
+    classify(classified, 1, "Droid")
+    classify(classified, 3, "Droid")
+    embedded(classified)
+    assert found(classified, "Droid") == ["Alpha", "Gamma"]
+
+    classify(classified, 1, "Starship")
+    classify(classified, 3, "Starship")
+    assert (found(classified, "Droid"), found(classified, "Starship")) == ([], ["Alpha", "Gamma"])
+
+
 def test_an_index_is_not_read_anew_for_the_class_of_one_page(classified: World) -> None:
     """Only the chunks of the page that was classified come in again."""
     embedded(classified)
