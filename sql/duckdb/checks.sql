@@ -149,7 +149,8 @@ from vector.chunk c
 where c.retired_utc is null and (:every_run or c.run_id in (select unnest(cast(:run_ids as uuid[]))));
 
 -- name: list_written_spans
--- All chunks of each source of which these runs wrote any, together, with the length of the text they were cut from.
+-- All chunks of each source of which these runs wrote any that is current, together, with the length of the text they
+-- were cut from.
 select
     c.source_id,
     cast(json_extract(c.offsets_json, '$.chunk_index') as integer) as chunk_index,
@@ -165,7 +166,11 @@ left join vector.extracted_text t on t.source_id = c.source_id and t.text_sha256
 where c.retired_utc is null
     and (
         :every_run
-        or c.source_id in (select source_id from vector.chunk where run_id in (select unnest(cast(:run_ids as uuid[]))))
+        or c.source_id in (
+            select source_id
+            from vector.chunk
+            where retired_utc is null and run_id in (select unnest(cast(:run_ids as uuid[])))
+        )
     )
 order by c.source_id, chunk_index;
 

@@ -170,7 +170,8 @@ where c.retired_utc is null
 option (recompile);
 
 -- name: list_written_spans
--- All chunks of each source of which these runs wrote any, together, with the length of the text they were cut from.
+-- All chunks of each source of which these runs wrote any that is current, together, with the length of the text they
+-- were cut from.
 select
     c.source_id,
     try_cast(json_value(case when isjson(c.offsets_json) = 1 then c.offsets_json end, '$.chunk_index') as int) as chunk_index,
@@ -190,7 +191,7 @@ where c.retired_utc is null
         or c.source_id in (
             select w.source_id
             from vector.chunk as w
-            where w.run_id in (
+            where w.retired_utc is null and w.run_id in (
                 select value from openjson(cast(:run_ids as nvarchar(max))) with (value uniqueidentifier '$')
             )
         )
