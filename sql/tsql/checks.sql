@@ -186,6 +186,7 @@ from vector.chunk as c
 join vector.source_registry as x on x.source_id = c.source_id
 left join vector.extracted_text as t on t.source_id = c.source_id and t.text_sha256 = c.text_sha256
 where c.retired_utc is null
+    and c.text_sha256 is not null
     and (
         :every_run = 1
         or c.source_id in (
