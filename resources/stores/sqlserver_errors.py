@@ -16,6 +16,8 @@ _LOST = "the connection was lost. Run again: it continues with what was not writ
 _AGAIN = "nothing of this batch was written. Run again: it continues where it was"
 #: Not asked again at once: what took too long would take as long.
 _SLOW = (StoreBusyError, "no answer in time. Try again, or raise the time-outs of `sqlserver:`")
+#: Of a host that does not answer, or has no address, Microsoft's driver says on Linux only that logging in took long.
+_NO_LOGIN = (StoreBusyError, f"no answer in time: {_UNREACHABLE}")
 _FULL = "nothing of this batch was written. Make room, and run again"
 
 #: By SQL Server's error number: which error it is for us, and what to do.
@@ -98,7 +100,8 @@ def store_error(name: str, report: Sequence[object], secrets: Sequence[str]) -> 
     """The error for what a driver reports: its SQLSTATE and its message."""
     state, message = str(report[0]) if report else "", " ".join(str(part) for part in report[1:])
     numbers = [int(number) for number in _NUMBER.findall(message)]
-    known = next((_NUMBERS[number] for number in numbers if number in _NUMBERS), None) or _STATES.get(state)
+    by_state = _NO_LOGIN if state == "HYT00" and "(SQLDriverConnect)" in message else _STATES.get(state)
+    known = next((_NUMBERS[number] for number in numbers if number in _NUMBERS), None) or by_state
     said = _struck(_PREFIXES.sub("", message.strip()) or state, secrets)
     if known is None:
         return StoreError(f"{name}: {said}")

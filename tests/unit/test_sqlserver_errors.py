@@ -37,7 +37,13 @@ _MS = "[Microsoft][ODBC Driver 18 for SQL Server]"
             StoreUnavailableError,
             "are host and port",
         ),
-        ("HYT00", f"[HYT00] {_MS}Login timeout expired (0) (SQLDriverConnect)", StoreBusyError, "in time"),
+        (
+            "HYT00",
+            f"[HYT00] {_MS}Login timeout expired (0) (SQLDriverConnect)",
+            StoreBusyError,
+            "are host and port right",
+        ),
+        ("HYT00", f"[HYT00] {_MS}Query timeout expired (0) (SQLExecDirectW)", StoreBusyError, "raise the time-outs"),
         ("08S01", f"[08S01] {_MS}Communication link failure (0) (x)", StoreUnavailableError, "continues"),
         (
             "IMC06",
