@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,8 @@ from holocron_assets.tables.evaluations import Evaluation
 from holocron_assets.transactions import read, write
 
 STAGE = "evaluate"
+#: A database that takes numbers as digits may keep the nearest but one; what was found otherwise differs by more.
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,7 +188,12 @@ def _last(history: Sequence[Evaluation], evaluation: Evaluation) -> Evaluation |
 
 def _is_same(session: Session, last: Evaluation, evaluation: Evaluation, measured: Sequence[QueryMetrics]) -> bool:
     counts = [(one.skipped_count, one.unknown_count) for one in (last, evaluation)]
-    return counts[0] == counts[1] and evaluations.list_evaluation_queries(session, last.evaluation_id) == list(measured)
+    if counts[0] != counts[1]:
+        return False
+    sides = (evaluations.list_evaluation_queries(session, last.evaluation_id), measured)
+    asked, asked_now = ([one.query_id for one in side] for side in sides)
+    then, now = (np.array([astuple(one.metrics) for one in side]) for side in sides)
+    return asked == asked_now and np.allclose(then, now, rtol=0, atol=_ROUNDING)
 
 
 def _report(
