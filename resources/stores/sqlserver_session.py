@@ -67,6 +67,7 @@ class SqlServerSession:
             yield pa.RecordBatch.from_arrays(
                 [_column(values, kind) for values, kind in zip(columns, schema.types, strict=True)], schema=schema
             )
+        _exhausted(cursor)
 
     def stream_user_query(self, text: str) -> Iterator[pa.RecordBatch]:
         """See `holocron_assets.ports.Session`."""
@@ -193,7 +194,8 @@ def _without_nulls(statement: str, values: list[Any]) -> tuple[str, list[Any]]:
 
 
 def _exhausted(cursor: Any) -> None:
-    """Read all results of a batch: an error of a later statement is reported with them, and none is cut off."""
+    """Read all results of a batch: an error of a later statement is reported with them, none is cut off, and the
+    connection is free for the next one."""
     while cursor.nextset():
         pass
 
