@@ -18,6 +18,8 @@ DEFAULT_DATABASE = "Holocron"
 _DEFAULT_PORT = 1433
 _DEFAULT_USER = "sa"
 _FREETDS = "FreeTDS"
+#: Its name, or that of its file, which may stand there instead.
+_IS_FREETDS = re.compile(r"freetds|tdsodbc", re.IGNORECASE)
 _MICROSOFT = re.compile(r"ODBC Driver (\d+) for SQL Server")
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1", ".", "(local)"})
 _YES, _NO = frozenset({"yes", "true", "1", "mandatory", "strict"}), frozenset({"no", "false", "0", "optional"})
@@ -42,7 +44,7 @@ class Target:
     @property
     def is_freetds(self) -> bool:
         """Whether the open driver is spoken to instead of Microsoft's; some of what it does differs."""
-        return _FREETDS.lower() in self.odbc["DRIVER"].lower()
+        return _is_freetds(self.odbc["DRIVER"])
 
     def connection_string(self) -> str:
         """For `pyodbc.connect`; holds the password."""
@@ -107,7 +109,7 @@ def _target(given: Mapping[str, str], drivers: Sequence[str]) -> Target:
             "characters, percent-encode them, or leave it out and set INGEST_SQLSERVER_PASSWORD."
         )
     odbc.setdefault("APP", "Holocron Assets")
-    if _FREETDS.lower() in odbc["DRIVER"].lower():
+    if _is_freetds(odbc["DRIVER"]):
         # A certificate is checked only where freetds.conf names an authority.
         odbc |= {
             "SERVER": host,
@@ -139,6 +141,10 @@ def _driver(wanted: str | None, drivers: Sequence[str]) -> str:
     if _FREETDS in drivers:
         return _FREETDS
     raise ConfigurationError(f"no ODBC driver for SQL Server is installed. {_install()}.")
+
+
+def _is_freetds(driver: str) -> bool:
+    return bool(_IS_FREETDS.search(driver))
 
 
 def _install() -> str:

@@ -83,6 +83,14 @@ def test_microsofts_driver_is_preferred_and_the_newest() -> None:
     assert {"TDS_VERSION": "7.4", "ENCRYPTION": "require", "PORT": "1433"}.items() <= freetds.odbc.items()
 
 
+def test_freetds_is_known_by_its_file_as_well() -> None:
+    """A driver may be given as a path: what FreeTDS has to be told does not depend on how it is named."""
+    target = target_of("mssql://u:x@h/d?driver=/usr/lib/x86_64-linux-gnu/odbc/libtdsodbc.so", {}, BOTH)
+
+    assert target.is_freetds
+    assert (target.odbc["ENCRYPTION"], target.odbc["PORT"]) == ("require", "1433")
+
+
 def test_a_local_certificate_is_trusted() -> None:
     """A server on this machine has a certificate of its own making; others must show a real one, unless one says so."""
     trust = "TrustServerCertificate"
