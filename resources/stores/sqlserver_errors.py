@@ -7,17 +7,23 @@ from contextlib import contextmanager
 
 from holocron_assets.errors import SchemaError, StoreBusyError, StoreError, StoreUnavailableError
 
-#: Servers and drivers end a message with the number of the error.
-_NUMBER = re.compile(r"\((-?\d+)\)")
+#: Drivers end a message with the number of the error, pyodbc the last one with its function. A text may hold others.
+_NUMBER = re.compile(r"\((-?\d+)\)(?= \(\w+\)|; \[|$)")
+#: The function that pyodbc names where there is no connection yet.
+_CONNECTING = "(SQLDriverConnect)"
 _PREFIXES = re.compile(r"^(\[[^\]]*\]\s*)+")
 
 _UNREACHABLE = "the server cannot be reached. Is it running, and are host and port right?"
+_NO_CONNECTION = (StoreError, "no connection came about. Is this a SQL Server, and are host, port and user right?")
+_UNTRUSTED = (
+    StoreError,
+    "no encrypted connection came about. Where the server's certificate is its own, and you trust it, say so with "
+    "TrustServerCertificate=yes in the URL",
+)
 _LOST = "the connection was lost. Run again: it continues with what was not written"
 _AGAIN = "nothing of this batch was written. Run again: it continues where it was"
 #: Not asked again at once: what took too long would take as long.
 _SLOW = (StoreBusyError, "no answer in time. Try again, or raise the time-outs of `sqlserver:`")
-#: Of a host that does not answer, or has no address, Microsoft's driver says on Linux only that logging in took long.
-_NO_LOGIN = (StoreBusyError, f"no answer in time: {_UNREACHABLE}")
 _FULL = "nothing of this batch was written. Make room, and run again"
 
 #: By SQL Server's error number: which error it is for us, and what to do.
@@ -25,6 +31,9 @@ _NUMBERS: dict[int, tuple[type[StoreError], str]] = {
     18456: (StoreError, "the login was refused. Correct the user, or the password in INGEST_SQLSERVER_PASSWORD"),
     18452: (StoreError, "the login was refused. Correct the user, or give one: this one is not trusted there"),
     18470: (StoreError, "the account is disabled. Ask the database's administrator"),
+    18486: (StoreError, "the account is locked. Ask the database's administrator"),
+    18487: (StoreError, "the password has expired. Have it changed"),
+    18488: (StoreError, "the password must be changed before it is used. Change it"),
     4060: (StoreError, "the database does not exist, or this user may not open it. Correct its name, or create it"),
     911: (StoreError, "the database does not exist. Correct its name, or create it"),
     229: (StoreError, "a permission is missing. Grant it to this user: docs/sql-server.md lists what is needed"),
@@ -85,6 +94,18 @@ _STATES: dict[str, tuple[type[StoreError], str]] = {
     "IM002": (StoreError, "the ODBC driver was not found. docs/sql-server.md says how to install it"),
     "01000": (StoreError, "the ODBC driver cannot be loaded. docs/sql-server.md says how to install it"),
 }
+#: While there is no connection yet. Microsoft's driver calls it a time-out when nobody listens, or the host has no
+#: address; its errors of encryption have one number on Linux and macOS, and others on Windows.
+_CONNECTING_NUMBERS: dict[int, tuple[type[StoreError], str]] = {
+    20: (StoreError, "the server does not encrypt. Have that mended there, or say Encrypt=no in the URL"),
+    -1: _UNTRUSTED,
+    -2146893019: _UNTRUSTED,
+    -2146893022: _UNTRUSTED,
+}
+_CONNECTING_STATES: dict[str, tuple[type[StoreError], str]] = {
+    "HYT00": (StoreBusyError, f"no answer in time: {_UNREACHABLE}"),
+    "HY000": _NO_CONNECTION,
+}
 
 
 @contextmanager
@@ -100,8 +121,10 @@ def store_error(name: str, report: Sequence[object], secrets: Sequence[str]) -> 
     """The error for what a driver reports: its SQLSTATE and its message."""
     state, message = str(report[0]) if report else "", " ".join(str(part) for part in report[1:])
     numbers = [int(number) for number in _NUMBER.findall(message)]
-    by_state = _NO_LOGIN if state == "HYT00" and "(SQLDriverConnect)" in message else _STATES.get(state)
-    known = next((_NUMBERS[number] for number in numbers if number in _NUMBERS), None) or by_state
+    by_number, by_state = _NUMBERS, _STATES
+    if _CONNECTING in message:
+        by_number, by_state = _NUMBERS | _CONNECTING_NUMBERS, _STATES | _CONNECTING_STATES
+    known = next((by_number[number] for number in numbers if number in by_number), None) or by_state.get(state)
     said = _struck(_PREFIXES.sub("", message.strip()) or state, secrets)
     if known is None:
         return StoreError(f"{name}: {said}")

@@ -44,6 +44,42 @@ _MS = "[Microsoft][ODBC Driver 18 for SQL Server]"
             "are host and port right",
         ),
         ("HYT00", f"[HYT00] {_MS}Query timeout expired (0) (SQLExecDirectW)", StoreBusyError, "raise the time-outs"),
+        (
+            "HY000",
+            f"[HY000] {_MS}Protocol error in TDS stream (0) (SQLDriverConnect)",
+            StoreError,
+            "Is this a SQL Server",
+        ),
+        (
+            "HY000",
+            f"[HY000] {_MS}SSPI Provider: No Kerberos credentials (458752) (SQLDriverConnect)",
+            StoreError,
+            "user",
+        ),
+        (
+            "08001",
+            f"[08001] {_MS}Encryption not supported on SQL Server. (20) (SQLDriverConnect)",
+            StoreError,
+            "Encrypt=no",
+        ),
+        (
+            "08001",
+            f"[08001] {_MS}SSL Provider: certificate verify failed (-1) (SQLDriverConnect)",
+            StoreError,
+            "TrustServerCertificate",
+        ),
+        (
+            "28000",
+            f"[28000] {_MS}[SQL Server]Login failed. (18488); [28000] {_MS}Again (0) (SQLDriverConnect)",
+            StoreError,
+            "must be changed",
+        ),
+        (
+            "42000",
+            f"[42000] {_MS}[SQL Server]No room in t (208) of n(229). (50000) (SQLExecDirectW)",
+            StoreError,
+            "S: No room",
+        ),
         ("08S01", f"[08S01] {_MS}Communication link failure (0) (x)", StoreUnavailableError, "continues"),
         (
             "IMC06",
