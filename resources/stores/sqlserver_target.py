@@ -17,6 +17,7 @@ from holocron_assets.errors import ConfigurationError
 DEFAULT_DATABASE = "Holocron"
 _DEFAULT_PORT = 1433
 _DEFAULT_USER = "sa"
+_SCHEMA, _SCHEMA_VARIABLE = "ingest", "INGEST_SQLSERVER_SCHEMA"
 _FREETDS = "FreeTDS"
 #: Its name, or that of its file, which may stand there instead.
 _IS_FREETDS = re.compile(r"freetds|tdsodbc", re.IGNORECASE)
@@ -33,7 +34,7 @@ _INSTALL = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """A database: how messages call it, what the driver is told, and what must never be shown."""
 
@@ -59,12 +60,17 @@ def target_of(store_url: str, environment: Mapping[str, str], drivers: Sequence[
     url = _url_of(store_url)
     options = {key.lower(): value if isinstance(value, str) else value[-1] for key, value in url.query.items()}
     known = _Variables(environment)
-    whole = options.pop(_WHOLE, None) or (None if url.host else known.get("CONN_STR"))
+    if (schema := environment.get(_SCHEMA_VARIABLE) or _SCHEMA).lower() != _SCHEMA:
+        raise ConfigurationError(
+            f"{_SCHEMA_VARIABLE} is {schema!r:.40}, and ingest records are read from the schema {_SCHEMA} alone. "
+            "Leave it out, if they are there."
+        )
+    whole = options.pop(_WHOLE, None) or (None if url.host else known.get("CONN_STR") or known.get("STATE_CONN_STR"))
     if whole:
         return _target(_parsed(whole), drivers)
     host = url.host or known.get("HOST") or "localhost"
     port = url.port or _port(known.get("PORT"))
-    user = url.username or known.get("USER") or (_DEFAULT_USER if known.password() else None)
+    user = url.username or known.get("USER") or (_DEFAULT_USER if known.password() or not url.host else None)
     password = str(url.password) if url.password else known.password()
     if user and not password:
         raise ConfigurationError(
@@ -96,6 +102,10 @@ def _url_of(store_url: str) -> URL:
 
 def _target(given: Mapping[str, str], drivers: Sequence[str]) -> Target:
     odbc = {key: value for key, value in given.items() if value}
+    if named := {"DSN", "FILEDSN"} & set(odbc):
+        raise ConfigurationError(
+            f"the connection string says {named.pop()}. Write what it stands for: Driver, Server and Database."
+        )
     odbc["DRIVER"] = _driver(odbc.get("DRIVER"), drivers)
     host, _, port = odbc.get("SERVER", "localhost").removeprefix("tcp:").partition(",")
     port = port or odbc.get("PORT") or str(_DEFAULT_PORT)

@@ -65,6 +65,15 @@ def test_an_existing_connection_string_is_taken_as_it_is() -> None:
     assert target.secrets == ("a;}b",)
 
 
+def test_the_connection_string_of_the_state_store_does_as_well() -> None:
+    """The existing programs read a connection string of their own for their state, which is in the same database."""
+    state = {"INGEST_SQLSERVER_STATE_CONN_STR": "Driver={FreeTDS};Server=s;Database=D;UID=u;PWD=x"}
+
+    assert target_of("mssql://", state, BOTH).name == "SQL Server s:1433/D"
+    whole = state | {"INGEST_SQLSERVER_CONN_STR": "Server=h;UID=u;PWD=x"}
+    assert target_of("mssql://", whole, BOTH).name == "SQL Server h:1433/Holocron"
+
+
 def test_a_password_survives_quoting() -> None:
     """What ends or strips a value in ODBC's own syntax is kept in braces."""
     target = target_of("mssql://u@h/d", PASSWORD, BOTH)
@@ -115,6 +124,9 @@ def test_windows_accounts_need_no_password() -> None:
     ("url", "environment", "drivers", "message"),
     [
         ("mssql://u@h/d", {}, BOTH, "no password for user u"),
+        ("mssql://", {"INGEST_SQLSERVER_HOST": "h"}, BOTH, "no password for user sa"),
+        ("mssql://u:x@h/d", {"INGEST_SQLSERVER_SCHEMA": "other"}, BOTH, "from the schema ingest alone"),
+        ("mssql://", {"LLM_SQLSERVER_CONN_STR": "DSN=Wiki;PWD=cret"}, BOTH, "says DSN"),
         ("mssql://u:x@h/d", {}, [], "no ODBC driver for SQL Server is installed"),
         ("mssql://u:x@h/d?driver=Nope", {}, BOTH, "ODBC driver 'Nope' is not installed"),
         ("mssql://u:x@h/d?Encrypt=perhaps", {}, BOTH, "Encrypt must be yes or no"),
