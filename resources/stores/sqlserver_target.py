@@ -6,7 +6,7 @@ Nothing is connected here. A password is in the connection string alone, never i
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -39,8 +39,8 @@ class Target:
     """A database: how messages call it, what the driver is told, and what must never be shown."""
 
     name: str
-    odbc: Mapping[str, str]
-    secrets: tuple[str, ...]
+    odbc: Mapping[str, str] = field(repr=False)
+    secrets: tuple[str, ...] = field(repr=False)
 
     @property
     def is_freetds(self) -> bool:
@@ -134,8 +134,10 @@ def _target(given: Mapping[str, str], drivers: Sequence[str]) -> Target:
         odbc["SERVER"] = host if named_instance else f"{host},{port}"
         how = "strict" if encryption == "strict" else "yes" if encrypts else "no"
         odbc |= {"Encrypt": how, "TrustServerCertificate": "yes" if trusts else "no"}
-    secrets = tuple(value for key, value in odbc.items() if key.lower() in _SECRET_KEYS)
-    return Target(name=f"SQL Server {host}:{port}/{database}", odbc=odbc, secrets=secrets)
+    secrets = [value for key, value in odbc.items() if key.lower() in _SECRET_KEYS]
+    # Whoever repeats the connection string repeats a brace twice.
+    shown = {form for secret in secrets for form in (secret, _doubled(secret))}
+    return Target(name=f"SQL Server {host}:{port}/{database}", odbc=odbc, secrets=tuple(sorted(shown)))
 
 
 def _driver(wanted: str | None, drivers: Sequence[str]) -> str:
@@ -199,7 +201,11 @@ def _quoted(key: str, value: str) -> str:
     """In braces where ODBC would end the value early, or strip or misread it."""
     if key != "DRIVER" and re.fullmatch(r"[\w.,:/\\()-]*", value):
         return value
-    return "{" + value.replace("}", "}}") + "}"
+    return "{" + _doubled(value) + "}"
+
+
+def _doubled(value: str) -> str:
+    return value.replace("}", "}}")
 
 
 class _Variables:

@@ -62,7 +62,8 @@ def test_an_existing_connection_string_is_taken_as_it_is() -> None:
     assert target.name == "SQL Server h:99/D"
     assert (target.odbc["DRIVER"], target.odbc["PWD"]) == ("FreeTDS", "a;}b")
     assert (target.odbc["ENCRYPTION"], target.odbc["MULTISUBNETFAILOVER"]) == ("off", "Yes")
-    assert target.secrets == ("a;}b",)
+    assert target.secrets == ("a;}b", "a;}}b")
+    assert "a;" not in repr(target)
 
 
 def test_the_connection_string_of_the_state_store_does_as_well() -> None:
