@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_plus
 
 #: The existing database's own programs name it by variables that begin like this, the first that is set counting.
 SQLSERVER_VARIABLES = ("INGEST_SQLSERVER_", "LLM_SQLSERVER_")
@@ -17,7 +17,9 @@ NO_SECRETS = f"secrets come from the environment alone ({OPENAI_KEY}): files are
 _SECRET = re.compile(r"api[_-]?key|password|secret|authorization", re.IGNORECASE)
 _SECRET_VARIABLE = re.compile(rf"{_SECRET.pattern}|_TOKEN$|_PWD$|{WEBHOOK_URL}", re.IGNORECASE)
 _PASSWORD = re.compile(
-    r"(?<=://)[^/@\s]*:(?P<in_url>[^/@\s]+)(?=@)|\b(?:pwd|password)=(?P<in_odbc>[^;&\s]+)", re.IGNORECASE
+    r"(?<=://)[^/@:\s]*:(?P<in_url>[^@\s]+)(?=@)"
+    r"|\b(?:pwd|password)\s*=\s*(?:\{(?P<in_braces>(?:[^}]|\}\})*)\}|(?P<in_odbc>[^;&\s]+))",
+    re.IGNORECASE,
 )
 #: Striking out every `yes` would hide more than a secret.
 _SHORTEST_SECRET = 4
@@ -74,7 +76,11 @@ def struck(text: str, environment: Mapping[str, str]) -> str:
 
 def _secrets(environment: Mapping[str, str]) -> Iterator[str]:
     for name, value in environment.items():
-        found = [one["in_url"] or one["in_odbc"] for one in _PASSWORD.finditer(value)]
+        found = [_password(one) for form in {value, unquote_plus(value)} for one in _PASSWORD.finditer(form)]
         if _SECRET_VARIABLE.search(name):
             found.append(value)
         yield from (one for secret in found for one in {secret, unquote(secret)} if len(one) >= _SHORTEST_SECRET)
+
+
+def _password(found: re.Match[str]) -> str:
+    return found["in_url"] or found["in_odbc"] or (found["in_braces"] or "").replace("}}", "}")

@@ -167,7 +167,9 @@ _URLS = {
     "ollama.base_url": "OLLAMA_BASE_URL",
     "openai.base_url": "OPENAI_BASE_URL",
 }
-_PASSWORD_IN_URL = re.compile(r"[\w+]+://[^/@:]*:[^/@]+@|.*\b(pwd|password)(=|%3d)", re.IGNORECASE | re.DOTALL)
+_PASSWORD_IN_URL = re.compile(
+    r"[\w+]+://[^/@:]*:[^@]+@|.*(\b|%3b)(pwd|password)(\s|\+|%20)*(=|%3d)", re.IGNORECASE | re.DOTALL
+)
 
 
 def _faults(error: ValidationError, path: Path | None, content: Any) -> str:

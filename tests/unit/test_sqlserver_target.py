@@ -154,7 +154,16 @@ def test_the_existing_variables_switch_the_store(monkeypatch: pytest.MonkeyPatch
     assert Settings(base_dir=tmp_path, store_url="duckdb:///x").store_url == "duckdb:///mine.duckdb"
 
 
-@pytest.mark.parametrize("url", ["mssql://u:secret@h/d", "mssql:///?odbc_connect=DRIVER=x;PWD=secret"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mssql://u:secret@h/d",
+        "mssql://u:a/secret@h/d",
+        "mssql:///?odbc_connect=DRIVER=x;PWD=secret",
+        "mssql:///?odbc_connect=DRIVER=x;PWD = {secret}",
+        "mssql:///?odbc_connect=DRIVER%3Dx%3BPWD%3Dsecret",
+    ],
+)
 def test_a_password_in_the_file_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, url: str) -> None:
     """Settings files are copied and committed, so secrets come from the environment alone."""
     (tmp_path / "holocron.yaml").write_text(f"store_url: {url}")
