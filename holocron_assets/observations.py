@@ -79,11 +79,13 @@ def _permissions(allowed: Permissions, *, is_complete: bool) -> Iterator[Observa
         yield _essential(RECORDS, "this user may not read it: grant select on schema ingest")
     if allowed.writes_vector == 0:
         yield _essential(
-            "vector", "this user may not write to it: grant select, insert, update, delete on schema vector"
+            "vector", "this user may not write to it: grant select, insert, update, delete, execute on schema vector"
         )
     if not is_complete and allowed.creates_tables == 0:
         yield _essential(
-            "database", "this user may not create what is missing: grant create table, create view and create procedure"
+            "database",
+            "this user may not create what is missing: grant create table, create view and create procedure, and alter "
+            "and references on schema vector; where there is no such schema, create schema",
         )
 
 

@@ -15,9 +15,23 @@ where d.name = db_name();
 -- Null where the thing that they are about does not exist yet.
 select
     cast(has_perms_by_name(N'ingest.IngestRecords', N'OBJECT', N'SELECT') as int) as reads_records,
-    cast(has_perms_by_name(N'vector', N'SCHEMA', N'INSERT') as int) as writes_vector,
     cast(
         case
+            when schema_id(N'vector') is null then null
+            when has_perms_by_name(N'vector', N'SCHEMA', N'SELECT') = 1
+                and has_perms_by_name(N'vector', N'SCHEMA', N'INSERT') = 1
+                and has_perms_by_name(N'vector', N'SCHEMA', N'UPDATE') = 1
+                and has_perms_by_name(N'vector', N'SCHEMA', N'DELETE') = 1
+                and has_perms_by_name(N'vector', N'SCHEMA', N'EXECUTE') = 1
+                then 1
+            else 0
+        end as int
+    ) as writes_vector,
+    cast(
+        case
+            when schema_id(N'vector') is null and has_perms_by_name(db_name(), N'DATABASE', N'CREATE SCHEMA') = 0 then 0
+            when has_perms_by_name(N'vector', N'SCHEMA', N'ALTER') = 0 then 0
+            when has_perms_by_name(N'vector', N'SCHEMA', N'REFERENCES') = 0 then 0
             when has_perms_by_name(db_name(), N'DATABASE', N'CREATE TABLE') = 1
                 and has_perms_by_name(db_name(), N'DATABASE', N'CREATE VIEW') = 1
                 and has_perms_by_name(db_name(), N'DATABASE', N'CREATE PROCEDURE') = 1
