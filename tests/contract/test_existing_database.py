@@ -1,0 +1,100 @@
+"""The whole way from records to vectors in the tables of the existing database: only added to, and only in `vector`."""
+
+import json
+import uuid
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from holocron_assets.composition import InstalledProviders
+from holocron_assets.settings import Settings
+from holocron_assets.verification.verify import verify
+from resources.stores.base import SqlStore
+from tests.existing_tables import create_existing_tables
+from tests.world import START, World, page_row, prose
+
+COLUMNS = """
+select table_schema, table_name, column_name, data_type, is_nullable from information_schema.columns
+where table_schema in ('ingest', 'sem', 'vector') order by table_schema, table_name, ordinal_position
+"""
+THEIRS = (
+    "select * from ingest.IngestRecords order by ingest_id",
+    "select * from sem.SourcePage order by source_page_id",
+    "select * from sem.PageClassification order by page_classification_id",
+)
+PAGE = uuid.UUID(int=7)
+
+
+@pytest.fixture(params=["translated", "sqlserver"])
+def backend(request: pytest.FixtureRequest) -> str:
+    """The existing database is on SQL Server."""
+    return str(request.param)
+
+
+@pytest.fixture
+def world(empty_store: SqlStore, settings: Settings) -> World:
+    """The existing database as its crawler and its classifier left it, before the first run."""
+    create_existing_tables(empty_store)
+    return World(store=empty_store, settings=settings, providers=InstalledProviders(settings))
+
+
+def crawled(title: str, page_id: int, text: str, shape: str, **columns: Any) -> dict[str, Any]:
+    return page_row(title, page_id, text, variant=shape, source_name="wookieepedia") | columns
+
+
+def fill(world: World) -> None:
+    """Two pages in both variants, one of an older seeder without variants, and one that only lists links."""
+    links = {"batchcomplete": True, "query": {"pages": [{"pageid": 4, "ns": 0, "title": "Delta", "links": []}]}}
+    world.add(
+        crawled("Alpha", 1, prose("alpha"), "raw"),
+        crawled("Alpha", 1, prose("alpha"), "html", fetched_at_utc=(START + timedelta(hours=1)).isoformat()),
+        crawled("alpha", 2, prose("another alpha"), "raw"),
+        crawled("Gamma", 3, prose("gamma"), "raw", resource_type="content_raw", variant=None),
+        crawled("Delta", 4, "", "raw", resource_type="page", variant=None, payload=json.dumps(links)),
+    )
+    world.rows(
+        "insert into sem.SourcePage (source_page_id, source_system, resource_id, variant, continuity_hint) "
+        f"values ('{PAGE}', 'mediawiki', 'Alpha', 'html', 'canon')"
+    )
+    world.rows(
+        f"insert into sem.PageClassification (source_page_id, primary_type, method) values ('{PAGE}', 'Droid', 'rules')"
+    )
+
+
+def test_what_others_made_is_only_added_to(world: World) -> None:
+    """Every column that was there is there as it was; new ones are in `vector` alone, and no row of others changes."""
+    fill(world)
+    columns, rows = world.rows(COLUMNS), [world.rows(query) for query in THEIRS]
+
+    assert world.store.migrate() != []
+    world.run()
+    after = world.rows(COLUMNS)
+
+    assert set(columns) <= set(after)
+    assert {schema for schema, *_ in set(after) - set(columns)} == {"vector"}
+    assert [world.rows(query) for query in THEIRS] == rows
+    assert world.store.migrate() == []
+
+
+def test_crawled_pages_become_vectors(world: World) -> None:
+    """Each page once, classified or not, with what is known of it; what has no text has none, and all facts hold."""
+    fill(world)
+    world.store.migrate()
+    report = world.run()
+    references = {
+        one: json.loads(text) for one, text in world.rows("select source_id, source_ref_json from vector.chunk")
+    }
+    prefix = "mediawiki:wookieepedia:page/"
+
+    assert set(references) == {prefix + "1", prefix + "2", prefix + "3"}
+    assert [references[prefix + "1"][name] for name in ("variant", "source_page_id", "primary_type", "continuity")] == [
+        "html",
+        str(PAGE),
+        "Droid",
+        "canon",
+    ]
+    assert "primary_type" not in references[prefix + "2"]
+    assert report.embedded == len(world.current_chunks()) > 3
+    assert [one.claim for one in verify(world.store).findings if not one.holds] == []
+    assert world.search("gamma", top_k=1).hits[0].source_id == prefix + "3"
