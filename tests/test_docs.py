@@ -19,9 +19,11 @@ from holocron_assets.model_servers import OllamaSettings, OpenAISettings
 from holocron_assets.sections import SpaceDeclaration, SqlSource
 from holocron_assets.settings import Settings
 from resources.providers import PROVIDERS, open_provider
+from resources.queries import load_migrations
 from resources.stores.base import SqlStore
 from tests.cli.test_commands import filled, folder
 from tests.contract.test_provider import MODELS
+from tests.existing_tables import DEFINITIONS
 from tests.ollama_double import OllamaDouble
 from tests.openai_double import OpenAIDouble
 from tests.world import World
@@ -159,6 +161,22 @@ def test_examples_of_tsql_run(store: SqlStore) -> None:
     for statement in statements:
         with store.session() as session:
             session.run_script(statement)
+
+
+def test_what_is_added_to_an_existing_database_is_named() -> None:
+    """Every table that the migrations for SQL Server make, beside those of the contract, and every column they add."""
+    script = "\n".join(migration.text for migration in load_migrations("tsql"))
+    page = (ROOT / "docs/sql-server.md").read_text(encoding="utf-8")
+    theirs = re.findall(r"create table (\w+\.\w+)", DEFINITIONS)
+    made = set(re.findall(r"create table (\w+\.\w+)", script)) - set(theirs)
+    added = re.findall(r"alter table (\w+\.\w+) add (\w+)", script)
+
+    assert len(made) > 15
+    assert [table for table in sorted(made) if f"`{table.partition('.')[2]}`" not in page] == []
+    assert len(added) > 10
+    for table, column in added:
+        assert table in theirs
+        assert re.search(rf"`{table}`\s+\([^)]*`{column}`", page), f"{table}.{column}"
 
 
 @pytest.mark.parametrize("page", ["docs/search.md", "docs/evidence.md"])
