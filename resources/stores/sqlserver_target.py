@@ -120,6 +120,11 @@ def _target(given: Mapping[str, str], drivers: Sequence[str]) -> Target:
         )
     odbc.setdefault("APP", "Holocron Assets")
     if _is_freetds(odbc["DRIVER"]):
+        if not odbc.get("UID"):
+            raise ConfigurationError(
+                f"no user is named for SQL Server at {host}, and FreeTDS logs in with none. Name one, and set "
+                "INGEST_SQLSERVER_PASSWORD, or install Microsoft's driver."
+            )
         # A certificate is checked only where freetds.conf names an authority.
         odbc |= {
             "SERVER": host,

@@ -128,6 +128,7 @@ def test_windows_accounts_need_no_password() -> None:
         ("mssql://", {"INGEST_SQLSERVER_HOST": "h"}, BOTH, "no password for user sa"),
         ("mssql://u:x@h/d", {"INGEST_SQLSERVER_SCHEMA": "other"}, BOTH, "from the schema ingest alone"),
         ("mssql://", {"LLM_SQLSERVER_CONN_STR": "DSN=Wiki;PWD=cret"}, BOTH, "says DSN"),
+        ("mssql://h/d", {}, ["FreeTDS"], "no user is named"),
         ("mssql://u:x@h/d", {}, [], "no ODBC driver for SQL Server is installed"),
         ("mssql://u:x@h/d?driver=Nope", {}, BOTH, "ODBC driver 'Nope' is not installed"),
         ("mssql://u:x@h/d?Encrypt=perhaps", {}, BOTH, "Encrypt must be yes or no"),
