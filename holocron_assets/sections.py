@@ -91,7 +91,7 @@ class SqlSource(Section):
 class ChunkingSettings(Section):
     """A built-in policy by its version, or sizes of your own under a version of your own."""
 
-    version: str = "2.0"
+    version: Annotated[str, Field(min_length=1, max_length=50)] = "2.0"
     algorithm: Literal["1.0", "2.0"] | None = None
     chunk_size: int | None = None
     overlap: int | None = None

@@ -64,6 +64,7 @@ def test_lists_in_the_environment_are_json(monkeypatch: pytest.MonkeyPatch) -> N
         ("lake: {root: ''}", r"lake.root: String should have at least 1 character"),
         ("lake: {max_bytes_per_run: -1}", r"lake.max_bytes_per_run"),
         ("chunking: {version: '2.0', chunk_size: 5}", r"version 2.0 is built in and fixed"),
+        (f"chunking: {{version: {'v' * 51}}}", r"chunking.version: String should have at most 50 characters"),
         ("sql_sources: [{name: Notes, query: select 1}]", r"sql_sources.0.name: String should match pattern"),
         ("sql_sources: [{name: a, query: delete from x}]", r"sql_sources.0.query: .* begins with select or with"),
         ("sql_sources: [{name: a, query: select * from llm.run}]", r"it names llm.run: .* are never read"),
