@@ -48,7 +48,7 @@ OWN = {
 #: What T-SQL has around a statement, which sqlglot does not read as part of one.
 AROUND = re.compile(
     r"\s*(?:if (?:object_id|col_length|schema_id)\([^\n]*\) is null\b"
-    r"|if not exists \(\s*select 1 from sys\.indexes where [^\n]*\s*\)|begin\b|end\b)"
+    r"|if (?:not )?exists \(\s*select 1 from sys\.indexes where [^\n]*\s*\)|begin\b|end\b)"
 )
 #: Procedural statements, each by its whole text: running them is all that can be said of them.
 PROCEDURAL = re.compile(
