@@ -295,7 +295,7 @@ def _translated(statement: str) -> str:
         flags=re.S,
     )
     text = re.sub(r"convert\(varbinary\(max\), (\w+|\?|'\w*'), 2\)", r"unhex(\1)", text)
-    text = re.sub(r"option \(recompile\)|collate \w+_BIN2", "", text)
+    text = re.sub(r"option \((recompile|loop join)\)|collate \w+_BIN2", "", text)
     tree = sqlglot.parse_one(text, read="tsql")
     for number, placeholder in enumerate(_in_order(tree), start=1):
         placeholder.replace(exp.Parameter(this=exp.Literal.number(number)))

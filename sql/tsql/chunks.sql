@@ -82,12 +82,14 @@ from #staged_chunks as s
 left join vector.chunk as c on c.chunk_id = s.chunk_id;
 
 -- name: retire_chunks
--- What the new cut of these sources does not hold is no longer current.
+-- What the new cut of these sources does not hold is no longer current. Source by source, as below: a scan would lock
+-- every chunk that there is.
 update vector.chunk
 set retired_utc = :now
 where source_id in (select source_id from #staged_chunked_sources)
     and retired_utc is null
-    and chunk_id not in (select chunk_id from #staged_chunks);
+    and chunk_id not in (select chunk_id from #staged_chunks)
+option (loop join);
 
 -- name: close_chunk_versions
 -- A state ends when its chunk is retired, holds another content or comes from another text.
@@ -100,7 +102,8 @@ where v.source_id in (select source_id from #staged_chunked_sources)
         select 1
         from #staged_chunks as s
         where s.chunk_id = v.chunk_id and s.content_sha256 = v.content_sha256 and s.text_sha256 = v.text_sha256
-    );
+    )
+option (loop join);
 
 -- name: update_chunks
 -- An id that exists takes its new content in place, and is current again if it was retired.
@@ -133,7 +136,8 @@ select
     s.chunk_id, s.source_id, s.source_type, s.source_ref_json, s.offsets_json, s.content, s.content_sha256,
     s.byte_count, s.policy_json, :now, s.text_sha256, :run_id
 from #staged_chunks as s
-where not exists (select 1 from vector.chunk as c with (updlock, holdlock) where c.chunk_id = s.chunk_id);
+where not exists (select 1 from vector.chunk as c with (updlock, holdlock) where c.chunk_id = s.chunk_id)
+option (loop join);
 
 -- name: insert_chunk_versions
 -- After the closing of what ended: every current chunk has exactly one open version.

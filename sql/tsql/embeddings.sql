@@ -127,7 +127,8 @@ where not exists (
     where e.chunk_id = s.chunk_id
         and e.embedding_space_id = :embedding_space_id
         and e.input_content_sha256 = s.input_content_sha256
-);
+)
+option (loop join);
 
 -- name: mark_indexed_sources
 -- Pending sources whose every current chunk has a vector in every active space, or is quarantined there: the

@@ -1,5 +1,6 @@
 -- name: insert_ingest_records
--- Records are immutable: an id that is stored already is left as it is.
+-- Records are immutable: an id that is stored already is left as it is. Looked up one by one, here and wherever rows are
+-- inserted under `updlock, holdlock`: a scan of an index would be cheaper, and lock all of it, and so crawlers out.
 insert into ingest.IngestRecords (
     ingest_id, source_system, source_name, resource_type, resource_id, variant, request_uri, request_method,
     request_headers, request_body, status_code, response_headers, payload, content_type, content_length,
@@ -18,7 +19,8 @@ from (
 where s.copy = 1
     and not exists (
         select 1 from ingest.IngestRecords as r with (updlock, holdlock) where r.ingest_id = s.ingest_id
-    );
+    )
+option (loop join);
 
 -- name: list_conflicting_records
 -- Staged records whose id is stored with another content: kept out, and worth a warning.

@@ -33,7 +33,8 @@ where not exists (
     )
     and not exists (
         select 1 from lake.RawExchangeRecord as x with (updlock, holdlock) where x.content_sha256 = s.content_sha256
-    );
+    )
+option (loop join);
 
 -- name: list_unloaded_exchanges
 -- What of the table is no ingest record, from a given id on: one page of narrow columns, however large the envelopes.

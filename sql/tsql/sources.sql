@@ -48,7 +48,8 @@ from (
 where s.copy = 1
     and not exists (
         select 1 from vector.extracted_text as t with (updlock, holdlock) where t.text_id = s.text_id
-    );
+    )
+option (loop join);
 
 -- name: count_unresolved_records
 select count(*) as n
@@ -122,7 +123,8 @@ from #staged_resolutions as r
 join vector.ingest_seen as s on s.ingest_id = r.described_by
 where not exists (
     select 1 from vector.source_registry as x with (updlock, holdlock) where x.source_id = r.source_id
-);
+)
+option (loop join);
 
 -- name: update_sources
 -- The record that speaks describes its source. Without one the text goes, unless the source is only
