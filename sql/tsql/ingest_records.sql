@@ -86,7 +86,7 @@ select
 
 -- name: count_pending_records
 -- Never examined, or wanted now or examined by an extractor that has changed since: two questions, each answered
--- from ids alone.
+-- from ids alone. The extractors are joined: beside the "or", "not in" would read their list anew for each record.
 select
     (
         select count(*)
@@ -96,10 +96,11 @@ select
         select count(*)
         from vector.ingest_seen as s
         join ingest.IngestRecords as r on r.ingest_id = s.ingest_id
-        where s.outcome = N'wanted'
-            or concat(s.extractor, N'/', s.extractor_version) not in (
-                select value from openjson(cast(:extractors as nvarchar(max))) with (value nvarchar(200) '$')
-            )
+        left join (
+            select distinct value
+            from openjson(cast(:extractors as nvarchar(max))) with (value nvarchar(200) '$')
+        ) as x on x.value = concat(s.extractor, N'/', s.extractor_version)
+        where s.outcome = N'wanted' or x.value is null
     ) as n;
 
 -- name: list_pending_records
@@ -110,11 +111,11 @@ select
     cast(case when s.outcome = N'wanted' then 1 else 0 end as bit) as wanted
 from ingest.IngestRecords as r
 left join vector.ingest_seen as s on s.ingest_id = r.ingest_id
-where s.ingest_id is null
-    or s.outcome = N'wanted'
-    or concat(s.extractor, N'/', s.extractor_version) not in (
-        select value from openjson(cast(:extractors as nvarchar(max))) with (value nvarchar(200) '$')
-    )
+left join (
+    select distinct value
+    from openjson(cast(:extractors as nvarchar(max))) with (value nvarchar(200) '$')
+) as x on x.value = concat(s.extractor, N'/', s.extractor_version)
+where s.ingest_id is null or s.outcome = N'wanted' or x.value is null
 order by
     r.source_system, r.source_name, r.resource_id, cast(r.resource_id as varbinary(1000)), r.fetched_at_utc,
     r.ingest_id
