@@ -339,7 +339,8 @@ set
 where status = 'RUNNING' and locked_by = :worker_id;
 
 -- name: fail_unread_jobs
--- Those of a claim that name a source which its run could not read, or did not find.
+-- Those of a claim that name a source which its run could not read, or did not find. The view of candidates says the same
+-- of every record there is; here it is asked of these sources alone.
 update j
 set status = 'DEADLETTER', locked_by = :done_by, last_error = left(u.error, 4000)
 from vector.job as j
@@ -349,7 +350,17 @@ join (
         case
             when x.source_id is null then concat(N'no record names the source ', q.source_id)
             else concat(
-                N'the newest record of ', q.source_id, N' cannot be read, ', v.reason,
+                N'the newest record of ', q.source_id, N' cannot be read, ',
+                coalesce(
+                    (
+                        select top (1) s.reason
+                        from vector.ingest_seen as k
+                        join vector.ingest_seen as s on s.resource_key = k.resource_key
+                        where k.ingest_id = x.ingest_id
+                        order by s.fetched_at_utc desc, s.ingest_id desc
+                    ),
+                    N'its newest record could not be read'
+                ),
                 N'. When that is mended, requeue the job'
             )
         end as error
@@ -361,8 +372,8 @@ join (
         where status = 'RUNNING' and locked_by = :worker_id
     ) as q
     left join vector.source_registry as x on x.source_id = q.source_id
-    left join vector.vw_source_candidates as v on v.source_id = q.source_id and v.state = N'error'
-    where q.source_id is not null and (x.source_id is null or v.state = N'error')
+    where q.source_id is not null
+        and (x.source_id is null or (x.ingest_id is not null and x.status = N'error'))
 ) as u on u.job_id = j.job_id
 where j.status = 'RUNNING';
 
