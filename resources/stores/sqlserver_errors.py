@@ -106,6 +106,9 @@ _CONNECTING_STATES: dict[str, tuple[type[StoreError], str]] = {
     "HYT00": (StoreBusyError, f"no answer in time: {_UNREACHABLE}"),
     "HY000": _NO_CONNECTION,
 }
+#: Of what the driver says, and not the server, whose errors have numbers: as of a connection that was cut in the middle
+#: of an answer.
+_UNNUMBERED_STATES: dict[str, tuple[type[StoreError], str]] = {"HY000": (StoreUnavailableError, _LOST)}
 
 
 @contextmanager
@@ -124,6 +127,8 @@ def store_error(name: str, report: Sequence[object], secrets: Sequence[str]) -> 
     by_number, by_state = _NUMBERS, _STATES
     if _CONNECTING in message:
         by_number, by_state = _NUMBERS | _CONNECTING_NUMBERS, _STATES | _CONNECTING_STATES
+    elif not any(numbers):
+        by_state = _STATES | _UNNUMBERED_STATES
     known = next((by_number[number] for number in numbers if number in by_number), None) or by_state.get(state)
     said = _struck(_PREFIXES.sub("", message.strip()) or state, secrets)
     if known is None:

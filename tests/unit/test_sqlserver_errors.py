@@ -93,6 +93,13 @@ _MS = "[Microsoft][ODBC Driver 18 for SQL Server]"
             StoreUnavailableError,
             "lost",
         ),
+        (
+            "HY000",
+            f"[HY000] {_MS}Unspecified error. Connection may have been terminated by the server. (0) (SQLFetch)",
+            StoreUnavailableError,
+            "lost",
+        ),
+        ("HY000", f"[HY000] {_MS}[SQL Server]Something of its own (8180) (x)", StoreError, "of its own"),
         ("40001", f"[40001] {_MS}[SQL Server]Transaction was deadlocked (1205) (x)", StoreUnavailableError, "deadlock"),
         (
             "42000",
