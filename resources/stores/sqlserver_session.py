@@ -19,8 +19,9 @@ from resources.stores.sqlserver_search import MAX_DIMENSIONS, SearchTable, candi
 _FETCHED_AT_ONCE = 2048
 #: Of texts whose length nobody knows.
 _TEXTS_FETCHED_AT_ONCE = 256
-#: Beyond this many characters pyodbc would announce a string as NTEXT, which not every collation accepts.
-_LONG_TEXT = 2000
+#: Beyond 4000 bytes, of which a character may take four, pyodbc would announce a string as NTEXT, which not every
+#: collation accepts, nor every function.
+_LONG_TEXT = 1000
 _SQL_WVARCHAR = -9
 _NVARCHAR_MAX = (_SQL_WVARCHAR, 0, 0)
 _JSON_UNSET = "[]"

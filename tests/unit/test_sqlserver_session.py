@@ -85,9 +85,9 @@ def test_statements_end_with_a_semicolon() -> None:
 
 def test_long_texts_are_announced_to_microsofts_driver_alone() -> None:
     """pyodbc would call them NTEXT; FreeTDS knows no other way."""
-    for microsoft in (True, False):
+    for microsoft, text in ((True, "x" * 5000), (True, "\U0001f600" * 1001), (False, "x" * 5000)):
         wire = Wire()
-        session_on(wire, microsoft=microsoft).execute("update_run_options", options_json="x" * 5000, run_id="y")
+        session_on(wire, microsoft=microsoft).execute("update_run_options", options_json=text, run_id="y")
         assert wire.sizes == ([[(-9, 0, 0), None]] if microsoft else [])
 
 
