@@ -157,7 +157,7 @@ def test_repairs_reach_the_index(world: World, templates: Templates, tmp_path: P
 def test_what_changes_back_while_it_is_read_is_noticed(world: World, templates: Templates, tmp_path: Path) -> None:
     """Before and after, the store says the same; in between another title was read."""
     space = six_pages(world, templates)
-    ((source,),) = world.rows("select source_id from vector.chunk order by chunk_id limit 1")
+    ((source,),) = world.rows("select min(source_id) from vector.chunk")
     ((title,),) = world.rows(f"select title from vector.source_registry where source_id = '{source}'")
     titles = iter(["Meanwhile", title])
 
@@ -379,7 +379,8 @@ def test_a_state_is_another_one_whenever_the_rows_are(world: World, templates: T
     seen: list[Any] = [state(world)]
     for statement in (
         "update vector.source_registry set title = 'New', updated_utc = '2001-01-01' where source_id like '%/1'",
-        "update vector.embedding set run_id = uuid(), vector_sha256 = 'x' "
+        "update vector.embedding set vector_sha256 = 'x', run_id = (select min(r.run_id) from vector.run r "
+        "join vector.job j on j.job_id = r.job_id where j.job_type = 'CHUNK_SOURCE') "
         "where chunk_id in (select min(chunk_id) from vector.chunk)",
         "update vector.chunk set retired_utc = '2001-01-01' where source_id like '%/3'",
         "update vector.chunk set content = 'other', content_sha256 = 'y' where source_id like '%/5'",

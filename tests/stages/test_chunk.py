@@ -246,4 +246,4 @@ def test_policy_1_is_available(world: World, settings: Settings) -> None:
     with_pages(world, 1, characters=2500)
 
     assert world.chunk().added == 2
-    assert '"version":"1.0"' in world.rows("select policy_json from vector.chunk limit 1")[0][0]
+    assert '"version":"1.0"' in world.rows("select policy_json from vector.chunk")[0][0]

@@ -201,6 +201,7 @@ def test_a_job_that_is_enqueued_for_later_waits(runner: Runner) -> None:
     assert runner.turn().claimed == 1
 
 
+@pytest.mark.parametrize("backend", ["duckdb"])
 def test_kinds_that_pause_hide_none_that_are_due(runner: Runner) -> None:
     """A turn looks at some kinds only, at those first that can be done."""
     with runner.store.session() as session:
@@ -333,7 +334,7 @@ def test_inactive_and_contradicting_spaces_are_given_up(runner: Runner) -> None:
     assert runner.statuses([inactive]) == ["SUCCEEDED"]
 
     with runner.store.session() as session:
-        raw(session, f"update vector.embedding_space set is_active = false where embedding_space_id = '{key}'")
+        raw(session, f"update vector.embedding_space set is_active = 'false' where embedding_space_id = '{key}'")
     inactive = runner.enqueue("EMBED_CHUNKS", space_id=key)
     runner.turn()
     assert "is not active: `holocron spaces activate" in str(runner.job(inactive).last_error)
@@ -359,7 +360,7 @@ def test_a_claim_that_can_no_longer_be_done_is_given_up(runner: Runner) -> None:
     job = runner.enqueue("EMBED_CHUNKS", space_id=key)
     runner.turn(killed=True)
     with runner.store.session() as session:
-        raw(session, "update vector.embedding_space set is_active = false")
+        raw(session, "update vector.embedding_space set is_active = 'false'")
     turn = runner.turn()
 
     assert (turn.requests, turn.failed) == ([], 1)

@@ -63,8 +63,8 @@ def test_an_edited_page_gets_a_new_text_and_keeps_the_old_one(world: World) -> N
 
     assert (report.current_texts, report.retired_texts) == (1, 1)
     assert "about beta" in world.texts()[PAGE]
-    rows = world.rows("select retired_utc is null from vector.extracted_text order by created_utc")
-    assert rows == [(False,), (True,)]
+    rows = world.rows("select retired_utc from vector.extracted_text order by created_utc")
+    assert [retired is None for (retired,) in rows] == [False, True]
 
 
 def test_a_text_that_comes_back_is_kept_once(world: World) -> None:
@@ -219,7 +219,7 @@ def test_another_extractor_version_reads_again(world: World) -> None:
     report = world.extract()
 
     assert (report.examined, report.new_texts) == (1, 0)
-    assert world.rows("select extractor_version <> '0' from vector.ingest_seen") == [(True,)]
+    assert world.rows("select count(*) from vector.ingest_seen where extractor_version <> '0'") == [(1,)]
 
 
 def test_a_document_that_is_too_large_is_quarantined(world: World, settings: Settings) -> None:

@@ -72,6 +72,7 @@ def test_no_more_requests_at_once_than_the_settings_say(served: World, double: O
     assert double.most_at_once == 2
 
 
+@pytest.mark.parametrize("backend", ["duckdb"])
 def test_answers_that_come_late_belong_to_their_texts(served: World, double: OllamaDouble) -> None:
     """Of requests under way together the first are answered last; each vector is that of its own text all the same."""
     ollama = OllamaSettings(base_url=double.url, batch_size=1, concurrency=4)
