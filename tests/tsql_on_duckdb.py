@@ -134,6 +134,8 @@ class Cursor:
         self.rowcount = -1
 
     def execute(self, statement: str, parameters: Sequence[Any] = ()) -> "Cursor":
+        for one in parameters:
+            assert isinstance(one, str | int | float | bytes), f"pyodbc takes no {type(one)}: {statement}"
         try:
             self._execute(statement, list(parameters))
         except duckdb.CatalogException as error:
