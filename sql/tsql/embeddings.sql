@@ -59,7 +59,7 @@ left join (
 select top (:limit) c.chunk_id as position, c.chunk_id
 from vector.chunk as c
 where c.retired_utc is null
-    and (:after is null or c.chunk_id > :after)
+    and c.chunk_id > coalesce(:after, N'')
     and not exists (
         select 1
         from vector.embedding as e

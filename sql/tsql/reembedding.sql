@@ -8,7 +8,7 @@ where e.embedding_space_id = :embedding_space_id
     and e.vector_binary is not null
     and concat(left(coalesce(c.source_id, N''), len(concat(:source_prefix, N'x')) - 1), N'x')
         collate Latin1_General_BIN2 = concat(:source_prefix, N'x')
-    and (:after is null or c.chunk_id > :after);
+    and c.chunk_id > coalesce(:after, N'');
 
 -- name: list_current_embeddings
 -- The same ones, in order of their key. No content and no vector here: a page of keys costs one pass over the keys.
@@ -21,7 +21,7 @@ where e.embedding_space_id = :embedding_space_id
     and e.vector_binary is not null
     and concat(left(coalesce(c.source_id, N''), len(concat(:source_prefix, N'x')) - 1), N'x')
         collate Latin1_General_BIN2 = concat(:source_prefix, N'x')
-    and (:after is null or c.chunk_id > :after)
+    and c.chunk_id > coalesce(:after, N'')
 order by c.chunk_id;
 
 -- name: insert_replacements

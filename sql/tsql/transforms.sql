@@ -53,7 +53,7 @@ left join vector.quarantine as q
         and cast(q.item_id as nvarchar(128)) = c.chunk_id
         and q.item_version = c.content_sha256
 where c.retired_utc is null
-    and (:after is null or c.chunk_id > :after)
+    and c.chunk_id > coalesce(:after, N'')
     and (s.chunk_id is not null or q.item_key is not null)
     and not exists (
         select 1
