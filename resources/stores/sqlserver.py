@@ -24,6 +24,9 @@ from resources.stores.sqlserver_text import LENIENT_UTF16
 
 _POOLED = 4
 _CONNECT_PAUSE_SECONDS = (0.2, 1.0)
+#: A sensor waits for no turn to write, but for rows that another transaction is writing: without row versions it would
+#: otherwise see nothing while anybody writes.
+_LEAST_ROW_WAIT_SECONDS = 2.0
 #: A byte may become six characters of JSON, of two bytes each, and NVARCHAR(MAX) ends at two gigabytes.
 _LARGEST_RECORD_BYTES = 160 * 1024 * 1024
 #: What filtered indexes demand of every session that writes; no text is cut; an error ends the transaction.
@@ -135,7 +138,7 @@ class SqlServerStore(SqlStore):
         connection.timeout = self._settings.statement_timeout_seconds
         connection.setdecoding(self._driver.SQL_WCHAR, encoding=LENIENT_UTF16)
         connection.execute(_SESSION)
-        connection.execute(f"set lock_timeout {max(1, round(self._wait_seconds * 1000))}")
+        connection.execute(f"set lock_timeout {round(max(_LEAST_ROW_WAIT_SECONDS, self._wait_seconds) * 1000)}")
         return connection
 
 
