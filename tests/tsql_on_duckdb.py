@@ -54,7 +54,7 @@ class Driver:
     """What is used of the module `pyodbc`, over a database in a folder."""
 
     Error = Error
-    SQL_WCHAR = -8
+    SQL_CHAR, SQL_WCHAR = 1, -8
 
     def __init__(self, folder: Path, *, has_vectors: bool = True) -> None:
         self._folder = folder
@@ -112,8 +112,11 @@ class Connection:
             self._holds = False
             self._lock.release()
 
-    def setdecoding(self, kind: int, *, encoding: str) -> None:
+    def setdecoding(self, kind: int, *, encoding: str, ctype: int) -> None:
         """Nothing: DuckDB stores UTF-8 and nothing else."""
+
+    def add_output_converter(self, kind: int, converter: object) -> None:
+        """Nothing either."""
 
     def rollback(self) -> None:
         """Nothing: transactions are explicit."""

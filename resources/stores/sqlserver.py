@@ -20,7 +20,7 @@ from resources.stores.base import SqlStore
 from resources.stores.sqlserver_errors import named_errors
 from resources.stores.sqlserver_session import SqlServerSession
 from resources.stores.sqlserver_target import Target, target_of
-from resources.stores.sqlserver_text import LENIENT_UTF16
+from resources.stores.sqlserver_text import read_every_text
 
 _POOLED = 4
 _CONNECT_PAUSE_SECONDS = (0.2, 1.0)
@@ -136,7 +136,7 @@ class SqlServerStore(SqlStore):
             self._target.connection_string(), timeout=self._settings.login_timeout_seconds, autocommit=True
         )
         connection.timeout = self._settings.statement_timeout_seconds
-        connection.setdecoding(self._driver.SQL_WCHAR, encoding=LENIENT_UTF16)
+        read_every_text(connection, self._driver)
         connection.execute(_SESSION)
         connection.execute(f"set lock_timeout {round(max(_LEAST_ROW_WAIT_SECONDS, self._wait_seconds) * 1000)}")
         return connection

@@ -1,8 +1,8 @@
 """How values travel to SQL Server and back, seen from the driver."""
 
-import codecs
 import json
 import uuid
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ from holocron_assets.errors import StoreError
 from holocron_assets.tables.staging import BOOLEAN, INTEGER, TEXT, TIME, table_of, vector_column
 from resources.stores.sqlserver_script import batches
 from resources.stores.sqlserver_session import SqlServerSession
-from resources.stores.sqlserver_text import LENIENT_UTF16
+from resources.stores.sqlserver_text import read_every_text
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123456)  # noqa: DTZ001 - times are naive UTC throughout
 
@@ -25,6 +25,8 @@ Columns = list[tuple[str, type]]
 class Wire:
     """Stands where the driver stands: keeps what it is sent, and answers with what it is given."""
 
+    SQL_CHAR, SQL_WCHAR = 1, -8
+
     def __init__(
         self, description: list[tuple[str, type]] | None = None, rows: list[tuple[Any, ...]] | None = None
     ) -> None:
@@ -33,6 +35,13 @@ class Wire:
         self.description = description
         self.rowcount = -1
         self._rows = rows or []
+        self.converters: dict[int, Callable[[bytes | None], str | None]] = {}
+
+    def setdecoding(self, kind: int, *, encoding: str, ctype: int) -> None:
+        assert (kind, encoding, ctype) == (self.SQL_CHAR, "utf-16-le", self.SQL_WCHAR)
+
+    def add_output_converter(self, kind: int, converter: Callable[[bytes | None], str | None]) -> None:
+        self.converters[kind] = converter
 
     def cursor(self) -> "Wire":
         return self
@@ -152,8 +161,11 @@ def test_a_reading_session_refuses_to_write() -> None:
 def test_half_a_surrogate_pair_spoils_no_batch() -> None:
     """Whatever code units somebody stored are read, with a mark where they are no character."""
     units = "a\U0001f600".encode("utf-16-le") + b"\x00\xd8" + "b".encode("utf-16-le")
+    wire = Wire()
+    read_every_text(wire, wire)
 
-    assert codecs.decode(units, LENIENT_UTF16) == "a\U0001f600\ufffdb"
+    assert [read(units) for read in wire.converters.values()] == ["a\U0001f600\ufffdb"] * 3
+    assert [read(None) for read in wire.converters.values()] == [None] * 3
 
 
 def test_nulls_are_written_out() -> None:
