@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import ssl
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,9 +18,15 @@ from holocron_assets.settings import Settings
 from resources.stores import STORES, open_store
 from resources.stores.base import SqlStore
 from tests.scratch_database import scratch_database
+from tests.tds.certificate import self_signed
+from tests.tds.drivers import DRIVERS
+from tests.tds.serving import served
+from tests.tds.translated import Translated
 from tests.tsql_on_duckdb import Driver
 from tests.world import World
 
+#: What stands for the server's database, by the URL of the store.
+EMULATED: dict[str, Driver] = {}
 SQLSERVER_URL = os.environ.get("HOLOCRON_TEST_SQLSERVER_URL")
 
 
@@ -51,8 +58,16 @@ def backend(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.fixture(scope="session")
+def wire_tls(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext | None:
+    """What lets the servers of this process encrypt."""
+    return self_signed(tmp_path_factory.mktemp("certificate"))
+
+
 @pytest.fixture
-def store_url(backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def store_url(
+    backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wire_tls: ssl.SSLContext | None
+) -> Iterator[str]:
     """The URL of a database with nothing in it."""
     if backend == "sqlserver":
         if not SQLSERVER_URL:
@@ -60,8 +75,16 @@ def store_url(backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         with scratch_database(SQLSERVER_URL) as url:
             yield url
     elif backend == "translated":
-        monkeypatch.setitem(sys.modules, "pyodbc", Driver(tmp_path))
-        yield "mssql+pyodbc://tester:a-secret@emulated/Holocron"
+        driver = Driver(tmp_path)
+        monkeypatch.setitem(sys.modules, "pyodbc", driver)
+        url = "mssql+pyodbc://tester:a-secret@emulated/Holocron"
+        monkeypatch.setitem(EMULATED, url, driver)
+        yield url
+    elif backend in DRIVERS:
+        driver = Driver(tmp_path)
+        with served(Translated(driver), backend, wire_tls) as url:
+            monkeypatch.setitem(EMULATED, url, driver)
+            yield url
     else:
         yield "duckdb:///store.duckdb"
 
@@ -93,8 +116,7 @@ class Templates:
 
     def fill(self, settings: Settings, name: str, fill: Callable[[], object]) -> None:
         """Bring the store of `settings` into the state called `name`, which `fill` makes."""
-        driver = sys.modules.get("pyodbc")
-        if settings.store_url.startswith("mssql") and isinstance(driver, Driver):
+        if driver := EMULATED.get(settings.store_url):
             kept = self.folder / f"translated {name}"
             if kept.exists():
                 driver.load(kept)
