@@ -49,7 +49,8 @@ class Target:
 
     def connection_string(self) -> str:
         """For `pyodbc.connect`; holds the password."""
-        return ";".join(f"{key}={_quoted(key, value)}" for key, value in self.odbc.items())
+        quoted = _quoted_for_freetds if self.is_freetds else _quoted
+        return ";".join(f"{key}={quoted(key, value)}" for key, value in self.odbc.items())
 
 
 def target_of(store_url: str, environment: Mapping[str, str], drivers: Sequence[str]) -> Target:
@@ -211,6 +212,13 @@ def _quoted(key: str, value: str) -> str:
 
 def _doubled(value: str) -> str:
     return value.replace("}", "}}")
+
+
+def _quoted_for_freetds(key: str, value: str) -> str:
+    """Before its version 1.4 a closing brace cannot be in braces, but anywhere else."""
+    if "}" in value and re.fullmatch(r"[^{;\s]([^;]*[^;\s])?", value):
+        return value
+    return _quoted(key, value)
 
 
 class _Variables:

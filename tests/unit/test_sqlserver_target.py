@@ -83,6 +83,19 @@ def test_a_password_survives_quoting() -> None:
     assert target_of(f"mssql:///?odbc_connect={target.connection_string()}", {}, BOTH).odbc["PWD"] == "p;w}d= {x"
 
 
+@pytest.mark.parametrize("driver", ["FreeTDS", "/usr/lib/x86_64-linux-gnu/odbc/libtdsodbc.so"])
+@pytest.mark.parametrize(
+    ("password", "written"),
+    [("a}b", "PWD=a}b"), ("a;b", "PWD={a;b}"), ("{ab", "PWD={{ab}"), ("a};b", "PWD={a}};b}"), (" a}", "PWD={ a}}}")],
+)
+def test_freetds_gets_a_closing_brace_as_it_is(driver: str, password: str, written: str) -> None:
+    """Before version 1.4 it knows no way to write one in braces; what needs those is written as for every driver."""
+    target = target_of(f"mssql://u@h/d?driver={driver}", {"INGEST_SQLSERVER_PASSWORD": password}, BOTH)
+
+    assert f";{written};" in target.connection_string() + ";"
+    assert ";ENCRYPTION=require" in target.connection_string()
+
+
 def test_microsofts_driver_is_preferred_and_the_newest() -> None:
     """FreeTDS stands in where Microsoft's driver is missing, with the protocol and encryption it needs to be told."""
     freetds = target_of("mssql://u:x@localhost/d", {}, ["FreeTDS"])
