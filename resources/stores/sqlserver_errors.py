@@ -28,7 +28,12 @@ _FULL = "nothing of this batch was written. Make room, and run again"
 
 #: By SQL Server's error number: which error it is for us, and what to do.
 _NUMBERS: dict[int, tuple[type[StoreError], str]] = {
-    18456: (StoreError, "the login was refused. Correct the user, or the password in INGEST_SQLSERVER_PASSWORD"),
+    # All that FreeTDS says where the database is missing.
+    18456: (
+        StoreError,
+        "the login was refused. Correct the user, or the password in INGEST_SQLSERVER_PASSWORD; with FreeTDS perhaps "
+        "the name of the database",
+    ),
     18452: (StoreError, "the login was refused. Correct the user, or give one: this one is not trusted there"),
     18470: (StoreError, "the account is disabled. Ask the database's administrator"),
     18486: (StoreError, "the account is locked. Ask the database's administrator"),
