@@ -1,14 +1,16 @@
 """The ODBC drivers that are there, and what a store needs to speak with one to the server."""
 
+import ctypes
 import importlib.util
 import platform
 import re
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 #: Microsoft's driver as its Python package brings it: for each family of systems and each machine.
 _PACKAGE = "mssql_python_odbc"
-_PACKAGED = "libs/linux/debian_ubuntu/{machine}/lib/libmsodbcsql-*.so.*"
+_LIBRARY = "libs/linux/debian_ubuntu/{machine}/lib/libmsodbcsql-*.so.*"
 #: By the name that tests call them.
 DRIVERS = ("microsoft", "freetds")
 
@@ -30,6 +32,9 @@ def _packaged() -> str | None:
     package = importlib.util.find_spec(_PACKAGE)
     if package is None or package.origin is None or sys.platform != "linux":
         return None
-    pattern = _PACKAGED.format(machine=platform.machine().replace("aarch64", "arm64"))
-    libraries = sorted(Path(package.origin).parent.glob(pattern))
-    return str(libraries[-1]) if libraries else None
+    for library in Path(package.origin).parent.glob(_LIBRARY.format(machine=platform.machine())):
+        # It needs Kerberos's libraries, and ODBC would only say that it is not there.
+        with suppress(OSError):
+            ctypes.CDLL(str(library))
+            return str(library)
+    return None

@@ -56,7 +56,7 @@ class Replies:
         """Send one; what it was the end of."""
         match answer:
             case Rows():
-                return _End(count=self._rows(answer))
+                return self._rows(answer)
             case Done():
                 return _End(count=answer.count)
             case Said():
@@ -79,16 +79,19 @@ class Replies:
             case Raw():
                 self._stream.send(answer.data)
             case HangUp():
-                self._stream.hang_up(is_abrupt=True)
+                self._stream.hang_up(is_abrupt=answer.is_abrupt)
                 raise ConnectionError("the server hung up")
 
-    def _rows(self, result: Rows) -> int:
+    def _rows(self, result: Rows) -> _End:
         self._send(tokens.columns(result.columns))
         count = 0
         for values in result.rows:
             self._send(tokens.row(result.columns, values))
             count += 1
-        return count
+        if result.error is None:
+            return _End(count=count)
+        self._send(tokens.said(result.error))
+        return _End(status=tokens.ERROR)
 
     def _transact(self, what: str) -> None:
         if what == "begin":

@@ -117,7 +117,7 @@ class Server:
             packet_bytes = min(login.packet_bytes or 4096, _LARGEST_PACKET)
             stream.write(tokens.logged_in(login.database, packet_bytes))
             stream.packet_bytes = packet_bytes
-            conversation = Conversation(stream, session, self.requests)
+            conversation = Conversation(stream, session, self.requests, self.failures)
             while message := stream.read():
                 conversation.answer(message)
         finally:

@@ -10,7 +10,7 @@ from sqlalchemy import URL
 from tests.tds.drivers import found
 from tests.tds.server import Database, Server
 
-PASSWORD = "a-secret;with}odd characters"
+PASSWORD = "a-secret with }odd={characters"
 
 
 @contextmanager
@@ -29,15 +29,15 @@ def serving(database: Database, tls: ssl.SSLContext | None = None) -> Iterator[S
 def served(database: Database, driver: str, tls: ssl.SSLContext | None) -> Iterator[str]:
     """The URL of a database on such a server, encrypted where that is possible; skips where the driver is missing."""
     with serving(database, tls) as server:
-        yield url_of(server, driver, Encrypt="no" if tls is None else "yes")
+        yield url_of(server.port, driver, Encrypt="no" if tls is None else "yes")
 
 
-def url_of(server: Server, driver: str, **options: str) -> str:
-    """How a store finds a server through a driver."""
+def url_of(port: int, driver: str, **options: str) -> str:
+    """How a store finds a server through a driver; skips where that is missing."""
     name = found(driver)
     if name is None:
-        pytest.skip(f"no ODBC driver of {driver.capitalize()}, or no driver manager, is installed")
+        pytest.skip(f"the ODBC driver of {driver}, or the driver manager, is not installed")
     url = URL.create(
-        "mssql+pyodbc", "tester", PASSWORD, "127.0.0.1", server.port, "Holocron", query={"driver": name, **options}
+        "mssql+pyodbc", "tester", PASSWORD, "127.0.0.1", port, "Holocron", query={"driver": name, **options}
     )
     return url.render_as_string(hide_password=False)

@@ -30,10 +30,11 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """A result with columns."""
+    """A result with columns, which may end with an error."""
 
     columns: tuple[Column, ...]
     rows: Iterable[Sequence[Any]]
+    error: "Said | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,9 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class HangUp:
-    """The connection is lost here."""
+    """The connection is lost here: properly closed, or as by a server that died."""
+
+    is_abrupt: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -79,22 +79,22 @@ class TranslatedSession:
         yield Transaction("rollback")
 
 
-def _rows(description: Iterable[tuple[str, type]], rows: list[tuple[Any, ...]]) -> Rows:
-    columns = []
-    for at, (name, kind) in enumerate(description):
-        columns.append(Column(name=name, kind=_KINDS.get(kind) or _text_kind(row[at] for row in rows)))
-    return Rows(columns=tuple(columns), rows=[tuple(map(_plain, row)) for row in rows])
+def _rows(description: Sequence[tuple[str, type]], rows: list[tuple[Any, ...]]) -> Rows:
+    kinds = [_KINDS.get(kind) for _, kind in description]
+    # DuckDB has types that T-SQL has not; what is of one is sent as text.
+    rows = [tuple(_written(value, kind) for value, kind in zip(row, kinds, strict=True)) for row in rows]
+    columns = [
+        Column(name=name, kind=kind or _text_kind(row[at] for row in rows))
+        for at, ((name, _), kind) in enumerate(zip(description, kinds, strict=True))
+    ]
+    return Rows(columns=tuple(columns), rows=rows)
 
 
-def _text_kind(values: Iterable[Any]) -> Kind:
+def _written(value: Any, kind: Kind | None) -> Any:
+    return value if value is None or kind is not None else str(value)
+
+
+def _text_kind(values: Iterable[str | None]) -> Kind:
     """DuckDB knows one type of text: what fits is sent as the short one of T-SQL."""
-    fits = all(value is None or len(str(value)) <= _SHORT_TEXT // 2 for value in values)
+    fits = all(value is None or len(value) <= _SHORT_TEXT // 2 for value in values)
     return nvarchar(_SHORT_TEXT) if fits else LONG_TEXT
-
-
-def _plain(value: Any) -> Any:
-    return (
-        value
-        if value is None or isinstance(value, str | bool | int | float | bytes | datetime | uuid.UUID)
-        else str(value)
-    )

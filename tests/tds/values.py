@@ -164,6 +164,17 @@ def nvarchar(characters: int) -> Kind:
     return _kind(f"nvarchar({characters})", metadata, write, struct.pack("<H", _NULL_LENGTH))
 
 
+def varchar(characters: int) -> Kind:
+    """`varchar(n)`, in the code page of Western Europe."""
+
+    def write(value: str) -> bytes:
+        data = value.encode("cp1252")
+        return struct.pack("<H", len(data)) + data
+
+    metadata = bytes([_VARCHAR]) + struct.pack("<H", characters) + COLLATION
+    return _kind(f"varchar({characters})", metadata, write, struct.pack("<H", _NULL_LENGTH))
+
+
 _NULL, _LONG_NULL = b"\0", struct.pack("<Q", _NULL_PLP)
 INT = _kind("int", bytes([_INTEGER, 4]), lambda value: _sized(struct.pack("<i", value)), _NULL)
 SMALLINT = _kind("smallint", bytes([_INTEGER, 2]), lambda value: _sized(struct.pack("<h", value)), _NULL)
