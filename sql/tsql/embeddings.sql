@@ -1,9 +1,11 @@
 -- name: count_pending_chunks
--- Current chunks whose content this space has no vector of, and how many of them are quarantined there.
+-- Current chunks whose content this space has no vector of, and how many of them are quarantined there. Those that other
+-- programs made name no text, and are left alone, here and below.
 with pending as (
     select c.chunk_id, c.content_sha256
     from vector.chunk as c
     where c.retired_utc is null
+        and c.text_sha256 is not null
         and not exists (
             select 1
             from vector.embedding as e
@@ -28,6 +30,7 @@ with missing as (
     select c.chunk_id
     from vector.chunk as c
     where c.retired_utc is null
+        and c.text_sha256 is not null
         and not exists (
             select 1
             from vector.embedding as e
@@ -59,6 +62,7 @@ left join (
 select top (:limit) c.chunk_id as position, c.chunk_id
 from vector.chunk as c
 where c.retired_utc is null
+    and c.text_sha256 is not null
     and c.chunk_id > coalesce(:after, N'')
     and not exists (
         select 1
@@ -83,6 +87,7 @@ order by c.chunk_id;
 select top (1) c.chunk_id
 from vector.chunk as c
 where c.retired_utc is null
+    and c.text_sha256 is not null
     and not exists (
         select 1
         from vector.embedding as e
@@ -132,13 +137,15 @@ option (loop join);
 
 -- name: mark_indexed_sources
 -- Pending sources whose every current chunk has a vector in every active space, or is quarantined there: the
--- quarantine is what tells of it then. Without an active space no source is indexed.
+-- quarantine is what tells of it then. Without an active space of ours no source is indexed.
 update x
 set status = N'indexed', last_indexed_utc = :now, updated_utc = :now
 from vector.source_registry as x
 where x.status = N'pending'
     and (x.text_sha256 = x.content_sha256 or (x.text_sha256 is null and x.content_sha256 is null))
-    and exists (select 1 from vector.embedding_space where is_active = 1)
+    and exists (
+        select 1 from vector.embedding_space where is_active = 1 and model_tag is not null and model_digest is not null
+    )
     and not exists (
         select 1
         from vector.chunk as c
@@ -146,6 +153,8 @@ where x.status = N'pending'
         where c.source_id = x.source_id
             and c.retired_utc is null
             and p.is_active = 1
+            and p.model_tag is not null
+            and p.model_digest is not null
             and not exists (
                 select 1
                 from vector.embedding as e

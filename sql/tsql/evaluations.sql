@@ -53,14 +53,14 @@ order by ordinal;
 -- name: list_searchable_sources
 select distinct source_id
 from vector.chunk
-where retired_utc is null and source_id in (
+where retired_utc is null and text_sha256 is not null and source_id in (
     select value from openjson(cast(:source_ids as nvarchar(max))) with (value nvarchar(256) '$')
 );
 
 -- name: list_searchable_chunks
 select chunk_id
 from vector.chunk
-where retired_utc is null and chunk_id in (
+where retired_utc is null and text_sha256 is not null and chunk_id in (
     select value from openjson(cast(:chunk_ids as nvarchar(max))) with (value nvarchar(128) '$')
 );
 

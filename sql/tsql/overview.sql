@@ -1,4 +1,5 @@
--- What a person sees: counts, samples and distributions. Never more than a screenful of rows.
+-- What a person sees: counts, samples and distributions. Never more than a screenful of rows, and no chunks that
+-- other programs made.
 
 -- name: get_counts
 select
@@ -12,7 +13,7 @@ select
     (select count(*) from vector.extracted_text where current_since_utc is not null and retired_utc is null)
         as current_texts,
     (select count(*) from vector.extracted_text where retired_utc is not null) as retired_texts,
-    (select count(*) from vector.chunk where retired_utc is null) as current_chunks,
+    (select count(*) from vector.chunk where retired_utc is null and text_sha256 is not null) as current_chunks,
     (select count(*) from vector.chunk) - (select count(*) from vector.chunk where retired_utc is null)
         as retired_chunks,
     (select count(*) from vector.embedding) as embeddings;
@@ -52,7 +53,7 @@ left join vector.source_registry as x on x.source_id = c.source_id
 where c.chunk_id in (
     select top (:limit) chunk_id
     from vector.chunk
-    where retired_utc is null
+    where retired_utc is null and text_sha256 is not null
     order by created_utc desc, chunk_id
 )
 order by c.created_utc desc, c.chunk_id;
@@ -78,7 +79,7 @@ select length, count(*) as n
 from (
     select byte_count / 200 * 200 as length
     from vector.chunk
-    where retired_utc is null
+    where retired_utc is null and text_sha256 is not null
 ) as lengths
 group by length
 order by length;

@@ -32,6 +32,7 @@ from (
         select c.chunk_id, c.content_sha256
         from vector.chunk as c
         where c.retired_utc is null
+            and c.text_sha256 is not null
             and c.source_id not in (select p.source_id from #staged_planned_sources as p)
         union
         select s.chunk_id, s.content_sha256

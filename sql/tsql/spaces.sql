@@ -21,10 +21,12 @@ where not exists (
 );
 
 -- name: list_spaces
+-- Those of other programs are left alone: they have no digest, and so name no model that could fill them.
 select
     embedding_space_id, provider, model_name, model_tag, model_digest, dimensions, normalize_flag, distance_metric,
     preprocess_policy_json, transform_ref, description, is_active
 from vector.embedding_space
+where model_tag is not null and model_digest is not null
 order by created_utc, embedding_space_id;
 
 -- name: update_space_activity

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from holocron_assets.composition import InstalledProviders
+from holocron_assets.registry import list_states
 from holocron_assets.settings import Settings
 from holocron_assets.verification.verify import verify
 from resources.stores.base import SqlStore
@@ -24,6 +25,17 @@ THEIRS = (
     "select * from sem.PageClassification order by page_classification_id",
 )
 PAGE = uuid.UUID(int=7)
+#: As the existing programs' indexer leaves it, which asks no server for its digest.
+_INDEXED_BY_OTHERS = (
+    "insert into vector.embedding_space (embedding_space_id, provider, model_name, dimensions) "
+    f"values ('{uuid.UUID(int=8)}', 'ollama', 'nomic-embed-text', 3)",
+    "insert into vector.source_registry (source_id, source_type, source_ref_json) values ('page_9', 'lake_text', '{}')",
+    "insert into vector.chunk (chunk_id, source_id, source_type, source_ref_json, offsets_json, content, "
+    "content_sha256, byte_count, policy_json) "
+    "values ('theirs', 'page_9', 'lake_text', '{}', '{}', 'Theirs', 'aa', 6, '{}')",
+    "insert into vector.embedding (embedding_id, chunk_id, embedding_space_id, input_content_sha256, vector_json, "
+    f"vector_sha256) values ('{uuid.UUID(int=9)}', 'theirs', '{uuid.UUID(int=8)}', 'aa', '[0.1, 0.2, 0.3]', 'bb')",
+)
 
 
 @pytest.fixture(params=["translated", "sqlserver"])
@@ -98,3 +110,29 @@ def test_crawled_pages_become_vectors(world: World) -> None:
     assert report.embedded == len(world.current_chunks()) > 3
     assert [one.claim for one in verify(world.store).findings if not one.holds] == []
     assert world.search("gamma", top_k=1).hits[0].source_id == prefix + "3"
+
+
+def test_spaces_of_other_programs_are_left_alone(world: World) -> None:
+    """A space without a digest names no model: it is neither listed, filled nor waited for, and keeps what it holds."""
+    fill(world)
+    world.store.migrate()
+    theirs = [
+        "select * from vector.embedding_space where model_digest is null",
+        "select * from vector.embedding where vector_binary is null",
+        "select * from vector.chunk where text_sha256 is null",
+    ]
+    for statement in _INDEXED_BY_OTHERS:
+        world.rows(statement)
+    before = [world.rows(query) for query in theirs]
+    world.run()
+
+    assert [len(rows) for rows in before] == [1, 1, 1]
+    assert [world.rows(query) for query in theirs] == before
+    (state,) = list_states(world.store)
+    assert state.lacking == 0
+    assert world.rows("select count(*) from vector.embedding where chunk_id = 'theirs'") == [(1,)]
+    assert world.rows("select distinct status from vector.source_registry where text_sha256 is not null") == [
+        ("indexed",)
+    ]
+    assert [one.claim for one in verify(world.store).findings if not one.holds] == []
+    assert world.search("gamma", top_k=1).hits[0].source_id == "mediawiki:wookieepedia:page/3"
