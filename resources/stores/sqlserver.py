@@ -46,6 +46,7 @@ class SqlServerStore(SqlStore):
         self._settings = settings
         self._wait_seconds = wait_seconds
         self._driver = _load_driver()
+        self._made_count = 0
         self._pool = QueuePool(self._connect, pool_size=_POOLED, max_overflow=-1, reset_on_return=None)
 
     @property
@@ -109,6 +110,7 @@ class SqlServerStore(SqlStore):
         """
         deadline = time.monotonic() + self._wait_seconds
         while True:
+            made = self._made_count
             try:
                 with named_errors(self.name, self._driver.Error, self._target.secrets):
                     connection = self._pool.connect()
@@ -119,6 +121,9 @@ class SqlServerStore(SqlStore):
                         raise
                     return connection
             except TransientError:
+                if made == self._made_count:
+                    self._pool.dispose()  # it lay there, and what lies there with it was lost too
+                    continue
                 if time.monotonic() >= deadline:
                     raise
                 time.sleep(random.uniform(*_CONNECT_PAUSE_SECONDS))  # noqa: S311 - no secret depends on it
@@ -132,6 +137,7 @@ class SqlServerStore(SqlStore):
             )
 
     def _connect(self) -> Any:
+        self._made_count += 1
         connection = self._driver.connect(
             self._target.connection_string(), timeout=self._settings.login_timeout_seconds, autocommit=True
         )

@@ -1,6 +1,7 @@
 """What the real ODBC drivers report of statements and connections that fail."""
 
 import ssl
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,19 @@ def test_a_lost_connection_is_made_again(
 
         assert write(line.store, listed) == [{"n": 7}]
         assert len(line.server.logins) == 2
+
+
+def test_a_server_that_was_restarted_costs_no_look(line: Line) -> None:
+    """All that lay in the pool was lost with the first of it: who does not wait at all finds the new server at once."""
+    line.says(Rows(columns=NUMBER, rows=[(7,)]))
+    with ExitStack() as sessions:
+        for _ in range(3):
+            sessions.enter_context(line.store.session(write=False))
+    line.database.scripts["select 1"] = once([HangUp()], [Done()])
+
+    with line.store.session(write=False) as session:
+        assert listed(session) == [{"n": 7}]
+    assert len(line.server.logins) == 4
 
 
 def test_a_statement_that_takes_too_long_is_given_up(line: Line) -> None:
