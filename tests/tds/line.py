@@ -68,8 +68,8 @@ def connected(
 
 
 def store_at(url: str, folder: Path, *, wait_seconds: float = 0) -> SqlStore:
-    """A store that waits for one second."""
-    limits = SqlServerSettings(login_timeout_seconds=1, statement_timeout_seconds=1)
+    """A store that waits for three seconds, which a busy machine needs."""
+    limits = SqlServerSettings(login_timeout_seconds=3, statement_timeout_seconds=3)
     return open_store(Settings(base_dir=folder, store_url=url, sqlserver=limits), wait_seconds=wait_seconds)
 
 
