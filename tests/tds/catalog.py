@@ -61,9 +61,9 @@ def type_asked_for_in_text(batch: str) -> int | None:
 
 
 def types(number: int) -> Rows:
-    """What the server says about a type; nothing where it has none of that number."""
+    """What the server says about a type."""
     if number not in _TYPES:
-        return Rows(columns=_COLUMNS, rows=[])
+        raise UnknownRequestError(f"the type {number} of ODBC")
     name, size, prefix, suffix = _TYPES[number]
     searchable = 3
     known = (name, number, size, prefix, suffix, "max length", 1, 0, searchable, None, 0, None, name)

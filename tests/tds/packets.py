@@ -7,7 +7,7 @@ import ssl
 import struct
 from dataclasses import dataclass
 
-BATCH, RPC, RESPONSE, ATTENTION, TRANSACTION, LOGIN, PRELOGIN = 1, 3, 4, 6, 14, 16, 18
+BATCH, RPC, RESPONSE, ATTENTION, LOGIN, PRELOGIN = 1, 3, 4, 6, 16, 18
 _HEADER = struct.Struct(">BBHHBB")
 _END_OF_MESSAGE, _IGNORED = 0x01, 0x02
 _READ_AT_ONCE = 65536
@@ -68,6 +68,8 @@ class Stream:
             if header is None:
                 return None
             kind, status, length, *_ = _HEADER.unpack(header)
+            if status & ~(_END_OF_MESSAGE | _IGNORED):
+                raise UnknownRequestError(f"a packet with status {status:#x}")
             content = self._receive(length - _HEADER.size)
             if content is None:
                 return None

@@ -84,8 +84,9 @@ def read_headers(fields: Fields) -> bytes:
     while left:
         length = fields.number(4)
         kind, content = fields.number(2), fields.take(length - 6)
-        if kind == _TRANSACTION_HEADER:
-            transaction = content[:8]
+        if kind != _TRANSACTION_HEADER:
+            raise UnknownRequestError(f"a header of type {kind}")
+        transaction = content[:8]
         left -= length
     return transaction
 
@@ -100,7 +101,8 @@ def read_call(fields: Fields) -> Call:
         name = _PROCEDURES[number]
     else:
         name = fields.text(length)
-    fields.take(2)  # whether to recompile, or to leave out metadata
+    if options := fields.number(2):
+        raise UnknownRequestError(f"a call with the options {options:#x}")
     parameters = []
     while fields:
         parameters.append(read_parameter(fields))

@@ -12,7 +12,7 @@ from tests.tds.packets import Fields, UnknownRequestError
 #: Latin1_General_100_CI_AS_KS_WS_SC as the server names it: an LCID, flags, a sort order.
 COLLATION = bytes([0x09, 0x04, 0xD0, 0x00, 0x34])
 _MAX = 0xFFFF
-_NULL_LENGTH, _NULL_PLP, _UNKNOWN_PLP = 0xFFFF, (1 << 64) - 1, (1 << 64) - 2
+_NULL_LENGTH, _NULL_PLP = 0xFFFF, (1 << 64) - 1
 _CHUNK_BYTES = 8000
 _START = datetime(1, 1, 1)  # noqa: DTZ001 - times are naive UTC throughout
 _FIXED = {0x30: 1, 0x32: 1, 0x34: 2, 0x38: 4, 0x7F: 8}
