@@ -31,8 +31,8 @@ _NUMBERS: dict[int, tuple[type[StoreError], str]] = {
     # All that FreeTDS says where the database is missing.
     18456: (
         StoreError,
-        "the login was refused. Correct the user, or the password in INGEST_SQLSERVER_PASSWORD; with FreeTDS perhaps "
-        "the name of the database",
+        "the login was refused. Correct the user or the password, in the URL or in INGEST_SQLSERVER_PASSWORD or what "
+        "stands for it; with FreeTDS perhaps the name of the database",
     ),
     18452: (StoreError, "the login was refused. Correct the user, or give one: this one is not trusted there"),
     18470: (StoreError, "the account is disabled. Ask the database's administrator"),

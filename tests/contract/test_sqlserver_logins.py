@@ -38,7 +38,7 @@ def test_everything_is_encrypted_unless_told_not_to(
 @pytest.mark.parametrize(
     ("number", "text", "kind", "hint"),
     [
-        (18456, "Login failed for user 'tester'.", StoreError, "password in INGEST_SQLSERVER_PASSWORD"),
+        (18456, "Login failed for user 'tester'.", StoreError, "in the URL or in INGEST_SQLSERVER_PASSWORD"),
         (18486, "Login failed for user 'tester' because the account is currently locked out.", StoreError, "locked"),
         (18488, "Login failed for user 'tester'. The password must be changed.", StoreError, "must be changed before"),
         (18401, "Login failed for user 'tester'. Only administrator.", StoreUnavailableError, "still starting"),
