@@ -10,6 +10,7 @@ import pytest
 from holocron_assets.composition import InstalledProviders
 from holocron_assets.registry import list_states
 from holocron_assets.settings import Settings
+from holocron_assets.tables import embeddings, evaluations, overview, planning
 from holocron_assets.verification.verify import verify
 from resources.stores.base import SqlStore
 from tests.existing_tables import create_existing_tables
@@ -74,6 +75,12 @@ def fill(world: World) -> None:
     )
 
 
+def index_by_others(world: World) -> None:
+    """A space, a source, a chunk and a vector that came by another way."""
+    for statement in _INDEXED_BY_OTHERS:
+        world.rows(statement)
+
+
 def test_what_others_made_is_only_added_to(world: World) -> None:
     """Every column that was there is there as it was; new ones are in `vector` alone, and no row of others changes."""
     fill(world)
@@ -121,8 +128,7 @@ def test_spaces_of_other_programs_are_left_alone(world: World) -> None:
         "select * from vector.embedding where vector_binary is null",
         "select * from vector.chunk where text_sha256 is null",
     ]
-    for statement in _INDEXED_BY_OTHERS:
-        world.rows(statement)
+    index_by_others(world)
     before = [world.rows(query) for query in theirs]
     world.run()
 
@@ -136,3 +142,24 @@ def test_spaces_of_other_programs_are_left_alone(world: World) -> None:
     ]
     assert [one.claim for one in verify(world.store).findings if not one.holds] == []
     assert world.search("gamma", top_k=1).hits[0].source_id == "mediawiki:wookieepedia:page/3"
+
+
+def test_chunks_of_other_programs_are_in_no_figure(world: World) -> None:
+    """They are neither counted nor shown, are missing in no space, and no judged query can be about them."""
+    fill(world)
+    world.store.migrate()
+    world.run()
+    index_by_others(world)
+    ours = world.current_chunks().keys() - {"theirs"}
+    space_id = list_states(world.store)[0].space.embedding_space_id
+
+    with world.store.session() as session:
+        assert overview.get_counts(session).current_chunks == len(ours)
+        assert {one.chunk_id for one in overview.list_sample_chunks(session, 100)} == ours
+        assert sum(one.n for one in overview.list_chunk_lengths(session)) == len(ours)
+        assert embeddings.get_pending_chunk(session, space_id) is None
+        assert embeddings.count_missing_chunks(session, space_id, START, START).missing == 0
+        planning.stage_planned_chunks(session, [], [])
+        assert planning.count_chunks_to_embed(session, space_id) == 0
+        assert evaluations.list_searchable_sources(session, ["page_9"]) == set()
+        assert evaluations.list_searchable_chunks(session, ["theirs"]) == set()
