@@ -137,11 +137,13 @@ option (loop join);
 
 -- name: mark_indexed_sources
 -- Pending sources whose every current chunk has a vector in every active space, or is quarantined there: the
--- quarantine is what tells of it then. Without an active space of ours no source is indexed.
+-- quarantine is what tells of it then. Without an active space of ours no source is indexed, and none of other programs,
+-- which no record describes.
 update x
 set status = N'indexed', last_indexed_utc = :now, updated_utc = :now
 from vector.source_registry as x
 where x.status = N'pending'
+    and x.ingest_id is not null
     and (x.text_sha256 = x.content_sha256 or (x.text_sha256 is null and x.content_sha256 is null))
     and exists (
         select 1 from vector.embedding_space where is_active = 1 and model_tag is not null and model_digest is not null

@@ -31,6 +31,8 @@ _INDEXED_BY_OTHERS = (
     "insert into vector.embedding_space (embedding_space_id, provider, model_name, dimensions) "
     f"values ('{uuid.UUID(int=8)}', 'ollama', 'nomic-embed-text', 3)",
     "insert into vector.source_registry (source_id, source_type, source_ref_json) values ('page_9', 'lake_text', '{}')",
+    "insert into vector.source_registry (source_id, source_type, source_ref_json, status) "
+    "values ('page_10', 'lake_text', '{}', 'pending')",
     "insert into vector.chunk (chunk_id, source_id, source_type, source_ref_json, offsets_json, content, "
     "content_sha256, byte_count, policy_json) "
     "values ('theirs', 'page_9', 'lake_text', '{}', '{}', 'Theirs', 'aa', 6, '{}')",
@@ -127,12 +129,13 @@ def test_spaces_of_other_programs_are_left_alone(world: World) -> None:
         "select * from vector.embedding_space where model_digest is null",
         "select * from vector.embedding where vector_binary is null",
         "select * from vector.chunk where text_sha256 is null",
+        "select * from vector.source_registry where ingest_id is null order by source_id",
     ]
     index_by_others(world)
     before = [world.rows(query) for query in theirs]
     world.run()
 
-    assert [len(rows) for rows in before] == [1, 1, 1]
+    assert [len(rows) for rows in before] == [1, 1, 1, 2]
     assert [world.rows(query) for query in theirs] == before
     (state,) = list_states(world.store)
     assert state.lacking == 0
