@@ -42,7 +42,7 @@ def test_the_servers_errors_are_known_by_number(line: Line, number: int, kind: t
     """Wherever they come: instead of a result, at the end of its rows, or after a statement that went well."""
     error = Said(number=number, text=f"Etwas ist mit (229) schiefgegangen, Nutzer {PASSWORD}.", severity=14)
     rows = Rows(columns=NUMBER, rows=[(one,) for one in range(3000)], error=error)
-    for answers in ([error], [rows]):
+    for answers in ([error], [rows], [Rows(columns=NUMBER, rows=[(1,)]), error]):
         line.says(*answers)
         for ask in (listed, lambda session: session.rows("list_spaces")):
             found = failure(line.store, ask)
