@@ -4,6 +4,7 @@ Runs against an existing database, in which it only adds (docs/sql-server.md say
 """
 
 import importlib
+import logging
 import os
 import random
 import time
@@ -22,8 +23,10 @@ from resources.stores.sqlserver_session import SqlServerSession
 from resources.stores.sqlserver_target import Target, target_of
 from resources.stores.sqlserver_text import read_every_text
 
+_LOGGER = logging.getLogger(__name__)
 _POOLED = 4
 _CONNECT_PAUSE_SECONDS = (0.2, 1.0)
+_FIRST_WAIT_SECONDS = 15.0
 #: A sensor waits for no turn to write, but for rows that another transaction is writing: without row versions it would
 #: otherwise see nothing while anybody writes.
 _LEAST_ROW_WAIT_SECONDS = 2.0
@@ -47,6 +50,7 @@ class SqlServerStore(SqlStore):
         self._wait_seconds = wait_seconds
         self._driver = _load_driver()
         self._made_count = 0
+        self._patience_seconds = min(_FIRST_WAIT_SECONDS, wait_seconds)
         self._pool = QueuePool(self._connect, pool_size=_POOLED, max_overflow=-1, reset_on_return=None)
 
     @property
@@ -106,9 +110,11 @@ class SqlServerStore(SqlStore):
     def _connection(self, begin: str) -> Any:
         """A connection from the pool on which `begin` was run, which finds those that were lost while they lay there.
 
-        A server that does not answer yet is waited for as long as a held store would be.
+        A server that does not answer is waited for as long as a held store would be; less where it never answered,
+        because then it may not be there at all, and not again where that was in vain.
         """
-        deadline = time.monotonic() + self._wait_seconds
+        began = time.monotonic()
+        is_told = False
         while True:
             made = self._made_count
             try:
@@ -119,13 +125,18 @@ class SqlServerStore(SqlStore):
                     except BaseException:
                         connection.invalidate()
                         raise
-                    return connection
-            except TransientError:
+                self._patience_seconds = self._wait_seconds
+                return connection
+            except TransientError as error:
                 if made == self._made_count:
                     self._pool.dispose()  # it lay there, and what lies there with it was lost too
                     continue
-                if time.monotonic() >= deadline:
+                if time.monotonic() - began >= self._patience_seconds:
+                    self._patience_seconds = 0.0
                     raise
+                if not is_told:
+                    _LOGGER.warning("%s; trying again for %g s", error, self._patience_seconds)
+                    is_told = True
                 time.sleep(random.uniform(*_CONNECT_PAUSE_SECONDS))  # noqa: S311 - no secret depends on it
 
     def _take_turn(self, session: SqlServerSession) -> None:

@@ -66,6 +66,31 @@ def test_a_missing_database_is_named(line: Line) -> None:
     assert "database" in str(failure(line.store)).partition("(")[0].partition(":")[2]
 
 
+def test_who_waits_says_so_and_waits_in_vain_once(
+    driver: str,
+    tmp_path: Path,
+    wire_tls: ssl.SSLContext | None,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A server that never answered gets less time than one that was lost, and one that was waited for gets none."""
+    monkeypatch.setattr("resources.stores.sqlserver._FIRST_WAIT_SECONDS", 1.5)
+    starting = [Said(number=18401, text="Login failed for user 'tester'. Only administrator.", severity=14)]
+    with connected(driver, tmp_path, wire_tls, wait_seconds=60) as line:
+        line.database.refusal = starting
+        failure(line.store)
+        asked = len(line.server.logins)
+        failure(line.store)
+
+        assert asked > 1
+        assert len(line.server.logins) == asked + 1
+        assert [one.getMessage().rpartition("; ")[2] for one in caplog.records] == ["trying again for 1.5 s"]
+        assert PASSWORD not in caplog.text
+
+        line.database.refusal = []
+        assert line.store.exists()
+
+
 def test_a_server_that_says_nothing_is_given_up(driver: str, tmp_path: Path) -> None:
     """It took the connection, and that was all."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
