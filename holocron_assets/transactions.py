@@ -4,6 +4,7 @@ What runs here may be run twice, even after a commit of which the answer was los
 transaction, and writes what is not there yet. What it counted is then counted low: the second time it was there.
 """
 
+import logging
 import random
 import time
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from holocron_assets.ports import Session, Store
 Given = ParamSpec("Given")
 Answer = TypeVar("Answer")
 
+_LOGGER = logging.getLogger(__name__)
 _PAUSES_SECONDS = (0.2, 1.0, 5.0)
 
 
@@ -39,9 +41,10 @@ def _run(store: Store, function: Callable[[Session], Answer], *, is_write: bool)
             with store.session(write=is_write) as session:
                 is_open = True
                 return function(session)
-        except StoreUnavailableError:
+        except StoreUnavailableError as error:
             if not is_open:
                 raise  # who opens a session has waited for the store already
+            _LOGGER.warning("%s; the transaction is run again", error)
             time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - so that two do not meet again
     with store.session(write=is_write) as session:
         return function(session)

@@ -65,12 +65,15 @@ def test_messages_between_results_are_no_results(line: Line, severity: int) -> N
         assert changed(session) == 3
 
 
-def test_a_deadlock_victim_is_run_again(line: Line) -> None:
-    """The whole transaction: what it did before is gone."""
+def test_a_deadlock_victim_is_run_again(line: Line, caplog: pytest.LogCaptureFixture) -> None:
+    """The whole transaction, because what it did before is gone; and it is told, because it should be rare."""
     line.database.scripts[CHANGED] = once([Said(number=1205, text="deadlocked", severity=13)], [Done(5)])
 
     assert write(line.store, changed) == 5
     assert [one.statement for one in line.server.requests].count("begin transaction") == 2
+    (told,) = [one.getMessage() for one in caplog.records]
+    assert "deadlocked" in told
+    assert told.endswith("the transaction is run again")
 
 
 @pytest.mark.parametrize("abrupt", [True, False])
