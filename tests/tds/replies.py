@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from tests.tds import tokens
 from tests.tds.packets import Stream, UnknownRequestError
+from tests.tds.requests import NO_TRANSACTION
 from tests.tds.tokens import Answer, Done, HangUp, Raw, Rows, Said, Transaction, Wait
-
-_NO_TRANSACTION = bytes(8)
 
 
 class InterruptedWait(Exception):  # noqa: N818 - no error: the client asked for it
@@ -27,7 +26,7 @@ class Replies:
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
         self._unsent = b""
-        self._transaction = _NO_TRANSACTION
+        self._transaction = NO_TRANSACTION
         self._transactions = 0
 
     def check_transaction(self, named: bytes) -> None:
@@ -99,7 +98,7 @@ class Replies:
             self._transaction = struct.pack("<Q", self._transactions)
         self._send(tokens.transaction(what, self._transaction))
         if what != "begin":
-            self._transaction = _NO_TRANSACTION
+            self._transaction = NO_TRANSACTION
 
     def _send(self, data: bytes) -> None:
         self._unsent += data

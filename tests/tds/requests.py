@@ -11,7 +11,8 @@ _VERSION, _ENCRYPTION, _MARS, _END = 0, 1, 4, 0xFF
 _PROCEDURES = {10: "sp_executesql", 11: "sp_prepare", 12: "sp_execute", 13: "sp_prepexec", 15: "sp_unprepare"}
 _NUMBERED = 0xFFFF
 _TRANSACTION_HEADER = 2
-_NO_TRANSACTION = bytes(8)
+#: The descriptor of a request outside any transaction.
+NO_TRANSACTION = bytes(8)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +81,7 @@ def read_login(data: bytes, *, is_encrypted: bool) -> Login:
 def read_headers(fields: Fields) -> bytes:
     """The transaction that a request says it belongs to; eight zeros are none."""
     left = fields.number(4) - 4
-    transaction = _NO_TRANSACTION
+    transaction = NO_TRANSACTION
     while left:
         length = fields.number(4)
         kind, content = fields.number(2), fields.take(length - 6)

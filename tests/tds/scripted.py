@@ -1,4 +1,4 @@
-"""A server that answers what a test says, for what no database does when it is asked to."""
+"""A server that answers what a test says, for what no database does when it is asked to; all else is just done."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
