@@ -136,8 +136,9 @@ def test_replaced_and_derived_vectors_reach_the_index(world: World, templates: T
         "update vector.chunk set content_sha256 = 'x' where chunk_id in (select min(chunk_id) from vector.chunk)",
         "delete from vector.chunk_version where chunk_id in (select min(chunk_id) from vector.chunk)",
         "insert into vector.chunk (chunk_id, source_type, source_ref_json, offsets_json, content, content_sha256, "
-        "byte_count, policy_json, created_utc) select 'stray', source_type, source_ref_json, '{}', content, "
-        "content_sha256, byte_count, policy_json, created_utc from vector.chunk limit 1",
+        "byte_count, policy_json, created_utc, text_sha256) "
+        "select 'stray', source_type, source_ref_json, '{}', content, content_sha256, "
+        "byte_count, policy_json, created_utc, text_sha256 from vector.chunk limit 1",
     ],
 )
 @pytest.mark.parametrize("backend", ["duckdb", "translated"])
