@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from holocron_assets.retrieval import graph
+from holocron_assets.retrieval import graph, segment
 from holocron_assets.retrieval.filters import Filters
 from holocron_assets.retrieval.hits import Method, Mode
 from holocron_assets.retrieval.index import SearchIndex
@@ -33,6 +33,9 @@ def large(world: World, templates: Templates, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(graph, "LEAST_ROWS", 50)
     monkeypatch.setattr(index_graphs, "LEAST_ROWS", 50)
     monkeypatch.setattr(graph, "_LARGEST_SHARE", 0.5)
+    # Threads build a graph, each time another one, and of so few rows one in ten is not as good as one of many.
+    for module in (graph, index_graphs, segment):
+        monkeypatch.setattr(module, "LEAST_RECALL", 0.8)
 
     def fill() -> None:
         world.add(*pages(120))
@@ -128,7 +131,7 @@ def test_a_graph_that_misleads_is_never_published(large: World, monkeypatch: pyt
     assert answers(large, index)[2:] == answers(large, anew(without(large), large.settings.base_dir / "exact"))[2:]
     (note,) = large.searcher().search(Question(query="moved", method=NEAREST)).notes
     assert note == index.manifest.note
-    assert "at least 98% are wanted" in note
+    assert "at least 80% are wanted" in note
     assert not list(index.folder.rglob(graph.GRAPH))
     first = list(made)
     large.add(page_row("Page 1", 1, prose("another", 2500), revision=2, fetched_at=large.next_day()))
